@@ -1,0 +1,113 @@
+package identity
+
+import "slices"
+
+// Code is a reason code: the same word in replies, records, logs and metrics.
+type Code string
+
+// The closed list of reason codes. Codes describes each; the README's table is
+// generated from there.
+const (
+	CodeCreated   Code = "created"
+	CodeUpdated   Code = "updated"
+	CodeUnchanged Code = "unchanged"
+	CodeActivated Code = "activated"
+	CodeAllowed   Code = "allowed"
+
+	CodeUnknownProvider  Code = "unknown_provider"
+	CodeCallerScope      Code = "caller_scope"
+	CodeJITDisabled      Code = "jit_disabled"
+	CodeNotAllowed       Code = "not_allowed"
+	CodeDenyRule         Code = "deny_rule"
+	CodeRuleError        Code = "rule_error"
+	CodeClaimsAbsent     Code = "claims_absent"
+	CodeClaimsStale      Code = "claims_stale"
+	CodeClaimsInvalid    Code = "claims_invalid"
+	CodeClaimsConflict   Code = "claims_conflict"
+	CodeIssuerUnknown    Code = "issuer_unknown"
+	CodeIssuerChanged    Code = "issuer_changed"
+	CodeSubjectInvalid   Code = "subject_invalid"
+	CodeLinkStale        Code = "link_stale"
+	CodeSuspended        Code = "suspended"
+	CodeDeprovisioned    Code = "deprovisioned"
+	CodeTraitMissing     Code = "trait_missing"
+	CodeTraitInvalid     Code = "trait_invalid"
+	CodeTraitTaken       Code = "trait_taken"
+	CodeUserstoreUnknown Code = "userstore_unknown"
+	CodeGroupsUnknown    Code = "groups_unknown"
+	CodeConflict         Code = "conflict"
+	CodeStoreUnavailable Code = "store_unavailable"
+	CodeDeadlineExceeded Code = "deadline_exceeded"
+	CodeInternal         Code = "internal_error"
+	CodeNotFederated     Code = "not_federated"
+	CodeIdentityUnknown  Code = "identity_unknown"
+	CodeCommitUnmatched  Code = "commit_unmatched"
+)
+
+// CodeInfo describes a reason code.
+type CodeInfo struct {
+	Code Code
+	// Number is the code's stable message id for Ory Kratos's UI messages. It
+	// is never reused.
+	Number int
+	// Text is the sentence that the person who signs in may read; it names
+	// nobody and gives no value away.
+	Text string
+	// Operator says what it means to who runs jithook and what to do.
+	Operator string
+}
+
+// codes is the closed list; tests hold it complete and its numbers unique.
+var codes = []CodeInfo{
+	{CodeCreated, 4990001, "Your account was created.", "The first login made the identity."},
+	{CodeUpdated, 4990002, "Your account was updated.", "The claims changed traits or groups; `changes` names the paths."},
+	{CodeUnchanged, 4990003, "Signed in.", "The claims say what the userstore already holds; nothing was written."},
+	{CodeActivated, 4990004, "Your account is active.", "A pending identity was acknowledged by the identity server."},
+	{CodeAllowed, 4990005, "Signed in.", "The provider's policy lets this login pass."},
+	{CodeUnknownProvider, 4990010, "Sign-in with this provider is not set up.", "No provider file has this id. Check `provider:` in the files and the id in the identity server's configuration; they are compared exactly."},
+	{CodeCallerScope, 4990011, "Sign-in with this provider is not set up.", "The credential that called may not speak for this provider. Add the provider to the credential's `providers` if it should."},
+	{CodeJITDisabled, 4990012, "You do not have an account here yet. Ask your administrator for one.", "`jit.enabled` is false: nobody is created or synced, existing links still log in."},
+	{CodeNotAllowed, 4990013, "Your account at the provider does not give access here.", "`jit.allow` is not true for these claims."},
+	{CodeDenyRule, 4990014, "Your account at the provider does not give access here.", "A rule of `jit.deny` matched; the record names its line. The rule's own code and message stand in the reply."},
+	{CodeRuleError, 4990015, "Sign-in could not be decided. Ask your administrator.", "An expression failed, or a claim that it needs is missing; the record names the line. Guard claims that may be missing with has()."},
+	{CodeClaimsAbsent, 4990016, "Sign-in carried no information about you. Try again, or ask your administrator.", "No configured source had claims. Without them an existing identity logs in unchanged and nobody is created. In front of Kratos: is the generated mapper in place?"},
+	{CodeClaimsStale, 4990017, "Signed in.", "The claims are older than those already applied; the login counts, its claims do not."},
+	{CodeClaimsInvalid, 4990018, "Sign-in carried unusable information. Ask your administrator.", "The claims or their time are malformed, or lie more than 60 s in the future."},
+	{CodeClaimsConflict, 4990019, "Sign-in carried contradictory information. Ask your administrator.", "Provider, issuer or subject differ between the request and the claims. The provider and mapper configuration do not belong together, or somebody mixes them up on purpose."},
+	{CodeIssuerUnknown, 4990020, "Sign-in with this provider is not set up.", "The claims' issuer is not in the provider file's `issuer`. They are compared exactly: a slash at the end matters."},
+	{CodeIssuerChanged, 4990021, "Sign-in with this provider has changed. Ask your administrator.", "The stored link of this provider names another issuer. Another issuer's subjects are other people: link or recreate by hand."},
+	{CodeSubjectInvalid, 4990022, "Sign-in carried unusable information. Ask your administrator.", "The subject is empty, longer than 255 bytes, padded, or has control characters."},
+	{CodeLinkStale, 4990023, "This sign-in belongs to an account that already exists. Try again; if it stays so, ask your administrator.", "The subject is known under another id of the identity server than the one that called. A parallel sign-in heals by itself; otherwise the identity server lost or recreated its identity."},
+	{CodeSuspended, 4990024, "Your account is suspended. Ask your administrator.", "The identity's state is suspended."},
+	{CodeDeprovisioned, 4990025, "Your account was closed. Ask your administrator.", "The identity's state is deprovisioned."},
+	{CodeTraitMissing, 4990026, "Your account at the provider lacks a detail that is required here.", "A required trait has no value, or its `absent` is reject; the path is in the reason."},
+	{CodeTraitInvalid, 4990027, "A detail of your account at the provider cannot be used here.", "A trait's value has no canonical form, is too large or is not a JSON value; the path is in the reason."},
+	{CodeTraitTaken, 4990028, "A detail of your account at the provider is already in use here.", "Another identity of the userstore holds the unique trait at the path."},
+	{CodeUserstoreUnknown, 4990029, "Sign-in could not be decided. Ask your administrator.", "`jit.userstore` names a userstore that the server's configuration lacks."},
+	{CodeGroupsUnknown, 4990030, "Your account at the provider lacks a detail that is required here.", "The groups claim is missing or not a list of strings, and `groups.absent` is reject."},
+	{CodeNotFederated, 4990031, "Signed in.", "The login used no federated provider; only the identity's state was checked."},
+	{CodeIdentityUnknown, 4990032, "Signed in.", "The identity server knows this person and jithook does not, and no claims came with the login that could create the identity."},
+	{CodeCommitUnmatched, 4990033, "Signed in.", "A commit found no identity that prepare could have made; the next login repairs it."},
+	{CodeConflict, 4990090, "Another sign-in of yours is in progress. Try again.", "Three plans in a row were overtaken by other writers."},
+	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},
+	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},
+	{CodeInternal, 4990093, "Sign-in is not possible right now. Try again in a moment.", "A fault in jithook; the log has the stack under the request id."},
+}
+
+// Codes returns the closed list of reason codes in the order of its table.
+func Codes() []CodeInfo { return slices.Clone(codes) }
+
+// Info returns the description of c and whether c is in the closed list.
+func (c Code) Info() (CodeInfo, bool) {
+	i := slices.IndexFunc(codes, func(info CodeInfo) bool { return info.Code == c })
+	if i < 0 {
+		return CodeInfo{}, false
+	}
+	return codes[i], true
+}
+
+// Text returns the sentence for the person who signs in.
+func (c Code) Text() string {
+	info, _ := c.Info()
+	return info.Text
+}

@@ -1,0 +1,131 @@
+package identity
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// State is where an identity stands in its life.
+type State string
+
+const (
+	// StatePending is created but not yet acknowledged by the identity server.
+	StatePending State = "pending"
+	StateActive  State = "active"
+	// StateSuspended and StateDeprovisioned refuse every login. Both keep
+	// their keys, so that the next login does not recreate the person.
+	StateSuspended     State = "suspended"
+	StateDeprovisioned State = "deprovisioned"
+)
+
+// Identity is one person in one userstore: one document, written whole. Trait
+// values are JSON values: string, bool, int64, float64, []any, map[string]any.
+type Identity struct {
+	ID        string         `json:"id"` // UUIDv7, made up once, never reused
+	Userstore string         `json:"userstore"`
+	State     State          `json:"state"`
+	Traits    map[string]any `json:"traits"`
+	// Provenance says of each trait who wrote it last.
+	Provenance  []Provenance `json:"provenance"`
+	Groups      []Group      `json:"groups"`
+	Links       []Link       `json:"links"`
+	ExternalIDs []ExternalID `json:"external_ids"`
+	// Keys is everything of this identity that must be unique, sorted.
+	Keys []Key `json:"keys"`
+	// Revision counts changes of traits, groups, links, external ids and
+	// state. It is 1 at creation.
+	Revision  int64     `json:"revision"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	// RenewedAt is when prepare last touched a pending identity; the sweep of
+	// pending identities counts from here.
+	RenewedAt   time.Time `json:"renewed_at,omitzero"`
+	LastLoginAt time.Time `json:"last_login_at,omitzero"`
+	// DecisionID names the record of the decision that wrote this revision.
+	DecisionID string `json:"decision_id,omitempty"`
+}
+
+// Provenance says who wrote the value at a path, and who vouches for it.
+type Provenance struct {
+	Path   string    `json:"path"`   // JSON Pointer (RFC 6901) into the traits
+	Source string    `json:"source"` // provider:NAME or admin
+	At     time.Time `json:"at"`
+	// VerifiedBy is the source that verified the very value stored; empty if
+	// nobody did. It goes when the value changes.
+	VerifiedBy string `json:"verified_by,omitempty"`
+}
+
+// Group is one membership and who granted it.
+type Group struct {
+	Name   string `json:"name"`
+	Source string `json:"source"`
+}
+
+// Link ties an identity to one subject of one issuer: a federated association.
+type Link struct {
+	Provider string    `json:"provider"`
+	Issuer   string    `json:"issuer"`
+	Subject  string    `json:"subject"`
+	LinkedAt time.Time `json:"linked_at"`
+	// Evidence says why the link was made: the claims source it rests on.
+	Evidence string `json:"evidence"`
+	// ClaimsTime is the time of the newest claims that were applied.
+	ClaimsTime time.Time `json:"claims_time"`
+}
+
+// ExternalID is the id that a caller's own system gave the person. It means
+// something only together with its instance.
+type ExternalID struct {
+	System   string `json:"system"`   // SystemKratos or SystemGeneric
+	Instance string `json:"instance"` // the instance's name in the configuration
+	ID       string `json:"id"`
+}
+
+// Systems of an ExternalID.
+const (
+	SystemKratos  = "kratos"
+	SystemGeneric = "external"
+)
+
+// ProviderSource is the source of what the provider's claims wrote.
+func ProviderSource(provider string) string { return "provider:" + provider }
+
+// Clone returns a copy that shares no slice or map with i but the values
+// inside Traits, which are never changed in place.
+func (i Identity) Clone() Identity {
+	i.Traits = maps.Clone(i.Traits)
+	i.Provenance = slices.Clone(i.Provenance)
+	i.Groups = slices.Clone(i.Groups)
+	i.Links = slices.Clone(i.Links)
+	i.ExternalIDs = slices.Clone(i.ExternalIDs)
+	i.Keys = slices.Clone(i.Keys)
+	return i
+}
+
+// Link returns the index of the link to (issuer, subject), or -1. Both are
+// compared exactly: an issuer with and without a slash are two issuers.
+func (i *Identity) Link(issuer, subject string) int {
+	return slices.IndexFunc(i.Links, func(l Link) bool { return l.Issuer == issuer && l.Subject == subject })
+}
+
+// External returns the id that the named instance of a system gave this
+// identity, and whether there is one.
+func (i *Identity) External(system, instance string) (string, bool) {
+	for _, e := range i.ExternalIDs {
+		if e.System == system && e.Instance == instance {
+			return e.ID, true
+		}
+	}
+	return "", false
+}
+
+// ProvenanceOf returns the entry for path, and whether there is one.
+func (i *Identity) ProvenanceOf(path string) (Provenance, bool) {
+	for _, p := range i.Provenance {
+		if p.Path == path {
+			return p, true
+		}
+	}
+	return Provenance{}, false
+}

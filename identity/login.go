@@ -1,0 +1,93 @@
+package identity
+
+import (
+	"errors"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Hook says in which place of a sign-in the caller asks. The values stand in
+// decision records.
+type Hook string
+
+const (
+	// HookPrepare is Kratos's registration hook before it persists: jithook
+	// decides and creates a pending identity.
+	HookPrepare Hook = "prepare"
+	// HookCommit is Kratos's registration hook after it persisted.
+	HookCommit Hook = "commit"
+	// HookLogin is Kratos's login hook, under any method.
+	HookLogin Hook = "login"
+	// HookGeneric is POST /hooks/login, the contract for any other server.
+	HookGeneric Hook = "generic"
+)
+
+// Login is one sign-in as a hook presents it: what the caller says, before
+// anything of it is believed. The zero value of a field means "not said".
+type Login struct {
+	Hook Hook
+	// Caller is the name of the credential that authenticated the request.
+	Caller string
+	// Providers are the providers that the credential may speak for; the one
+	// entry "*" stands for all.
+	Providers []string
+	// Provider is the provider's id as the caller asserts it: empty for a
+	// Kratos login without a federated method.
+	Provider string
+	// Offers are the claims that came with the request, by source name.
+	Offers []Offer
+	// External is the caller's own id of the person, if it has one yet.
+	External ExternalID
+	// At is the caller's time of the claims; zero if it named none.
+	At time.Time
+	// FlowID, DeliveryID and RequestID tie a record to the caller's logs. None
+	// is an idempotency key.
+	FlowID     string
+	DeliveryID string
+	RequestID  string
+}
+
+// Names of claims sources, as written in a provider's file.
+const (
+	SourceKratosMetadata = "kratos_metadata"
+	SourceHookBody       = "hook_body"
+)
+
+// Offer is a set of claims that a request carried, with what the carrier says
+// about their origin. Nobody has checked it.
+type Offer struct {
+	Source   string // one of the Source constants
+	Provider string
+	Issuer   string
+	Subject  string
+	// Claims is nil where the source carries an origin without claims.
+	Claims map[string]any
+}
+
+// MaxSubjectLength is the longest subject accepted, in bytes. OpenID Connect
+// Core 1.0, section 2, bounds sub at 255 ASCII characters; longer ones are
+// refused rather than cut, since two cut subjects could become one.
+const MaxSubjectLength = 255
+
+// ErrSubject says that a subject cannot be a key.
+var ErrSubject = errors.New("subject must be 1 to 255 bytes of valid UTF-8, without control characters and without white space at either end")
+
+// CheckSubject returns ErrSubject unless s can be one half of the key (issuer,
+// subject). The text of the error never contains the subject.
+func CheckSubject(s string) error {
+	if s == "" || len(s) > MaxSubjectLength || !utf8.ValidString(s) {
+		return ErrSubject
+	}
+	first, _ := utf8.DecodeRuneInString(s)
+	last, _ := utf8.DecodeLastRuneInString(s)
+	if unicode.IsSpace(first) || unicode.IsSpace(last) {
+		return ErrSubject
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return ErrSubject
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+// Package store is the contract of a userstore: what every backend promises,
+// in words and errors. store/bolt and store/mongo keep the promise,
+// store/storetest holds them to it.
+//
+// It must not know what a login is or why something is written; that is
+// package provision. Driver errors never leave a backend: a duplicate-key text
+// prints the key.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jithook/jithook/identity"
+)
+
+// Errors that callers branch on. Everything else that a backend returns wraps
+// ErrUnavailable.
+var (
+	// ErrNotFound says that there is no such identity or record.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict says that the revision is not the one in the store any more,
+	// or that a write's outcome is unclear even after reading back: plan
+	// again, from the look-up.
+	ErrConflict = errors.New("changed meanwhile")
+	// ErrUnavailable says that the store failed; nothing is half-written.
+	ErrUnavailable = errors.New("store unavailable")
+)
+
+// TakenError says that another identity holds one of the keys.
+type TakenError struct {
+	Key identity.Key
+}
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("a %s key is taken by another identity", e.Key.Kind())
+}
+
+// Store is one physical userstore. All its methods are safe for concurrent
+// use, honour the context's deadline, and return only after the effect is
+// durable (one machine: fsync; several: majority and journal).
+type Store interface {
+	// Find returns the identities that hold any of the keys, sorted by id, none
+	// twice. No match is an empty slice. It is one read, from where writes are
+	// decided.
+	Find(ctx context.Context, keys ...identity.Key) ([]identity.Identity, error)
+
+	// Get returns the identity with this id, or ErrNotFound.
+	Get(ctx context.Context, id string) (identity.Identity, error)
+
+	// Insert writes a new identity and the record of the decision that made
+	// it in one atomic step. The id is inserted at most once: an identity with
+	// this id and revision is the caller's own earlier attempt and counts as
+	// success. Errors: TakenError when one of i.Keys is held by another
+	// identity.
+	Insert(ctx context.Context, i identity.Identity, r identity.Record) error
+
+	// Swap replaces the identity i.ID if its stored revision is i.Revision-1,
+	// together with its keys and the record, in one atomic step. The stored
+	// last_login_at is kept if it is later. Errors: ErrConflict when the
+	// revision is another or the identity is gone; TakenError.
+	Swap(ctx context.Context, i identity.Identity, r identity.Record) error
+
+	// Renew sets renewed_at of a pending identity whose revision is the given
+	// one, together with the record. The revision stays. Errors: ErrConflict.
+	Renew(ctx context.Context, id string, revision int64, at time.Time, r identity.Record) error
+
+	// Delete removes an identity and its keys if its revision and its
+	// renewed_at are the given ones. Errors: ErrConflict.
+	Delete(ctx context.Context, id string, revision int64, renewedAt time.Time) error
+
+	// Record stores or replaces records by id, and sets last_login_at of
+	// the touched identities where it is later than the stored one, without
+	// a new revision. Identities that are gone are passed over.
+	Record(ctx context.Context, records []identity.Record, touched []Touch) error
+
+	// List returns a page of identities in the order of their ids.
+	List(ctx context.Context, q Query) (Page, error)
+
+	// Decision returns the record with this id, or ErrNotFound.
+	Decision(ctx context.Context, id string) (identity.Record, error)
+
+	// Decisions returns a page of records, newest first.
+	Decisions(ctx context.Context, q DecisionQuery) (DecisionPage, error)
+
+	// DropDecisions removes records older than before, at most limit, and
+	// returns how many it removed.
+	DropDecisions(ctx context.Context, before time.Time, limit int) (int, error)
+
+	// Ping returns nil if a read works now.
+	Ping(ctx context.Context) error
+
+	// Close releases the store. Calls under way finish first.
+	Close() error
+}
+
+// Touch is a login that changed nothing.
+type Touch struct {
+	ID string
+	At time.Time
+}
+
+// MaxPageSize bounds a page; DefaultPageSize is what 0 means.
+const (
+	MaxPageSize     = 500
+	DefaultPageSize = 50
+)
+
+// Query selects identities; empty fields do not select. PageToken is the one
+// of the page before. A page may be shorter than PageSize while more follow;
+// the last has no NextPageToken.
+type Query struct {
+	Userstore string
+	State     identity.State
+	Key       identity.Key
+	PageSize  int
+	PageToken string
+}
+
+// Page is a page of identities.
+type Page struct {
+	Identities    []identity.Identity
+	NextPageToken string
+}
+
+// DecisionQuery selects records like Query selects identities.
+type DecisionQuery struct {
+	IdentityID string
+	SubjectKey identity.Key
+	FlowID     string
+	Decision   identity.Decision
+	PageSize   int
+	PageToken  string
+}
+
+// DecisionPage is a page of records.
+type DecisionPage struct {
+	Records       []identity.Record
+	NextPageToken string
+}
+
+// ErrPageToken says that a page token was not made by this store.
+var ErrPageToken = errors.New("page_token was not issued by this server")
+
+// PageSize returns the size asked for within the bounds.
+func PageSize(n int) int {
+	if n <= 0 {
+		return DefaultPageSize
+	}
+	return min(n, MaxPageSize)
+}
