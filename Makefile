@@ -1,0 +1,55 @@
+# `make help` lists the targets. Everything here runs on Linux and macOS with Go,
+# gcc (for the race detector and Kratos's SQLite), bash and Node.js 20.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+TOOL     = $(GO) tool -modfile=tools/go.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/jithook, static, with the version from git
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/jithook ./cmd/jithook
+
+.PHONY: test
+test: peers lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
+	JITHOOK_TEST_REQUIRE=kratos $(GO) test -race -timeout 9m ./...
+
+.PHONY: unit
+unit: ## all tests, quickly; those that need a missing peer skip and say so
+	$(GO) test ./...
+
+.PHONY: peers
+peers: ## fetch and build the real Kratos and OpenID provider for the tests, once, into a cache
+	@./test/kratos/peers.sh
+
+.PHONY: house
+house: ## who imports whom, package comments, file lengths (uncached: they read files that go test does not watch)
+	$(GO) test -count=1 ./test/house
+
+.PHONY: lint
+lint: ## gofmt, go.mod, vet, staticcheck, deadcode
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" >&2; echo "$$unformatted" >&2; exit 1; fi
+	@$(GO) mod tidy -diff || { echo "run go mod tidy" >&2; exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	@dead=$$($(TOOL) deadcode -test ./...); if [ -n "$$dead" ]; then echo "nothing calls:" >&2; echo "$$dead" >&2; exit 1; fi
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' ./tools/fuzz.sh
+
+.PHONY: generate
+generate: ## rewrite what is generated from the code, such as the README's table of reason codes
+	$(GO) generate ./...
+
+.PHONY: clean
+clean: ## remove what was built here; the cache of the peers stays
+	rm -rf bin
