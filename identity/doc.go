@@ -6,3 +6,5 @@
 // clock, no policy. Every other package imports it; it imports the standard
 // library only.
 package identity
+
+//go:generate go test -run TestREADMETable . -update

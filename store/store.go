@@ -41,6 +41,10 @@ func (e *TakenError) Error() string {
 // Store is one physical userstore. All its methods are safe for concurrent
 // use, honour the context's deadline, and return only after the effect is
 // durable (one machine: fsync; several: majority and journal).
+//
+// When the context ends first, the error wraps ErrUnavailable and the
+// context's own. A write may then still succeed, whole; only if the context
+// had ended before the call is it certain that nothing was written.
 type Store interface {
 	// Find returns the identities that hold any of the keys, sorted by id, none
 	// twice. No match is an empty slice. It is one read, from where writes are
@@ -53,8 +57,8 @@ type Store interface {
 	// Insert writes a new identity and the record of the decision that made
 	// it in one atomic step. The id is inserted at most once: an identity with
 	// this id and revision is the caller's own earlier attempt and counts as
-	// success. Errors: TakenError when one of i.Keys is held by another
-	// identity.
+	// success; with another revision it is ErrConflict. Errors: TakenError when
+	// one of i.Keys is held by another identity.
 	Insert(ctx context.Context, i identity.Identity, r identity.Record) error
 
 	// Swap replaces the identity i.ID if its stored revision is i.Revision-1,
@@ -92,7 +96,8 @@ type Store interface {
 	// Ping returns nil if a read works now.
 	Ping(ctx context.Context) error
 
-	// Close releases the store. Calls under way finish first.
+	// Close releases the store. Calls under way finish first, later ones fail;
+	// closing twice does nothing.
 	Close() error
 }
 

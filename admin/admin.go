@@ -1,0 +1,145 @@
+// Package admin is the API of who runs jithook: what is in the userstore, what
+// was decided and why, what would be decided. Its documents are stable: the
+// command line is one of its clients.
+//
+// It must not know how callers sign people in (package hook); it reads the
+// store and asks package provision for plans.
+package admin
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/problem"
+	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/provision"
+	"github.com/jithook/jithook/store"
+)
+
+// Store is what the API reads of a userstore.
+type Store interface {
+	Get(ctx context.Context, id string) (identity.Identity, error)
+	List(ctx context.Context, q store.Query) (store.Page, error)
+	Decision(ctx context.Context, id string) (identity.Record, error)
+	Decisions(ctx context.Context, q store.DecisionQuery) (store.DecisionPage, error)
+}
+
+// API is the admin API.
+type API struct {
+	Store     Store
+	Service   *provision.Service
+	Providers func() *provider.Set
+	// Token admits; an empty one admits nobody.
+	Token string
+	// Host is the name in the listen address: the one host name, besides
+	// localhost, that requests may be addressed to.
+	Host    string
+	Metrics http.Handler
+	Log     *slog.Logger
+}
+
+const (
+	maxBody = 1 << 20
+	// timeout bounds a request: pages are short.
+	timeout = 10 * time.Second
+)
+
+// Handler returns the API below /admin/v1 and /metrics.
+func (a *API) Handler() http.Handler {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = problem.Handler(a.Log)
+	e.Use(hook.WithRequestID, a.survive, a.addressed, a.authenticate, bound)
+	e.GET("/metrics", echo.WrapHandler(a.Metrics))
+	v1 := e.Group("/admin/v1")
+	v1.GET("/identities", a.identities)
+	v1.GET("/identities/:id", a.identity)
+	v1.GET("/decisions", a.decisions)
+	v1.GET("/decisions/:id", a.decision)
+	v1.GET("/providers", a.providers)
+	v1.POST("/plan", a.plan)
+	v1.GET("/openapi.json", openapi)
+	return e
+}
+
+// survive answers a panic with a 500, and logs where it came from but not its
+// value, which may hold a trait.
+func (a *API) survive(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				a.Log.ErrorContext(c.Request().Context(), "panic in the admin API", "kind", fmt.Sprintf("%T", v),
+					"request_id", hook.RequestID(c), "stack", string(debug.Stack()))
+				err = problem.New(http.StatusInternalServerError, "a fault in jithook; its log has more under the request id")
+			}
+		}()
+		return next(c)
+	}
+}
+
+// addressed refuses requests to host names that are not ours. A page in an
+// administrator's browser can point a name of its own at a loopback address
+// (DNS rebinding); it cannot make the browser send an address or our name.
+func (a *API) addressed(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		host := c.Request().Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		host = strings.Trim(host, "[]")
+		if net.ParseIP(host) == nil && !strings.EqualFold(host, "localhost") && (a.Host == "" || !strings.EqualFold(host, a.Host)) {
+			return problem.New(http.StatusMisdirectedRequest, "the Host header names neither an address, nor localhost, nor the name in admin.listen")
+		}
+		return next(c)
+	}
+}
+
+func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	want := sha256.Sum256([]byte(a.Token))
+	return func(c echo.Context) error {
+		token, ok := strings.CutPrefix(c.Request().Header.Get(echo.HeaderAuthorization), "Bearer ")
+		got := sha256.Sum256([]byte(token))
+		if !ok || a.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="jithook admin"`)
+			return problem.New(http.StatusUnauthorized, "the admin token is needed: Authorization: Bearer …")
+		}
+		return next(c)
+	}
+}
+
+func bound(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx, cancel := context.WithTimeout(c.Request().Context(), timeout)
+		defer cancel()
+		r := c.Request().WithContext(ctx)
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+		c.SetRequest(r)
+		return next(c)
+	}
+}
+
+// fault is what a store's error means to a client.
+func fault(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return problem.New(http.StatusNotFound, "there is none with this id")
+	case errors.Is(err, store.ErrPageToken):
+		return problem.New(http.StatusBadRequest, store.ErrPageToken.Error())
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return problem.New(http.StatusServiceUnavailable, "the userstore cannot be read right now")
+	}
+	return err
+}

@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
+)
+
+// Identity is an identity as the API shows it.
+type Identity struct {
+	ID         string                `json:"id"`
+	Userstore  string                `json:"userstore"`
+	State      identity.State        `json:"state"`
+	Traits     map[string]any        `json:"traits"`
+	Provenance []identity.Provenance `json:"provenance"`
+	Groups     []identity.Group      `json:"groups"`
+	Links      []Link                `json:"links"`
+	// ExternalIDs are by system; where a system has several instances, the
+	// later ones are named system/instance.
+	ExternalIDs map[string]string `json:"external_ids"`
+	Revision    int64             `json:"revision"`
+	CreatedAt   time.Time         `json:"created_at"`
+	UpdatedAt   time.Time         `json:"updated_at"`
+	LastLoginAt time.Time         `json:"last_login_at,omitzero"`
+	DecisionID  string            `json:"decision_id,omitempty"`
+}
+
+// Link is a federated association as the API shows it.
+type Link struct {
+	Provider string    `json:"provider"`
+	Issuer   string    `json:"issuer"`
+	Subject  string    `json:"subject"`
+	LinkedAt time.Time `json:"linked_at"`
+	Evidence string    `json:"evidence"`
+}
+
+// Identities is a page.
+type Identities struct {
+	Identities    []Identity `json:"identities"`
+	NextPageToken string     `json:"next_page_token"`
+}
+
+func view(i identity.Identity) Identity {
+	v := Identity{
+		ID: i.ID, Userstore: i.Userstore, State: i.State, Traits: i.Traits,
+		Provenance: append([]identity.Provenance{}, i.Provenance...),
+		Groups:     append([]identity.Group{}, i.Groups...),
+		Links:      []Link{}, ExternalIDs: map[string]string{},
+		Revision: i.Revision, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt, LastLoginAt: i.LastLoginAt,
+		DecisionID: i.DecisionID,
+	}
+	for _, l := range i.Links {
+		v.Links = append(v.Links, Link{l.Provider, l.Issuer, l.Subject, l.LinkedAt, l.Evidence})
+	}
+	for _, e := range i.ExternalIDs {
+		if _, taken := v.ExternalIDs[e.System]; taken {
+			v.ExternalIDs[e.System+"/"+e.Instance] = e.ID
+			continue
+		}
+		v.ExternalIDs[e.System] = e.ID
+	}
+	return v
+}
+
+func (a *API) identities(c echo.Context) error {
+	q, err := identityQuery(c)
+	if err != nil {
+		return err
+	}
+	page, err := a.Store.List(c.Request().Context(), q)
+	if err != nil {
+		return fault(err)
+	}
+	out := Identities{Identities: []Identity{}, NextPageToken: page.NextPageToken}
+	for _, i := range page.Identities {
+		out.Identities = append(out.Identities, view(i))
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+func identityQuery(c echo.Context) (q store.Query, err error) {
+	if err := known(c, "userstore", "state", "issuer", "subject", "page_size", "page_token"); err != nil {
+		return q, err
+	}
+	q.Userstore, q.PageToken = c.QueryParam("userstore"), c.QueryParam("page_token")
+	q.State, err = oneOf(c, "state", identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned)
+	if err != nil {
+		return q, err
+	}
+	if q.Key, err = subjectKey(c); err != nil {
+		return q, err
+	}
+	q.PageSize, err = pageSize(c)
+	return q, err
+}
+
+func (a *API) identity(c echo.Context) error {
+	if err := known(c); err != nil {
+		return err
+	}
+	i, err := a.Store.Get(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return fault(err)
+	}
+	return c.JSON(http.StatusOK, view(i))
+}

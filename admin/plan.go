@@ -1,0 +1,67 @@
+package admin
+
+import (
+	"cmp"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/hook/generic"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/problem"
+	"github.com/jithook/jithook/internal/strictjson"
+	"github.com/jithook/jithook/provision"
+)
+
+// defaultInstance is the instance of credentials whose configuration names
+// none.
+const defaultInstance = "main"
+
+// Plan is what a login would become: the generic contract's answer without the
+// id of a decision, since there is none to look up, and with the line of the
+// policy that decided.
+type Plan struct {
+	Decision identity.Decision `json:"decision"`
+	// Identity is the person after the login. One that is not made yet has no
+	// id.
+	Identity *generic.Identity `json:"identity,omitempty"`
+	Changes  []identity.Change `json:"changes"`
+	Reasons  []identity.Reason `json:"reasons"`
+	// Rule is file:line:col, Policy the digest of the provider's file.
+	Rule   string `json:"rule,omitempty"`
+	Policy string `json:"policy,omitempty"`
+}
+
+// plan is the dry run of a login by the generic contract, as a caller who may
+// speak for every provider: nothing is written, no record kept. An external id
+// in the body is one of the parameter instance.
+func (a *API) plan(c echo.Context) error {
+	if err := known(c, "instance"); err != nil {
+		return err
+	}
+	var r generic.Request
+	if err := strictjson.Decode(c.Request().Body, &r); err != nil {
+		return problem.OfBody(err)
+	}
+	if err := r.Check(a.Service.Now()); err != nil {
+		return err
+	}
+	caller := hook.Caller{Name: "admin", Providers: []string{"*"}, Instance: cmp.Or(c.QueryParam("instance"), defaultInstance)}
+	out, err := a.Service.Preview(c.Request().Context(), r.Login(caller))
+	if err != nil {
+		return fault(err)
+	}
+	return c.JSON(http.StatusOK, planOf(out))
+}
+
+func planOf(out provision.Outcome) Plan {
+	r := generic.Respond(out)
+	if r.Identity != nil && r.Decision == identity.Created {
+		r.Identity.ID = "" // made up for the plan; the login makes another
+	}
+	return Plan{
+		Decision: r.Decision, Identity: r.Identity, Changes: append([]identity.Change{}, r.Changes...), Reasons: r.Reasons,
+		Rule: out.Record.Rule, Policy: out.Record.Policy,
+	}
+}

@@ -1,0 +1,166 @@
+// Package claims says where a login's claims come from, in which order the
+// places are asked, and what ties provider, issuer and subject together. Its
+// result is Evidence: what may be believed of a login.
+//
+// It must not know policies, mappings or userstores, and it never decides who
+// gets in: it says what is known, what is absent and what is contradictory.
+package claims
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jithook/jithook/identity"
+)
+
+// Evidence is what a source vouches for.
+type Evidence struct {
+	Source  string
+	Issuer  string
+	Subject string
+	// Claims is nil when the subject is known and nothing else.
+	Claims map[string]any
+	// Time orders claims of one link; zero where the source cannot date them.
+	Time time.Time
+	// Fresh says that the claims are those of this very login: only such may
+	// change an existing identity. Others may create one.
+	Fresh bool
+}
+
+// Origin is what a provider's file says about itself.
+type Origin struct {
+	Provider string
+	Issuers  []string // at least one, compared exactly
+}
+
+// Source is one place where claims come from.
+type Source interface {
+	// Claims returns the evidence of this source for l. Errors: ErrAbsent when
+	// the source has nothing about this login; Refusal when it has something
+	// that must not be believed.
+	Claims(ctx context.Context, l identity.Login) (Evidence, error)
+}
+
+// ErrAbsent says that a source has nothing about a login: the next one is
+// asked.
+var ErrAbsent = errors.New("no claims from this source")
+
+// Refusal says that a source has something about a login that must not be
+// believed. No further source is asked: falling through on invalidity would
+// let whoever spoils one source choose the next.
+type Refusal struct {
+	Source string
+	Code   identity.Code
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("claims from %s refused: %s", r.Source, r.Code) }
+
+// Resolve asks the sources in their order and returns the first evidence that
+// has claims. Without any, it returns the first that at least names the
+// subject, or ErrAbsent.
+func Resolve(ctx context.Context, sources []Source, l identity.Login) (Evidence, error) {
+	var named *Evidence
+	for _, s := range sources {
+		e, err := s.Claims(ctx, l)
+		switch {
+		case errors.Is(err, ErrAbsent):
+			continue
+		case err != nil:
+			return Evidence{}, err
+		case e.Claims != nil:
+			if named != nil && (named.Issuer != e.Issuer || named.Subject != e.Subject) {
+				return Evidence{}, &Refusal{e.Source, identity.CodeClaimsConflict}
+			}
+			return e, nil
+		case named == nil:
+			named = &e
+		}
+	}
+	if named != nil {
+		return *named, nil
+	}
+	return Evidence{}, ErrAbsent
+}
+
+// Sources are the names that a provider's file may list, in the order used
+// when it lists none.
+func Sources() []string {
+	return []string{identity.SourceKratosMetadata, identity.SourceHookBody}
+}
+
+// New returns the source with this name for a provider, or an error that says
+// which names there are.
+func New(name string, o Origin, now func() time.Time) (Source, error) {
+	if !slices.Contains(Sources(), name) {
+		return nil, fmt.Errorf("unknown claims source %q; there are %q", name, Sources())
+	}
+	return carried{name: name, origin: o, now: now}, nil
+}
+
+// carried is the source of claims that came with the request itself: in
+// Kratos's metadata_public, where only the mapper can write, or in the body of
+// the generic contract, for which the caller's credential answers.
+type carried struct {
+	name   string
+	origin Origin
+	now    func() time.Time
+}
+
+func (c carried) Claims(_ context.Context, l identity.Login) (Evidence, error) {
+	at := slices.IndexFunc(l.Offers, func(o identity.Offer) bool { return o.Source == c.name })
+	if at < 0 {
+		return Evidence{}, ErrAbsent
+	}
+	o := l.Offers[at]
+	// Metadata of another provider than the one that signed in describes an
+	// earlier link of the person (seen on Kratos v1.3.1 once a second provider
+	// is linked): it says nothing about this login.
+	if o.Provider != c.origin.Provider || l.Provider != c.origin.Provider {
+		return Evidence{}, ErrAbsent
+	}
+	issuer, code := c.issuer(o)
+	if code != "" {
+		return Evidence{}, &Refusal{c.name, code}
+	}
+	if identity.CheckSubject(o.Subject) != nil {
+		return Evidence{}, &Refusal{c.name, identity.CodeSubjectInvalid}
+	}
+	if sub, ok := o.Claims["sub"]; ok && sub != any(o.Subject) {
+		return Evidence{}, &Refusal{c.name, identity.CodeClaimsConflict}
+	}
+	e := Evidence{Source: c.name, Issuer: issuer, Subject: o.Subject, Claims: o.Claims}
+	// At Kratos's login hook, metadata dates from the registration unless
+	// Kratos re-ran the mapper, and nothing in the payload tells the two
+	// apart: it may create, never change.
+	if l.Hook != identity.HookLogin {
+		e.Fresh = true
+		e.Time = l.At
+		if e.Time.IsZero() {
+			e.Time = c.now()
+		}
+	}
+	return e, nil
+}
+
+// issuer ties the carrier's issuer and the claims' own to the provider's file.
+// An offer that names none gets the file's if that is the only one.
+func (c carried) issuer(o identity.Offer) (string, identity.Code) {
+	named := o.Issuer
+	if iss, ok := o.Claims["iss"]; ok {
+		s, isString := iss.(string)
+		if !isString || named != "" && s != named {
+			return "", identity.CodeClaimsConflict
+		}
+		named = s
+	}
+	if named == "" && len(c.origin.Issuers) == 1 {
+		return c.origin.Issuers[0], ""
+	}
+	if !slices.Contains(c.origin.Issuers, named) {
+		return "", identity.CodeIssuerUnknown
+	}
+	return named, ""
+}

@@ -1,0 +1,20 @@
+// Package deploy holds the files that people put next to jithook: the Jsonnet
+// templates that run inside Ory Kratos and the sample provider.
+//
+// It owns their text and nothing that acts: package kratos renders the
+// templates, and `jithook dev` starts from the sample. It imports nothing of
+// this module.
+package deploy
+
+import "embed"
+
+// FS holds every file of this folder that the binary needs:
+//
+//   - kratos/body.jsonnet, the body of every web hook that Kratos sends: a
+//     function of Kratos's hook context.
+//   - kratos/mapper.jsonnet, the OpenID Connect mapper: a function of the
+//     constants of one provider; package kratos applies it.
+//   - providers/*.yaml, the sample provider that `jithook dev` starts with.
+//
+//go:embed kratos/*.jsonnet providers/*.yaml
+var FS embed.FS

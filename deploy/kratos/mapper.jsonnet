@@ -1,0 +1,79 @@
+// The OpenID Connect mapper of one provider, as `jithook kratos config` puts
+// it into Ory Kratos's configuration. Kratos runs it at the first sign-in and
+// at linking, with the claims in std.extVar('claims').
+//
+// It is a function of constants of the provider's file:
+//
+//   provider  the provider's id, in Kratos and in jithook
+//   issuer    the file's issuer, if it has exactly one, else null
+//   claims    names of the claims that the provider's rules read; null = all
+//   traits    [{name, paths}]: Kratos's trait, and where in the claims its
+//             value may stand; the first that is there wins
+//
+// metadata_public.jithook is the one place where jithook looks for claims: the
+// browser can override every trait at the first sign-in, and never the
+// metadata. jithook's answer takes the claims out of it before Kratos stores
+// the identity, and it alone says which addresses are verified: this mapper
+// must not (`verified_addresses` would be Kratos's word on an e-mail that no
+// rule has looked at).
+
+// at follows a path of member names; null where it leads nowhere.
+local at(value, path) = std.foldl(
+  function(here, name)
+    if std.isObject(here) && std.objectHas(here, name) then here[name],
+  path,
+  value
+);
+
+// first is the first element that is not null, or null.
+local first(values) =
+  local present = [v for v in values if v != null];
+  if std.length(present) > 0 then present[0];
+
+// present keeps the members that are not null. (std.prune would also drop an
+// empty list, and "in no group" is not the same as "groups unknown".)
+local present(object) = {
+  [name]: object[name]
+  for name in std.objectFields(object)
+  if object[name] != null
+};
+
+function(config)
+  local claims = std.extVar('claims');
+  local raw = at(claims, ['raw_claims']);
+
+  // Kratos's own claims are normalised: email_verified "true" has become true,
+  // and false has gone. The raw ones are as the provider signed them; some
+  // OAuth 2.0 providers of Kratos have none.
+  local asserted = if std.isObject(raw) then raw else claims;
+
+  // The subject is the one that Kratos keys its credential by, which its
+  // settings may take from elsewhere than the token. UserInfo claims need not
+  // name an issuer; Kratos then has the one of the ID token.
+  local subject = at(claims, ['sub']);
+  local issuer = first([at(raw, ['iss']), at(claims, ['iss'])]);
+  local vouched = present(asserted { sub: subject, iss: issuer });
+
+  local used =
+    if config.claims == null then vouched else {
+      [name]: vouched[name]
+      for name in config.claims
+      if std.objectHas(vouched, name)
+    };
+  local traits = present({
+    [trait.name]: first([at(vouched, path) for path in trait.paths])
+    for trait in config.traits
+  });
+
+  {
+    identity: {
+      traits: traits,
+      metadata_public: {
+        jithook: present({
+          provider: config.provider,
+          issuer: first([issuer, config.issuer]),
+          subject: subject,
+        }) + { claims: used, traits: traits },
+      },
+    },
+  }

@@ -1,0 +1,149 @@
+package hook
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Endpoint is a group of hooks that a credential may call.
+type Endpoint string
+
+const (
+	// EndpointKratos is everything below /hooks/kratos/.
+	EndpointKratos Endpoint = "kratos"
+	// EndpointLogin is POST /hooks/login.
+	EndpointLogin Endpoint = "login"
+)
+
+// Caller is who a credential stands for and what it may do.
+type Caller struct {
+	Name      string
+	Endpoints []Endpoint
+	// Providers are the providers it may speak for; "*" stands for all.
+	Providers []string
+	// Instance names the identity server's instance: an id of its own means
+	// something only together with it.
+	Instance string
+}
+
+// APIKey is a credential sent in a header of its own, or as a bearer token
+// (RFC 6750).
+type APIKey struct {
+	Caller
+	Header string
+	Value  string
+}
+
+// Basic is a credential sent by HTTP basic authentication (RFC 7617).
+type Basic struct {
+	Caller
+	User     string
+	Password string
+}
+
+// Auth knows the credentials. The zero value admits nobody.
+type Auth struct {
+	entries []entry
+}
+
+type entry struct {
+	caller Caller
+	header string // empty for basic
+	digest [sha256.Size]byte
+}
+
+// NewAuth returns an Auth that admits these credentials. Errors: none given, an
+// empty secret, or two credentials with the same secret, since which of the two
+// scopes holds would be chance.
+func NewAuth(keys []APIKey, basics []Basic) (*Auth, error) {
+	a := &Auth{}
+	for _, k := range keys {
+		if k.Value == "" {
+			return nil, fmt.Errorf("api key %q has an empty value", k.Name)
+		}
+		a.entries = append(a.entries, entry{k.Caller, http.CanonicalHeaderKey(k.Header), digest(k.Value)})
+	}
+	for _, b := range basics {
+		if b.User == "" || b.Password == "" {
+			return nil, fmt.Errorf("basic credential %q has an empty user or password", b.Name)
+		}
+		a.entries = append(a.entries, entry{b.Caller, "", digest(b.User, b.Password)})
+	}
+	if len(a.entries) == 0 {
+		return nil, fmt.Errorf("no credential is configured: every caller would be refused")
+	}
+	for i, e := range a.entries {
+		for _, f := range a.entries[:i] {
+			if e.digest == f.digest && e.header == f.header {
+				return nil, fmt.Errorf("credentials %q and %q have the same secret", f.caller.Name, e.caller.Name)
+			}
+		}
+	}
+	return a, nil
+}
+
+// Authenticate returns who sent the request. It compares digests in constant
+// time and looks at every credential whatever matched, so that neither a
+// prefix nor a position can be timed.
+func (a *Auth) Authenticate(r *http.Request) (Caller, bool) {
+	var bearer [sha256.Size]byte
+	token, hasBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if hasBearer {
+		bearer = digest(token)
+	}
+	var basic [sha256.Size]byte
+	user, password, hasBasic := r.BasicAuth()
+	if hasBasic {
+		basic = digest(user, password)
+	}
+	found := -1
+	for i, e := range a.entries {
+		match := 0
+		if e.header == "" {
+			match = subtle.ConstantTimeCompare(basic[:], e.digest[:]) & truth(hasBasic)
+		} else {
+			sent := r.Header.Get(e.header)
+			own := digest(sent)
+			match = subtle.ConstantTimeCompare(own[:], e.digest[:])&truth(sent != "") |
+				subtle.ConstantTimeCompare(bearer[:], e.digest[:])&truth(hasBearer)
+		}
+		if match == 1 && found < 0 {
+			found = i
+		}
+	}
+	if found < 0 {
+		return Caller{}, false
+	}
+	return a.entries[found].caller, true
+}
+
+// May reports whether the caller may use the endpoint.
+func (c Caller) May(e Endpoint) bool { return slices.Contains(c.Endpoints, e) }
+
+// MaySpeakFor reports whether the provider is in the caller's scope.
+func (c Caller) MaySpeakFor(provider string) bool {
+	return slices.Contains(c.Providers, provider) || slices.Contains(c.Providers, "*")
+}
+
+// digest hides the lengths of secrets from the comparison. Parts are
+// length-prefixed: user "ab" with password "c" is not user "a" with "bc".
+func digest(parts ...string) [sha256.Size]byte {
+	h := sha256.New()
+	for _, p := range parts {
+		_ = binary.Write(h, binary.BigEndian, uint64(len(p))) // a hash never fails
+		h.Write([]byte(p))
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func truth(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

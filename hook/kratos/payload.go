@@ -1,0 +1,143 @@
+// Package kratos is the contract with Ory Kratos's web_hook: what our body
+// template sends, and what Kratos expects back. It decodes, hands over to
+// package provision, and builds the reply field by field.
+//
+// What it must know about Kratos's payload: traits in it are the client's word;
+// metadata_public is the mapper's, which the client cannot set; neither holds
+// an ID token, and metadata of an earlier registration looks like that of this
+// login.
+package kratos
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/problem"
+	"github.com/jithook/jithook/internal/strictjson"
+)
+
+// payload is what deploy/kratos/body.jsonnet renders; the decoder refuses any
+// other field, so that template and decoder cannot drift apart.
+type payload struct {
+	Version int `json:"version"`
+	Flow    struct {
+		ID   string `json:"id"`
+		Type string `json:"type"`
+	} `json:"flow"`
+	Identity struct {
+		ID             string         `json:"id"`
+		State          string         `json:"state"`
+		Traits         map[string]any `json:"traits"`
+		MetadataPublic any            `json:"metadata_public"`
+	} `json:"identity"`
+	Session struct {
+		AuthenticationMethods []method `json:"authentication_methods"`
+	} `json:"session"`
+}
+
+type method struct {
+	Method      string    `json:"method"`
+	Provider    string    `json:"provider"`
+	CompletedAt time.Time `json:"completed_at"`
+}
+
+// nobody is the id of an identity that Kratos has not persisted.
+const nobody = "00000000-0000-0000-0000-000000000000"
+
+// maxID bounds the ids that we record, in bytes. Kratos's are UUIDs.
+const maxID = 64
+
+func decode(c echo.Context) (payload, error) {
+	var p payload
+	if err := strictjson.Decode(c.Request().Body, &p); err != nil {
+		return payload{}, problem.OfBody(err)
+	}
+	switch {
+	case p.Version != 1:
+		return payload{}, problem.At("/version", "only version 1 is known: render the hooks again with `jithook kratos config`")
+	case p.Identity.ID == "" || len(p.Identity.ID) > maxID:
+		return payload{}, problem.At("/identity/id", "an identity id of 1 to 64 bytes is needed")
+	case len(p.Flow.ID) > maxID:
+		return payload{}, problem.At("/flow/id", "a flow id has at most 64 bytes")
+	}
+	return p, nil
+}
+
+// metadata is the part of metadata_public that our mapper writes.
+type metadata struct {
+	provider, issuer, subject string
+	claims, traits            map[string]any
+}
+
+// metadata returns the mapper's part; ok is false where there is none.
+func (p payload) metadata() (m metadata, ok bool) {
+	public, _ := p.Identity.MetadataPublic.(map[string]any)
+	ours, ok := public["jithook"].(map[string]any)
+	if !ok {
+		return metadata{}, false
+	}
+	m.provider, _ = ours["provider"].(string)
+	m.issuer, _ = ours["issuer"].(string)
+	m.subject, _ = ours["subject"].(string)
+	m.claims, _ = ours["claims"].(map[string]any)
+	m.traits, _ = ours["traits"].(map[string]any)
+	return m, true
+}
+
+// federated returns the provider of the session: the one oidc method that
+// names any. None or several leave it unknown.
+func (p payload) federated() string {
+	provider := ""
+	for _, m := range p.Session.AuthenticationMethods {
+		if m.Method != "oidc" || m.Provider == "" || m.Provider == provider {
+			continue
+		}
+		if provider != "" {
+			return ""
+		}
+		provider = m.Provider
+	}
+	return provider
+}
+
+// login is the payload in the words of the domain. The provider is the
+// mapper's constant before there is a session, and the session's after.
+func (p payload) login(c echo.Context, h identity.Hook) identity.Login {
+	caller := hook.CallerOf(c)
+	l := identity.Login{
+		Hook: h, Caller: caller.Name, Providers: caller.Providers,
+		External:  identity.ExternalID{System: identity.SystemKratos, Instance: caller.Instance},
+		FlowID:    p.Flow.ID,
+		RequestID: hook.RequestID(c), DeliveryID: deliveryID(c.Request().Header),
+	}
+	if p.Identity.ID != nobody {
+		l.External.ID = p.Identity.ID
+	}
+	m, ok := p.metadata()
+	if ok {
+		l.Offers = []identity.Offer{{
+			Source: identity.SourceKratosMetadata, Provider: m.provider,
+			Issuer: m.issuer, Subject: m.subject, Claims: m.claims,
+		}}
+	}
+	l.Provider = m.provider
+	if h == identity.HookLogin {
+		l.Provider = p.federated()
+	}
+	return l
+}
+
+// deliveryID is Kratos's own id of the call: the trigger's, stable over
+// retries, where it sends one.
+func deliveryID(h http.Header) string {
+	for _, name := range []string{"Ory-Webhook-Trigger-Id", "Ory-Webhook-Request-Id"} {
+		if id := h.Get(name); id != "" && len(id) <= maxID {
+			return id
+		}
+	}
+	return ""
+}

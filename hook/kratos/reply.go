@@ -1,0 +1,207 @@
+package kratos
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/provision"
+)
+
+// reply is all that Kratos is ever told about an identity. Kratos applies
+// schema_id, state, recovery addresses and metadata_admin from a reply
+// verbatim, so none of them exists here (the class of CVE-2026-27946).
+type reply struct {
+	Identity replyIdentity `json:"identity"`
+}
+
+type replyIdentity struct {
+	Traits              map[string]any `json:"traits,omitempty"`
+	MetadataPublic      map[string]any `json:"metadata_public,omitempty"`
+	VerifiableAddresses []address      `json:"verifiable_addresses,omitempty"`
+}
+
+type address struct {
+	Value    string `json:"value"`
+	Via      string `json:"via"`
+	Verified bool   `json:"verified"`
+	Status   string `json:"status"`
+}
+
+// prepared is the reply to a registration that may go on.
+func (h *Handler) prepared(p payload, out provision.Outcome) reply {
+	m, _ := p.metadata()
+	r := restorer{identity: out.Identity, mapped: m.traits, paths: h.RestoreTraits}
+	traits := r.registration(p.Identity.Traits)
+	return reply{Identity: replyIdentity{
+		Traits:              traits,
+		MetadataPublic:      published(p.Identity.MetadataPublic, out.Identity.ID),
+		VerifiableAddresses: addresses(traits, out.Emails),
+	}}
+}
+
+// published is the received metadata without the claims, which metadata_public
+// would show to the browser, and with our id of the person.
+func published(received any, id string) map[string]any {
+	public := map[string]any{}
+	if m, ok := received.(map[string]any); ok {
+		public = maps.Clone(m)
+	}
+	ours := map[string]any{}
+	if m, ok := public["jithook"].(map[string]any); ok {
+		ours = maps.Clone(m)
+	}
+	delete(ours, "claims")
+	ours["identity_id"] = id
+	public["jithook"] = ours
+	return public
+}
+
+// addresses says of every e-mail among the traits whether it is verified: what
+// is not said here would keep whatever the mapper said. Kratos drops an address
+// that no trait of the reply yields.
+func addresses(traits map[string]any, emails []provision.Email) []address {
+	var out []address
+	for _, name := range slices.Sorted(maps.Keys(traits)) {
+		for _, e := range emails {
+			if traits[name] == any(e.Address) {
+				out = append(out, newAddress(e))
+			}
+		}
+	}
+	return out
+}
+
+func newAddress(e provision.Email) address {
+	a := address{Value: e.Address, Via: "email", Verified: e.Verified, Status: "pending"}
+	if e.Verified {
+		a.Status = "completed"
+	}
+	return a
+}
+
+// restorer undoes what a browser can do to the traits in a payload: whatever
+// it posts with a flow wins over Kratos's mapper (seen on v1.3.1).
+type restorer struct {
+	identity *identity.Identity // nil if nobody is known
+	mapped   map[string]any     // what the mapper wrote, out of the client's reach
+	paths    []string           // nil: all
+}
+
+// groups is the trait in which Kratos keeps memberships, where its schema has
+// one: it gets the groups that were granted, not those that were claimed.
+const groups = "groups"
+
+// truth returns what the trait must be, and whether jithook or the mapper
+// says anything about it.
+func (r restorer) truth(name string) (any, bool) {
+	if r.identity != nil {
+		if v, ok := r.identity.Traits[name]; ok {
+			return v, true
+		}
+		if name == groups {
+			return groupNames(r.identity), true
+		}
+	}
+	v, ok := r.mapped[name]
+	return v, ok
+}
+
+// registration returns the traits to persist at a first sign-in. A trait that
+// neither we nor the mapper know is the client's invention and goes.
+func (r restorer) registration(received map[string]any) map[string]any {
+	names := r.paths
+	if names == nil {
+		names = slices.AppendSeq(slices.Collect(maps.Keys(received)), maps.Keys(r.mapped))
+	}
+	return r.restore(received, names)
+}
+
+// profile returns the traits to persist from the profile form. A trait that
+// neither we nor the mapper know is the person's own to edit.
+func (r restorer) profile(received map[string]any) map[string]any {
+	names := r.paths
+	if names == nil {
+		for name := range received {
+			if _, decided := r.truth(name); decided {
+				names = append(names, name)
+			}
+		}
+		names = slices.AppendSeq(names, maps.Keys(r.mapped))
+	}
+	return r.restore(received, names)
+}
+
+func (r restorer) restore(received map[string]any, names []string) map[string]any {
+	traits := maps.Clone(received)
+	if traits == nil {
+		traits = map[string]any{}
+	}
+	for _, name := range names {
+		if v, ok := r.truth(name); ok {
+			traits[name] = v
+		} else {
+			delete(traits, name)
+		}
+	}
+	return traits
+}
+
+func groupNames(i *identity.Identity) []string {
+	names := make([]string, 0, len(i.Groups))
+	for _, g := range i.Groups {
+		names = append(names, g.Name)
+	}
+	return slices.Compact(slices.Sorted(slices.Values(names)))
+}
+
+// messages is Kratos's form of a refusal; without at least one message it
+// shows an error page.
+type messages struct {
+	Messages []fieldMessages `json:"messages"`
+}
+
+type fieldMessages struct {
+	InstancePtr string    `json:"instance_ptr"`
+	Messages    []message `json:"messages"`
+}
+
+type message struct {
+	ID      int            `json:"id"`
+	Text    string         `json:"text"`
+	Type    string         `json:"type"`
+	Context messageContext `json:"context"`
+}
+
+type messageContext struct {
+	Reason     identity.Code `json:"reason"`
+	DecisionID string        `json:"decision_id,omitempty"`
+}
+
+// deny refuses a flow. A fault of our own is no 5xx, which Kratos would repeat
+// three times and then show with the hook's URL.
+func deny(c echo.Context, r identity.Record) error {
+	if r.Decision == identity.Error {
+		why := r.Reasons[0]
+		why.Text += " (reference " + r.ID + ")"
+		return c.JSON(http.StatusFailedDependency, denial(why, r.ID))
+	}
+	return c.JSON(http.StatusForbidden, denial(r.Reasons[0], r.ID))
+}
+
+func denial(why identity.Reason, decisionID string) messages {
+	info, _ := why.Code.Info()
+	return messages{[]fieldMessages{{"#/", []message{{
+		ID: info.Number, Text: why.Text, Type: "error",
+		Context: messageContext{Reason: why.Code, DecisionID: decisionID},
+	}}}}}
+}
+
+// fault is the answer to a panic.
+func fault(c echo.Context) error {
+	return c.JSON(http.StatusFailedDependency, denial(identity.Because(identity.CodeInternal), hook.RequestID(c)))
+}

@@ -1,0 +1,140 @@
+// Package hook is the wire that callers of jithook see: it authenticates them,
+// bounds what they send, sets the deadline once, and turns whatever goes wrong
+// into an answer. hook/kratos and hook/generic spell the two contracts.
+//
+// It must not know policies, mappings or stores: it hands a login to package
+// provision and writes down what comes back.
+package hook
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"mime"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/jithook/jithook/internal/problem"
+)
+
+const (
+	// MaxBody bounds a request's body, in bytes.
+	MaxBody = 1 << 20
+	// Deadline bounds a decision. Kratos waits 30 s and retries twice; a
+	// person in front of a browser does not.
+	Deadline = 1500 * time.Millisecond
+)
+
+// Options are what the wire needs from the rest.
+type Options struct {
+	Auth *Auth
+	Log  *slog.Logger
+	// Ready returns nil while a login could be decided; GET /readyz tells.
+	Ready func(context.Context) error
+}
+
+// New returns the server without hooks: /livez and /readyz.
+func New(o Options) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = problem.Handler(o.Log)
+	e.Use(WithRequestID)
+	e.GET("/livez", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", func(c echo.Context) error {
+		ctx, cancel := context.WithTimeout(c.Request().Context(), Deadline)
+		defer cancel()
+		if err := o.Ready(ctx); err != nil {
+			o.Log.WarnContext(ctx, "not ready", "error", err)
+			return problem.New(http.StatusServiceUnavailable, "the userstore cannot be read")
+		}
+		return c.String(http.StatusOK, "ok\n")
+	})
+	return e
+}
+
+// WithRequestID gives every request an id of our own: one that a caller chose could
+// be anything, and would stand in our log.
+func WithRequestID(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderXRequestID, uuid.NewString())
+		return next(c)
+	}
+}
+
+// RequestID returns the id that the request got.
+func RequestID(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
+
+// Fault writes a contract's own answer to a panic in one of its handlers.
+type Fault func(echo.Context) error
+
+// Group returns the group of hooks below prefix that only callers with the
+// endpoint in their scope reach.
+func Group(e *echo.Echo, o Options, prefix string, endpoint Endpoint, fault Fault) *echo.Group {
+	return e.Group(prefix, survive(o.Log, fault), authenticate(o.Auth, endpoint), bound)
+}
+
+// survive answers a panic as the contract would answer any fault of ours, and
+// logs where it came from but not its value, which may hold a claim.
+func survive(log *slog.Logger, fault Fault) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) (err error) {
+			defer func() {
+				if v := recover(); v != nil {
+					log.ErrorContext(c.Request().Context(), "panic in a hook", "kind", fmt.Sprintf("%T", v),
+						"request_id", RequestID(c), "stack", string(debug.Stack()))
+					err = fault(c)
+				}
+			}()
+			return next(c)
+		}
+	}
+}
+
+const callerKey = "jithook.caller"
+
+func authenticate(a *Auth, endpoint Endpoint) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			caller, ok := a.Authenticate(c.Request())
+			if !ok {
+				c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="jithook", Basic realm="jithook"`)
+				return problem.New(http.StatusUnauthorized, "no credential that is known here came with the request")
+			}
+			if !caller.May(endpoint) {
+				return problem.New(http.StatusForbidden, fmt.Sprintf("this credential's endpoints do not include %q", endpoint))
+			}
+			c.Set(callerKey, caller)
+			return next(c)
+		}
+	}
+}
+
+// CallerOf returns who sent the request that Group let through.
+func CallerOf(c echo.Context) Caller {
+	caller, _ := c.Get(callerKey).(Caller)
+	return caller
+}
+
+// bound limits what one request may cost, and accepts JSON only.
+func bound(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		media, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+		if err != nil || media != echo.MIMEApplicationJSON {
+			return problem.New(http.StatusUnsupportedMediaType, "the body must be application/json")
+		}
+		if r.Header.Get(echo.HeaderContentEncoding) != "" {
+			return problem.New(http.StatusUnsupportedMediaType, "the body must not be compressed")
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), Deadline)
+		defer cancel()
+		r = r.WithContext(ctx)
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, MaxBody)
+		c.SetRequest(r)
+		return next(c)
+	}
+}

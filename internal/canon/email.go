@@ -1,0 +1,142 @@
+package canon
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// ErrEmail says that a string is no e-mail address with a canonical form.
+// Errors of Email wrap it and say why.
+var ErrEmail = errors.New("e-mail address cannot be used")
+
+// MaxEmailLength is the longest address accepted and returned, in bytes (RFC
+// 5321, section 4.5.3.1.3, with erratum 1690).
+const MaxEmailLength = 254
+
+// Limits of a domain name in bytes (RFC 1035, section 2.3.4).
+const (
+	maxDomain = 253
+	maxLabel  = 63
+)
+
+// atext is what RFC 5322, section 3.2.3, lets an unquoted local part have
+// besides letters, digits and dots.
+const atext = "!#$%&'*+-/=?^_`{|}~"
+
+// Email returns the canonical form of a bare address (local@domain): the local
+// part case-folded and in NFC, the domain in lower case with A-labels (RFC
+// 5891). Plus tags and dots stay: whether they matter is the domain's business.
+//
+// Quoted local parts, display names, comments and address literals are refused,
+// and so is anything that would fold to ASCII from elsewhere, such as ß (ss). An
+// address with a canonical form need not exist, nor belong to who claims it.
+func Email(s string) (string, error) {
+	canonical, why := email(s)
+	if why == "" {
+		// Unicode's folding of rare combinations is not a fixed point in one
+		// step; a form that changes again would be two keys for one address.
+		if again, _ := email(canonical); again != canonical {
+			why = "has characters without a stable form"
+		}
+	}
+	if why != "" {
+		return "", fmt.Errorf("%w: it %s", ErrEmail, why)
+	}
+	return canonical, nil
+}
+
+// EmailDomain returns the domain of an address in the form that Email returns,
+// for exact comparison with another such domain. It is empty if there is none.
+func EmailDomain(canonical string) string {
+	_, domain, _ := strings.Cut(canonical, "@")
+	return domain
+}
+
+func email(s string) (canonical, why string) {
+	if len(s) > MaxEmailLength {
+		return "", "is longer than 254 bytes"
+	}
+	if why := refused(s, hidden, lookAlike, foldsToASCII); why != "" {
+		return "", why
+	}
+	local, domain, _ := strings.Cut(s, "@")
+	if local == "" || domain == "" || strings.Contains(domain, "@") {
+		return "", "is not one local part, one @ and one domain"
+	}
+	if local, why = localPart(local); why != "" {
+		return "", why
+	}
+	if domain, why = domainName(domain); why != "" {
+		return "", why
+	}
+	canonical = local + "@" + domain
+	if len(canonical) > MaxEmailLength {
+		return "", "is longer than 254 bytes in its canonical form"
+	}
+	return canonical, ""
+}
+
+func localPart(s string) (canonical, why string) {
+	for _, r := range s {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		if !letter && r <= unicode.MaxASCII && r != '.' && !strings.ContainsRune(atext, r) {
+			return "", "has a character that needs quotes before the @"
+		}
+	}
+	if strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") || strings.Contains(s, "..") {
+		return "", "has a dot at an end of its local part, or two in a row"
+	}
+	return norm.NFC.String(cases.Fold().String(norm.NFD.String(s))), ""
+}
+
+// domainName works label by label, so that nothing that is not a dot becomes
+// one. idna's errors contain the input and are replaced.
+func domainName(s string) (canonical, why string) {
+	const bad = "has no valid domain name after the @"
+	labels := strings.Split(s, ".")
+	for i, label := range labels {
+		ascii, err := idna.Lookup.ToASCII(label)
+		if err != nil || ascii == "" || len(ascii) > maxLabel || strings.Contains(ascii, ".") {
+			return "", bad
+		}
+		decoded, err := idna.Lookup.ToUnicode(ascii)
+		if err != nil {
+			return "", bad
+		}
+		// An A-label that hides pure ASCII (xn--acme- for acme) is a second
+		// spelling of that label: the class of CVE-2024-12224.
+		if strings.HasPrefix(ascii, "xn--") != isNonASCII(decoded) || isNonASCII(label) && !strings.HasPrefix(ascii, "xn--") {
+			return "", bad
+		}
+		// The label may have come encoded: what it hides is held to the same.
+		if why := refused(decoded, hidden, lookAlike); why != "" {
+			return "", why
+		}
+		labels[i] = ascii
+	}
+	canonical = strings.Join(labels, ".")
+	if len(canonical) > maxDomain {
+		return "", bad
+	}
+	return canonical, ""
+}
+
+func isNonASCII(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// foldsToASCII objects to a rune whose full case folding contains ASCII, such
+// as ß. A precomposed letter that folds to an ASCII letter with a mark composes
+// again and is no such rune.
+func foldsToASCII(r rune) string {
+	if r > unicode.MaxASCII && hasASCII(norm.NFC.String(cases.Fold().String(string(r)))) {
+		return "has a non-ASCII character that folds to ASCII"
+	}
+	return ""
+}

@@ -1,0 +1,152 @@
+package expr
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/ext"
+)
+
+// Names of the variables.
+const (
+	claimsVar   = "claims"
+	loginVar    = "login"
+	identityVar = "identity"
+)
+
+// Limits on one expression and on one evaluation. An operator's rule stays far
+// below; they end what a stranger's claims could make of it.
+const (
+	maxDepth     = 64      // nesting of the syntax
+	maxNodes     = 20_000  // after macros
+	maxRegex     = 1_000   // instructions of a compiled pattern
+	maxRange     = 10_000  // elements of lists.range
+	maxCost      = 500_000 // CEL's cost units: tens of milliseconds
+	checkEvery   = 64      // turns of a loop between looks at the deadline
+	maxRecovered = 20      // syntax errors reported of one expression
+)
+
+// Env compiles expressions. It is safe for concurrent use.
+type Env struct {
+	cel    *cel.Env
+	guards cel.ProgramOption
+}
+
+// NewEnv returns the environment of all expressions: the variables claims and
+// login (maps), identity (a map or null), CEL's standard functions, and the
+// extensions for strings, lists, sets and encoders.
+func NewEnv() (*Env, error) {
+	env, err := cel.NewEnv(
+		cel.Variable(claimsVar, cel.MapType(cel.StringType, cel.DynType)),
+		cel.Variable(loginVar, cel.MapType(cel.StringType, cel.DynType)),
+		cel.Variable(identityVar, cel.DynType),
+		cel.CrossTypeNumericComparisons(true),
+		cel.DefaultUTCTimeZone(true),
+		cel.ParserRecursionLimit(maxDepth),
+		cel.ParserErrorRecoveryLimit(maxRecovered),
+		cel.ParserExpressionSizeLimit(MaxTextLength),
+		cel.ExpressionNodeLimit(maxNodes),
+		cel.RegexProgramSizeLimit(maxRegex),
+		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateDurationLiterals()),
+		ext.Strings(),
+		ext.Lists(ext.ListsMaxRangeSize(maxRange)),
+		ext.Sets(),
+		ext.Encoders(),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("set up the expression language: %w", err)
+	}
+	guards, err := guards(env)
+	if err != nil {
+		return nil, fmt.Errorf("set up the limits of the expression language: %w", err)
+	}
+	return &Env{cel: env, guards: guards}, nil
+}
+
+// Compile returns the program of an expression. The error is a *CompileError
+// with every problem of the text; an empty text is a problem.
+func (e *Env) Compile(s Source) (*Program, error) {
+	return e.compile(s)
+}
+
+// CompileBool is Compile for an expression that must yield a boolean. What
+// depends on a claim's type is only known later; EvalBool checks it then.
+func (e *Env) CompileBool(s Source) (*Program, error) {
+	return e.compile(s, cel.BoolKind, cel.DynKind)
+}
+
+// compile refuses a static type that is none of kinds, if there are any.
+func (e *Env) compile(s Source, kinds ...cel.Kind) (*Program, error) {
+	switch {
+	case strings.TrimSpace(s.Text) == "":
+		return nil, refuse(s.problem(1, 0, "the expression is empty"))
+	case len(s.Text) > MaxTextLength:
+		return nil, refuse(s.problem(1, 0, fmt.Sprintf("the expression is longer than %d bytes", MaxTextLength)))
+	}
+	checked, issues := e.cel.Compile(s.Text)
+	if issues.Err() != nil {
+		return nil, refuse(problems(s, issues)...)
+	}
+	if kind := checked.OutputType().Kind(); len(kinds) > 0 && !slices.Contains(kinds, kind) {
+		return nil, refuse(s.problem(1, 0, fmt.Sprintf("the expression yields a %s, not a boolean", checked.OutputType())))
+	}
+	tree := checked.NativeRep()
+	if shadows := shadowed(s, tree); len(shadows) > 0 {
+		return nil, refuse(shadows...)
+	}
+	return e.program(s, checked, tree)
+}
+
+func (e *Env) program(s Source, checked *cel.Ast, tree *ast.AST) (*Program, error) {
+	uses := usesOf(s, tree)
+	evaluator, err := e.cel.Program(checked,
+		cel.EvalOptions(cel.OptOptimize),
+		cel.CostLimit(maxCost),
+		cel.InterruptCheckFrequency(checkEvery),
+		cel.CustomDecoratorV2(uses.decorate),
+		e.guards,
+	)
+	if err != nil {
+		return nil, refuse(s.problem(1, 0, err.Error()))
+	}
+	return &Program{source: s, evaluator: evaluator, tree: tree, uses: uses}, nil
+}
+
+func refuse(p ...Problem) *CompileError { return &CompileError{Problems: p} }
+
+// problems turns CEL's issues into problems at their places in the file.
+func problems(s Source, issues *cel.Issues) []Problem {
+	var found []Problem
+	for _, issue := range issues.Errors() {
+		line, column := max(issue.Location.Line(), 1), max(issue.Location.Column(), 0)
+		found = append(found, s.problem(line, column, issue.Message))
+	}
+	slices.SortStableFunc(found, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+	})
+	return found
+}
+
+// shadowed refuses a loop variable with the name of one of ours: in
+// claims.groups.exists(claims, claims.admin), claims would be two things, and
+// which claims an expression reads could not be told.
+func shadowed(s Source, tree *ast.AST) []Problem {
+	var found []Problem
+	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.ComprehensionKind {
+			return
+		}
+		loop := e.AsComprehension()
+		for _, name := range []string{loop.IterVar(), loop.IterVar2()} {
+			if name == claimsVar || name == loginVar || name == identityVar {
+				at := tree.SourceInfo().GetStartLocation(e.ID())
+				found = append(found, s.problem(at.Line(), at.Column(), fmt.Sprintf("%q names a variable already; give the loop variable another name", name)))
+			}
+		}
+	}))
+	return found
+}

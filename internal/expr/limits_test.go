@@ -1,0 +1,100 @@
+// These tests prove that neither a rule nor what a stranger sends to it can
+// keep a processor or the memory, and that a login's deadline ends its rules.
+package expr_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jithook/jithook/internal/expr"
+)
+
+// within is far above what the limits allow, and far below what the
+// expressions would take without them (seconds to years).
+const within = time.Second
+
+func crowd() expr.Vars {
+	groups := make([]any, 20_000)
+	for i := range groups {
+		groups[i] = fmt.Sprintf("group-%05d", i)
+	}
+	return expr.Vars{Claims: map[string]any{"groups": groups, "a": strings.Repeat("a", 200_000), "b": strings.Repeat("b", 200_000)}}
+}
+
+func TestRunawayExpressionsEnd(t *testing.T) {
+	v := crowd()
+	for _, text := range []string{
+		"claims.groups.all(a, claims.groups.all(b, claims.groups.all(c, a != b || b != c || true)))",
+		"claims.groups.map(a, claims.groups.map(b, a + b))",
+		"claims.groups.map(a, claims.groups)",
+		"claims.groups.distinct()",
+		"claims.groups.map(g, claims.a).join()",
+		"claims.groups.join(claims.a)",
+		`claims.a.replace("a", claims.b)`,
+		`claims.a.replace("a", claims.b, 100000)`,
+		"claims.a.indexOf(claims.b)",
+		"claims.a.lastIndexOf(claims.b)",
+		"sets.contains(claims.groups, claims.groups)",
+		"sets.equivalent(claims.groups, claims.groups)",
+		"sets.intersects(claims.groups, claims.groups.map(g, 'x' + g))",
+		"claims.groups.hasOnly(claims.groups)",
+		"claims.groups.hasAll(claims.groups)",
+		"claims.groups.hasAny(claims.groups.map(g, 'x' + g))",
+		"claims.groups.hasExactly(claims.groups)",
+		"lists.range(100000)",
+	} {
+		t.Run(text, func(t *testing.T) {
+			p := compile(t, text)
+			start := time.Now()
+			_, err := p.Eval(t.Context(), v)
+			var failed *expr.RuntimeError
+			if !errors.As(err, &failed) {
+				t.Errorf("error %v, want a *RuntimeError", err)
+			}
+			if took := time.Since(start); took > within {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func TestSensibleExpressionsStayBelowTheLimits(t *testing.T) {
+	v := crowd()
+	v.Claims["groups"] = v.Claims["groups"].([]any)[:10_000]
+	v.Claims["name"] = strings.Repeat("ä", 1000)
+	replace := "claims.name" + strings.Repeat(`.replace("ä", "a").replace("a", "ä")`, 12)
+	for _, text := range []string{
+		"claims.groups", `claims.groups.filter(g, g.startsWith("group-1"))`, `claims.groups.map(g, g.lowerAscii())`,
+		`claims.groups.exists(g, g in ["a", "b"])`, `claims.groups.filter(g, g.matches("^group-0+1$"))`,
+		`sets.contains(claims.groups, ["group-00001", "x"])`, `claims.groups.join(",")`, `claims.groups.sort()`,
+		`claims.groups.map(g, g.replace("-", "_"))`, replace,
+	} {
+		if _, err := compile(t, text).Eval(t.Context(), v); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestTheEndOfTheContextEndsAnEvaluation(t *testing.T) {
+	p := compile(t, "true || claims.groups.all(a, claims.groups.all(b, a != b))")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Eval(ended, crowd()); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before: %v", err)
+	}
+	if _, err := p.EvalBool(ended, crowd()); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before: %v", err)
+	}
+
+	// The loop alone takes tens of milliseconds until its cost ends it.
+	loop := compile(t, "claims.groups.all(a, claims.groups.exists(b, a == b || claims.x))")
+	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := loop.Eval(short, crowd()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("ended during: %v", err)
+	}
+}

@@ -1,0 +1,162 @@
+package expr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/interpreter"
+)
+
+// nodeUnknown is the id of no node.
+const nodeUnknown = -1
+
+// CEL has one "no such overload" for all programs and writes the id of the node
+// that failed first into it, unguarded. Giving it an id before the first
+// evaluation keeps that write from racing and the id from meaning some node of
+// another program.
+var _ = types.LabelErrNode(nodeUnknown, types.NoSuchOverloadErr())
+
+// Vars is what an expression sees. It is read, never changed, and holds JSON
+// values: string, bool, int64, float64, []any, map[string]any, nil.
+type Vars struct {
+	Claims map[string]any
+	Login  map[string]any
+	// Identity is the current identity; nil is null.
+	Identity map[string]any
+}
+
+func (v Vars) activation() map[string]any {
+	var identity any = types.NullValue
+	if v.Identity != nil {
+		identity = v.Identity
+	}
+	return map[string]any{claimsVar: v.Claims, loginVar: v.Login, identityVar: identity}
+}
+
+// Program is a compiled expression. It is safe for concurrent use.
+type Program struct {
+	source    Source
+	evaluator cel.Program
+	tree      *ast.AST
+	uses      *uses
+}
+
+// Source returns what the program was compiled from.
+func (p *Program) Source() Source { return p.source }
+
+// ClaimNames returns the top-level claims that the expression may read, sorted.
+// all is true where it may read any: it uses claims as a whole or with a
+// computed key.
+func (p *Program) ClaimNames() (names []string, all bool) {
+	return slices.Clone(p.uses.names), p.uses.all
+}
+
+// ClaimPath returns the path of the claim where the whole expression is one
+// plain claim: claims.a.b, or claims["a"].b.
+func (p *Program) ClaimPath() ([]string, bool) {
+	c, ok := p.uses.chains[p.tree.Expr().ID()]
+	if !ok {
+		return nil, false
+	}
+	keys := make([]string, len(c.path))
+	for i, step := range c.path {
+		if keys[i], ok = step.(string); !ok {
+			return nil, false
+		}
+	}
+	return keys, true
+}
+
+// Eval evaluates the expression to a JSON value: string, bool, int64, float64,
+// []any, map[string]any or nil, which shares nothing with v. A timestamp
+// becomes its RFC 3339 text; a duration, bytes and a type are no JSON values.
+//
+// Errors: *MissingError for a claim that is not there, *RuntimeError for
+// everything else that is the expression's or the claims' fault, and ctx.Err()
+// whenever ctx has ended, whatever the outcome.
+func (p *Program) Eval(ctx context.Context, v Vars) (any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	out, _, err := p.evaluator.ContextEval(ctx, v.activation())
+	if ended := ctx.Err(); ended != nil {
+		return nil, ended
+	}
+	if err != nil {
+		return nil, p.failure(err)
+	}
+	room := maxResultSize
+	result, why := toJSON(out, maxResultDepth, &room)
+	if why != "" {
+		return nil, p.fail("the expression " + why)
+	}
+	return result, nil
+}
+
+// EvalBool is Eval for an expression that must yield true or false; a result
+// that is neither, "true" and 1 among them, is a *RuntimeError.
+func (p *Program) EvalBool(ctx context.Context, v Vars) (bool, error) {
+	result, err := p.Eval(ctx, v)
+	if err != nil {
+		return false, err
+	}
+	b, ok := result.(bool)
+	if !ok {
+		return false, p.fail(fmt.Sprintf("the expression yields a %s, not a boolean", typeName(result)))
+	}
+	return b, nil
+}
+
+func (p *Program) fail(message string) *RuntimeError {
+	return &RuntimeError{Pos: p.source.Pos(), Message: message}
+}
+
+// failure says what went wrong without the text of err, which contains values.
+func (p *Program) failure(err error) error {
+	var missing *MissingError
+	if errors.As(err, &missing) {
+		return missing
+	}
+	var cancelled interpreter.EvalCancelledError
+	if errors.As(err, &cancelled) || errors.As(err, new(workError)) {
+		return p.fail("the expression costs too much for these claims; make it simpler, or leave out nested loops")
+	}
+	node := int64(nodeUnknown)
+	if failed, ok := errors.AsType[*types.Err](err); ok {
+		node = failed.NodeID()
+	}
+	if _, known := p.tree.SourceInfo().GetOffsetRange(node); !known {
+		return p.fail("the expression failed: a value has the wrong type or is out of range")
+	}
+	at := p.tree.SourceInfo().GetStartLocation(node)
+	return &RuntimeError{Pos: p.source.at(at.Line(), at.Column()), Message: p.describe(node)}
+}
+
+// describe says what kind of node failed.
+func (p *Program) describe(id int64) string {
+	message := "the expression failed here: a value has the wrong type or is out of range"
+	ast.PreOrderVisit(p.tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		switch {
+		case e.ID() != id:
+		case e.Kind() == ast.CallKind:
+			message = fmt.Sprintf("%s failed: a value has the wrong type or is out of range", display(e.AsCall().FunctionName()))
+		case e.Kind() == ast.SelectKind:
+			message = fmt.Sprintf("there is no %s here, or what it is taken from has no fields", e.AsSelect().FieldName())
+		}
+	}))
+	return message
+}
+
+// display returns an operator as it is written: + for _+_.
+func display(function string) string {
+	if symbol, ok := operators.FindReverse(function); ok && symbol != "" {
+		return symbol
+	}
+	return function
+}

@@ -1,0 +1,111 @@
+// Package metrics is what jithook counts, for Prometheus: its names, labels and
+// their bounds in one place.
+//
+// It must not know who calls it. No label ever holds a subject, a claim, a
+// trait or anything else that a stranger chooses.
+package metrics
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/jithook/jithook/identity"
+)
+
+// Metrics are the process's counters. Its methods are safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	logins      *prometheus.CounterVec
+	durations   *prometheus.HistogramVec
+	storeErrors *prometheus.CounterVec
+	dropped     prometheus.Counter
+	providers   prometheus.Gauge
+	reloads     *prometheus.CounterVec
+	reloadGood  prometheus.Gauge
+	reloadTime  prometheus.Gauge
+}
+
+// New returns Metrics with a registry of their own, version as the label of
+// jithook_build_info.
+func New(version string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jithook_logins_total",
+			Help: "Logins decided, by hook, provider, decision and first reason code. provider is empty for logins without a known one.",
+		}, []string{"hook", "provider", "decision", "reason"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "jithook_login_duration_seconds",
+			Help:    "Time from a decoded request to its decision.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2.5},
+		}, []string{"hook", "decision"}),
+		storeErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jithook_store_errors_total", Help: "Failed store operations.",
+		}, []string{"operation"}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "jithook_records_dropped_total", Help: "Records of unchanged or failed logins that found the queue full.",
+		}),
+		providers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "jithook_providers", Help: "Providers in force.",
+		}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jithook_provider_loads_total", Help: "Loads of the providers' folder, by result.",
+		}, []string{"result"}),
+		reloadGood: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "jithook_provider_load_good", Help: "1 if the newest load was good, 0 if older providers stay in force because a file is broken.",
+		}),
+		reloadTime: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "jithook_provider_load_timestamp_seconds", Help: "Unix time of the newest good load.",
+		}),
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jithook_build_info", Help: "Always 1; the version is the label.",
+	}, []string{"version"})
+	build.WithLabelValues(version).Set(1)
+	m.registry.MustRegister(m.logins, m.durations, m.storeErrors, m.dropped, m.providers, m.reloads, m.reloadGood, m.reloadTime, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// Login counts a decision.
+func (m *Metrics) Login(r identity.Record) {
+	reason := identity.Code("")
+	if len(r.Reasons) > 0 {
+		reason = r.Reasons[0].Code
+	}
+	provider := r.Provider
+	if reason == identity.CodeUnknownProvider {
+		provider = "" // a caller could send any name: labels must stay bounded
+	}
+	m.logins.WithLabelValues(string(r.Hook), provider, string(r.Decision), string(reason)).Inc()
+	m.durations.WithLabelValues(string(r.Hook), string(r.Decision)).Observe(r.Duration.Seconds())
+}
+
+// StoreError counts a failed operation of a store; operation is a name in the
+// source, not data.
+func (m *Metrics) StoreError(operation string) { m.storeErrors.WithLabelValues(operation).Inc() }
+
+// RecordDropped counts a record that found the queue full.
+func (m *Metrics) RecordDropped() { m.dropped.Inc() }
+
+// ProvidersLoaded notes a load of the providers' folder.
+func (m *Metrics) ProvidersLoaded(inForce int, good bool) {
+	m.providers.Set(float64(inForce))
+	if !good {
+		m.reloads.WithLabelValues("broken").Inc()
+		m.reloadGood.Set(0)
+		return
+	}
+	m.reloads.WithLabelValues("good").Inc()
+	m.reloadGood.Set(1)
+	m.reloadTime.SetToCurrentTime()
+}

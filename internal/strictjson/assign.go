@@ -1,0 +1,231 @@
+package strictjson
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var timeType = reflect.TypeFor[time.Time]()
+
+// assign puts a tree of the parser into a Go value. place is the JSON Pointer
+// of the tree.
+func assign(tree any, v reflect.Value, place string) *Error {
+	switch {
+	case v.Type() == timeType:
+		return assignTime(tree, v, place)
+	case v.Kind() == reflect.Pointer:
+		fresh := reflect.New(v.Type().Elem())
+		if err := assign(tree, fresh.Elem(), place); err != nil {
+			return err
+		}
+		v.Set(fresh)
+		return nil
+	case v.Kind() == reflect.Interface && v.NumMethod() == 0:
+		v.Set(reflect.ValueOf(plain(tree)))
+		return nil
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		if object, ok := tree.(map[string]any); ok {
+			return assignStruct(object, v, place)
+		}
+	case reflect.Map:
+		if object, ok := tree.(map[string]any); ok && v.Type().Key().Kind() == reflect.String {
+			return assignMap(object, v, place)
+		}
+	case reflect.Slice:
+		if list, ok := tree.([]any); ok {
+			return assignSlice(list, v, place)
+		}
+	default:
+		return assignScalar(tree, v, place)
+	}
+	return mismatch(tree, v, place)
+}
+
+func assignStruct(object map[string]any, v reflect.Value, place string) *Error {
+	fields := fieldsOf(v.Type())
+	// Sorted, so that the same document always has the same first error.
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		at := place + "/" + token(key)
+		i, ok := fields[key]
+		if !ok {
+			return unknown(key, fields, at)
+		}
+		if err := assign(object[key], v.Field(i), at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unknown is the error about a name that no field has. encoding/json, and so
+// many a reader before or after us, would take a mere difference in letter case
+// for the field.
+func unknown(key string, fields map[string]int, place string) *Error {
+	for name := range fields {
+		if fold(name) == fold(key) {
+			return &Error{Place: place, Message: fmt.Sprintf("the name differs from %q only in letter case", name)}
+		}
+	}
+	return &Error{Place: place, Message: "unknown field"}
+}
+
+// fieldsOf maps the JSON names of a struct's exported fields to their indexes.
+func fieldsOf(t reflect.Type) map[string]int {
+	fields := map[string]int{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case !f.IsExported() || name == "-":
+		case name == "":
+			fields[f.Name] = i
+		default:
+			fields[name] = i
+		}
+	}
+	return fields
+}
+
+func assignMap(object map[string]any, v reflect.Value, place string) *Error {
+	m := reflect.MakeMapWithSize(v.Type(), len(object))
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		element := reflect.New(v.Type().Elem()).Elem()
+		if err := assign(object[key], element, place+"/"+token(key)); err != nil {
+			return err
+		}
+		m.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), element)
+	}
+	v.Set(m)
+	return nil
+}
+
+func assignSlice(list []any, v reflect.Value, place string) *Error {
+	s := reflect.MakeSlice(v.Type(), len(list), len(list))
+	for i, element := range list {
+		if err := assign(element, s.Index(i), place+"/"+strconv.Itoa(i)); err != nil {
+			return err
+		}
+	}
+	v.Set(s)
+	return nil
+}
+
+func assignTime(tree any, v reflect.Value, place string) *Error {
+	s, ok := tree.(string)
+	if !ok {
+		return &Error{Place: place, Message: "want a time (RFC 3339), not " + kind(tree)}
+	}
+	var t time.Time
+	// UnmarshalText holds to RFC 3339 where time.Parse does not; its error
+	// would contain the value.
+	if err := t.UnmarshalText([]byte(s)); err != nil {
+		return &Error{Place: place, Message: "want a time (RFC 3339), such as 2026-01-31T12:00:00Z"}
+	}
+	v.Set(reflect.ValueOf(t))
+	return nil
+}
+
+func assignScalar(tree any, v reflect.Value, place string) *Error {
+	tooLarge := &Error{Place: place, Message: "the number is out of range"}
+	switch n := tree.(type) {
+	case string:
+		if v.Kind() == reflect.String {
+			v.SetString(n)
+			return nil
+		}
+	case bool:
+		if v.Kind() == reflect.Bool {
+			v.SetBool(n)
+			return nil
+		}
+	case float64:
+		if v.CanFloat() {
+			if v.OverflowFloat(n) {
+				return tooLarge
+			}
+			v.SetFloat(n)
+			return nil
+		}
+	case int64:
+		switch {
+		case v.CanInt() && !v.OverflowInt(n):
+			v.SetInt(n)
+		case v.CanUint() && n >= 0 && !v.OverflowUint(uint64(n)):
+			v.SetUint(uint64(n))
+		case v.CanFloat():
+			v.SetFloat(float64(n))
+		case v.CanInt() || v.CanUint():
+			return tooLarge
+		default:
+			return mismatch(tree, v, place)
+		}
+		return nil
+	case bigint:
+		if v.CanInt() || v.CanUint() || v.CanFloat() {
+			return tooLarge
+		}
+	}
+	return mismatch(tree, v, place)
+}
+
+// plain is a tree as it leaves the package. It changes the tree in place.
+func plain(tree any) any {
+	switch t := tree.(type) {
+	case bigint:
+		return string(t)
+	case []any:
+		for i := range t {
+			t[i] = plain(t[i])
+		}
+	case map[string]any:
+		for k := range t {
+			t[k] = plain(t[k])
+		}
+	}
+	return tree
+}
+
+func mismatch(tree any, v reflect.Value, place string) *Error {
+	want := ""
+	switch {
+	case v.Kind() == reflect.Struct, v.Kind() == reflect.Map:
+		want = "an object"
+	case v.Kind() == reflect.Slice:
+		want = "a list"
+	case v.Kind() == reflect.String:
+		want = "a string"
+	case v.Kind() == reflect.Bool:
+		want = "true or false"
+	case v.CanInt(), v.CanUint():
+		want = "an integer"
+	case v.CanFloat():
+		want = "a number"
+	default:
+		want = "what this version cannot decode (" + v.Kind().String() + ")"
+	}
+	return &Error{Place: place, Message: "want " + want + ", not " + kind(tree)}
+}
+
+func kind(tree any) string {
+	switch tree.(type) {
+	case string:
+		return "a string"
+	case bool:
+		return "true or false"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	case float64:
+		return "a number with a fraction or an exponent"
+	default:
+		return "an integer"
+	}
+}

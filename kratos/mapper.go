@@ -1,0 +1,47 @@
+package kratos
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+
+	"github.com/jithook/jithook/deploy"
+)
+
+// constants are the parameter of deploy/kratos/mapper.jsonnet.
+type constants struct {
+	Provider string          `json:"provider"`
+	Issuer   *string         `json:"issuer"`
+	Claims   []string        `json:"claims"` // nil: all
+	Traits   []traitConstant `json:"traits"`
+}
+
+type traitConstant struct {
+	Name  string     `json:"name"`
+	Paths [][]string `json:"paths"`
+}
+
+// mapper returns the mapper of p: the template, applied to the provider's
+// constants. They enter as JSON, which is Jsonnet too: nothing in a provider's
+// file can become code that runs inside Kratos.
+func (p Provider) mapper() ([]byte, error) {
+	template, err := fs.ReadFile(deploy.FS, "kratos/mapper.jsonnet")
+	if err != nil {
+		return nil, err
+	}
+	c := constants{Provider: p.ID, Claims: p.names(), Traits: []traitConstant{}}
+	if len(p.Issuers) == 1 {
+		c.Issuer = &p.Issuers[0]
+	}
+	for _, t := range p.Traits {
+		c.Traits = append(c.Traits, traitConstant{t.Name, t.ClaimPaths})
+	}
+	config, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "local config = %s;\n\n(\n%s)(config)\n", config, template)
+	return b.Bytes(), nil
+}

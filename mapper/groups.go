@@ -1,0 +1,96 @@
+package mapper
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/canon"
+	"github.com/jithook/jithook/internal/expr"
+)
+
+type groups struct {
+	from   *expr.Program
+	absent string
+	// grants are the groups that may be granted, by the provider's names.
+	grants map[string]string
+}
+
+// groupsPath is the JSON Pointer to an identity's groups.
+const groupsPath = "/groups"
+
+func (g *groups) mapped(ctx context.Context, v expr.Vars) (Groups, error) {
+	plain, err := g.from.Eval(ctx, v)
+	if isMissing(err) || err == nil && plain == nil {
+		return g.absentee()
+	}
+	if err != nil {
+		return Groups{}, rejected(err, groupsPath)
+	}
+	names, ok := listOfStrings(plain)
+	if !ok {
+		return g.unreadable()
+	}
+	// A list this long is no list of groups; the part of it that would be
+	// looked at could be the sender's choice.
+	if len(names) > MaxGroups {
+		return Groups{}, g.reject()
+	}
+	return Groups{Managed: true, Known: true, Names: g.granted(names)}, nil
+}
+
+// absentee is the result where the claim is not there.
+func (g *groups) absentee() (Groups, error) {
+	switch g.absent {
+	case AbsentKeep:
+		return Groups{Managed: true}, nil
+	case AbsentClear:
+		return Groups{Managed: true, Known: true}, nil
+	}
+	return Groups{}, g.reject()
+}
+
+// unreadable is the result where the claim is no list of strings. That is a
+// change in what the provider sends, not a person without groups: it never
+// clears.
+func (g *groups) unreadable() (Groups, error) {
+	if g.absent == AbsentKeep {
+		return Groups{Managed: true}, nil
+	}
+	return Groups{}, g.reject()
+}
+
+func (g *groups) reject() *Rejection {
+	return &Rejection{Reason: identity.BecauseOf(identity.CodeGroupsUnknown, groupsPath), Rule: g.from.Source().Pos()}
+}
+
+// listOfStrings returns v as a list of strings. A string is no list, and one
+// other element makes the whole list unreadable: what a partial list lacks
+// would be revoked.
+func listOfStrings(v any) ([]string, bool) {
+	list, ok := v.([]any)
+	if !ok {
+		return nil, false
+	}
+	names := make([]string, len(list))
+	for i, item := range list {
+		if names[i], ok = item.(string); !ok {
+			return nil, false
+		}
+	}
+	return names, true
+}
+
+// granted returns what the provider's names grant, sorted, each once.
+func (g *groups) granted(names []string) []string {
+	granted := map[string]bool{}
+	for _, name := range names {
+		// What has no canonical form is no name that a mapping can contain.
+		n, err := canon.Group(name)
+		if to, ok := g.grants[n]; ok && err == nil {
+			granted[to] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(granted))
+}

@@ -1,0 +1,175 @@
+// Package mapper turns claims into traits and groups, as a provider's `traits`
+// and `groups` sections say.
+//
+// It owns which value a trait gets, when a value counts as verified, and which
+// groups are granted. It must not know what an identity holds already or how a
+// result is brought into it; it changes nothing that it is given.
+package mapper
+
+import (
+	"slices"
+
+	"github.com/jithook/jithook/internal/expr"
+)
+
+// Canonical forms of a trait.
+const (
+	CanonicalEmail    = "email"
+	CanonicalUsername = "username"
+)
+
+// What a claim that is absent means. The empty string is AbsentKeep.
+const (
+	AbsentKeep    = "keep"    // what is stored stays
+	AbsentClear   = "clear"   // what is stored goes
+	AbsentDefault = "default" // the trait gets its default; not for groups
+	AbsentReject  = "reject"  // the login is refused
+)
+
+// Limits on what strangers' claims may put into a userstore.
+const (
+	// MaxString is the longest string in a trait, and the longest key of a map
+	// in one, in bytes.
+	MaxString = 4096
+	// MaxTrait is the largest trait, in bytes of its JSON.
+	MaxTrait = 16 << 10
+	// MaxDepth is how deep lists and maps in a trait may nest.
+	MaxDepth = 16
+	// MaxGroups is the longest list of groups that is looked at.
+	MaxGroups = 10_000
+)
+
+// Spec is a mapping as it is written.
+type Spec struct {
+	Traits []TraitSpec
+	Groups *GroupsSpec // nil manages no groups
+	Trust  Trust
+}
+
+// Trust says whose word on an e-mail address counts.
+type Trust struct {
+	// AuthoritativeDomains are the domains that the provider itself runs,
+	// compared exactly in canonical form: a subdomain is another domain.
+	AuthoritativeDomains []string
+	// EmailVerified trusts the provider for addresses of every domain.
+	EmailVerified bool
+}
+
+// TraitSpec is how one trait is made.
+type TraitSpec struct {
+	// Name is the key in the identity's traits, without "/" and "~".
+	Name string
+	// Values are tried in order: the first that is neither missing nor null
+	// is the value.
+	Values []expr.Source
+	// Verified must be true, the boolean, for the value to count as verified;
+	// nil never is.
+	Verified  *expr.Source
+	Canonical string // "", CanonicalEmail or CanonicalUsername
+	// Unique needs a canonical form, and says that no two identities of a
+	// userstore have the same one.
+	Unique   bool
+	Required bool
+	Absent   string
+	// Default is the value for AbsentDefault. It is never verified.
+	Default any
+}
+
+// GroupsSpec is how groups are granted.
+type GroupsSpec struct {
+	// From yields the list of the provider's names.
+	From expr.Source
+	// Allow are the names that are granted as they are, Map those that are
+	// granted under another name. All others are dropped.
+	Allow  []string
+	Map    map[string]string
+	Absent string
+}
+
+// Action is what becomes of a trait.
+type Action string
+
+// Actions.
+const (
+	Set   Action = "set"
+	Keep  Action = "keep"
+	Clear Action = "clear"
+)
+
+// Result is what a mapping yields for a login.
+type Result struct {
+	Traits []Trait // in the order of the spec
+	Groups Groups
+}
+
+// Trait is one trait of a result.
+type Trait struct {
+	Path   string // JSON Pointer (RFC 6901) into the traits: /email
+	Action Action
+	// Value is a JSON value, as the provider wrote it.
+	Value any
+	// Canonical is the canonical form of Value where CanonicalForm names one.
+	Canonical     string
+	CanonicalForm string
+	Unique        bool
+	// Required says that the identity must have the trait in the end. Where
+	// Action is Keep or Clear, only who knows the identity can judge that.
+	Required bool
+	// Verified says that the provider vouches for the value, and may.
+	Verified bool
+}
+
+// Groups are the groups of a result.
+type Groups struct {
+	// Managed says that the mapping has a groups section.
+	Managed bool
+	// Known says that Names is what the provider says; otherwise nobody knows,
+	// and what is stored stays.
+	Known bool
+	Names []string // sorted, each once
+}
+
+// TraitInfo is what can be said of a trait without a login.
+type TraitInfo struct {
+	Path      string // JSON Pointer into the traits
+	Required  bool
+	Unique    bool
+	Canonical string
+	// ClaimPaths are the claims that the values consist of, in order, where a
+	// value is a plain claim; Plain says that all are.
+	ClaimPaths [][]string
+	Plain      bool
+}
+
+// Traits describes the traits in the order of the spec.
+func (m *Mapping) Traits() []TraitInfo {
+	infos := make([]TraitInfo, len(m.traits))
+	for i, t := range m.traits {
+		info := TraitInfo{Path: t.path, Required: t.required, Unique: t.unique, Canonical: t.canonical, Plain: true}
+		for _, v := range t.values {
+			path, plain := v.ClaimPath()
+			if !plain {
+				info.Plain = false
+				continue
+			}
+			info.ClaimPaths = append(info.ClaimPaths, path)
+		}
+		infos[i] = info
+	}
+	return infos
+}
+
+// Programs returns every expression of the mapping.
+func (m *Mapping) Programs() []*expr.Program {
+	var programs []*expr.Program
+	for _, t := range m.traits {
+		programs = slices.Concat(programs, t.values)
+		if t.verified != nil {
+			programs = append(programs, t.verified)
+		}
+	}
+	if m.groups != nil {
+		programs = append(programs, m.groups.from)
+	}
+	return programs
+}

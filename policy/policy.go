@@ -1,0 +1,148 @@
+// Package policy decides whether a login may create or sync an identity, and
+// in which userstore: a provider's `enabled`, `deny`, `allow` and `userstore`.
+//
+// It owns the order of the rules and what a rule that cannot be evaluated means:
+// no. It must not know how claims came, what traits are made of them, or what
+// the store holds.
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/expr"
+)
+
+// Spec is a policy as it is written.
+type Spec struct {
+	// Enabled says whether logins may create and sync at all.
+	Enabled bool
+	// Allow must be true of a login; nil allows everybody of the provider.
+	Allow *expr.Source
+	// Deny are asked before Allow, in order; the first that is true denies.
+	Deny []DenyRule
+	// Userstore names where identities are created.
+	Userstore string
+	// File is where the policy stands. It is the rule that a verdict names
+	// where Allow is nil.
+	File string
+}
+
+// DenyRule denies the logins of which When is true.
+type DenyRule struct {
+	When expr.Source
+	// Code is the operator's own name of the rule, Message what the person who
+	// signs in reads; empty, they read the sentence of identity.CodeDenyRule.
+	Code, Message string
+}
+
+// Policy is a compiled Spec. It is safe for concurrent use.
+type Policy struct {
+	enabled   bool
+	userstore string
+	file      string
+	deny      []denial
+	allow     *expr.Program // nil allows
+}
+
+type denial struct {
+	when          *expr.Program
+	code, message string
+}
+
+// New compiles a policy. The error joins one *expr.CompileError for each
+// expression that does not compile.
+func New(env *expr.Env, s Spec) (*Policy, error) {
+	p := &Policy{enabled: s.Enabled, userstore: s.Userstore, file: s.File}
+	var errs []error
+	for _, rule := range s.Deny {
+		when, err := env.CompileBool(rule.When)
+		errs = append(errs, err)
+		p.deny = append(p.deny, denial{when: when, code: rule.Code, message: rule.Message})
+	}
+	if s.Allow != nil {
+		allow, err := env.CompileBool(*s.Allow)
+		errs = append(errs, err)
+		p.allow = allow
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Enabled reports whether logins may create and sync at all. Decide does not
+// ask it: what else a disabled policy means is the caller's business.
+func (p *Policy) Enabled() bool { return p.enabled }
+
+// Userstore returns the name of the userstore for new identities.
+func (p *Policy) Userstore() string { return p.userstore }
+
+// Programs returns the expressions, deny rules first.
+func (p *Policy) Programs() []*expr.Program {
+	var programs []*expr.Program
+	for _, d := range p.deny {
+		programs = append(programs, d.when)
+	}
+	if p.allow != nil {
+		programs = append(programs, p.allow)
+	}
+	return programs
+}
+
+// Input is what a policy decides about.
+type Input struct {
+	Vars expr.Vars
+}
+
+// Decide returns the verdict on a login. An expression that cannot be evaluated
+// denies, whichever it is: a deny rule that could not be asked is not one that
+// did not match. The error is ctx's.
+func (p *Policy) Decide(ctx context.Context, in Input) (identity.Verdict, error) {
+	for _, d := range p.deny {
+		matched, err := d.when.EvalBool(ctx, in.Vars)
+		if err != nil {
+			return refused(d.when, err)
+		}
+		if matched {
+			return identity.Verdict{Reason: d.reason(), Rule: d.when.Source().Pos()}, nil
+		}
+	}
+	if p.allow == nil {
+		return identity.Verdict{Allow: true, Reason: identity.Because(identity.CodeAllowed), Rule: p.file}, nil
+	}
+	allowed, err := p.allow.EvalBool(ctx, in.Vars)
+	if err != nil {
+		return refused(p.allow, err)
+	}
+	reason := identity.Because(identity.CodeNotAllowed)
+	if allowed {
+		reason = identity.Because(identity.CodeAllowed)
+	}
+	return identity.Verdict{Allow: allowed, Reason: reason, Rule: p.allow.Source().Pos()}, nil
+}
+
+func (d denial) reason() identity.Reason {
+	r := identity.Because(identity.CodeDenyRule)
+	r.Rule = d.code
+	if d.message != "" {
+		r.Text = d.message
+	}
+	return r
+}
+
+// refused is the verdict where a rule could not be evaluated.
+func refused(rule *expr.Program, err error) (identity.Verdict, error) {
+	var missing *expr.MissingError
+	var failed *expr.RuntimeError
+	switch {
+	case errors.As(err, &missing):
+		reason := identity.BecauseOf(identity.CodeRuleError, "/claims"+missing.Path)
+		return identity.Verdict{Reason: reason, Rule: rule.Source().Pos()}, nil
+	case errors.As(err, &failed):
+		return identity.Verdict{Reason: identity.Because(identity.CodeRuleError), Rule: rule.Source().Pos()}, nil
+	}
+	return identity.Verdict{}, fmt.Errorf("decide %s: %w", rule.Source().Pos(), err)
+}

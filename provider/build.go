@@ -1,0 +1,248 @@
+package provider
+
+import (
+	"regexp"
+	"slices"
+
+	"github.com/jithook/jithook/claims"
+	"github.com/jithook/jithook/internal/canon"
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/mapper"
+	"github.com/jithook/jithook/policy"
+)
+
+// DefaultUserstore is where identities go when jit.userstore is absent.
+const DefaultUserstore = "default"
+
+// maxName bounds ids and codes in a file, in bytes.
+const maxName = 255
+
+// name is what a trait and a deny rule's code may be called: nothing that
+// would need escaping in a JSON Pointer or in an identity server's schema.
+var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
+
+// compiler turns one decoded file into a Provider and collects what is wrong.
+type compiler struct {
+	Loader
+	// missing are the fields that are needed and absent, wrong all else.
+	missing, wrong []Problem
+}
+
+func (c *compiler) refuse(t strictyaml.Text, format string, args ...any) {
+	c.wrong = append(c.wrong, t.Problemf(format, args...))
+}
+
+func (c *compiler) lacks(p strictyaml.Pos, format string, args ...any) {
+	c.missing = append(c.missing, p.Problemf(format, args...))
+}
+
+// compiled collects the problems of expressions and of what stands around
+// them.
+func (c *compiler) compiled(err error) {
+	switch e := err.(type) {
+	case nil:
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			c.compiled(one)
+		}
+	case *expr.CompileError:
+		for _, p := range e.Problems {
+			c.wrong = append(c.wrong, Problem(p))
+		}
+	default:
+		c.wrong = append(c.wrong, Problem{Message: err.Error()})
+	}
+}
+
+// build returns the provider; it is whole only if nothing was collected.
+func (c *compiler) build(f file) *Provider {
+	if f.Version.Value == "" {
+		c.lacks(f.Pos, "version is missing: write `version: 1`")
+	} else if f.Version.Value != "1" {
+		c.refuse(f.Version, "version %q is not known; there is 1", f.Version.Value)
+	}
+	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f), Mapping: c.mapping(f)}
+	switch {
+	case p.ID == "":
+		c.lacks(f.Pos, "provider is missing: the provider's id in the identity server")
+	case len(p.ID) > maxName:
+		c.refuse(f.Provider, "a provider's id has at most %d bytes", maxName)
+	}
+	if len(f.Issuer) == 0 {
+		c.lacks(f.Pos, "issuer is missing: one URL or a list, compared exactly with the claims' iss")
+	}
+	for i, issuer := range f.Issuer {
+		switch {
+		case issuer.Value == "":
+			c.refuse(issuer, "an issuer must not be empty")
+		case slices.Contains(p.Issuers, issuer.Value):
+			c.refuse(issuer, "this issuer is in the list already (entry %d)", i+1)
+		}
+		p.Issuers = append(p.Issuers, issuer.Value)
+	}
+	p.Sources = c.sources(f, claims.Origin{Provider: p.ID, Issuers: p.Issuers})
+	return p
+}
+
+func (c *compiler) sources(f file, o claims.Origin) []claims.Source {
+	var texts []strictyaml.Text
+	if f.Claims != nil {
+		texts = f.Claims.Source
+	}
+	if len(texts) == 0 {
+		for _, n := range claims.Sources() {
+			texts = append(texts, strictyaml.Text{Value: n})
+		}
+	}
+	var sources []claims.Source
+	for _, t := range texts {
+		s, err := claims.New(t.Value, o, c.Now)
+		if err != nil {
+			c.refuse(t, "%s", err)
+			continue
+		}
+		sources = append(sources, s)
+	}
+	return sources
+}
+
+func (c *compiler) policy(f file) *policy.Policy {
+	spec := policy.Spec{Userstore: DefaultUserstore}
+	if f.JIT == nil {
+		c.lacks(f.Pos, "jit is missing: without it nobody could tell whether logins may create accounts")
+		return nil
+	}
+	if f.JIT.Enabled == nil {
+		c.lacks(f.JIT.Pos, "jit.enabled is missing: true creates and syncs accounts, false only lets existing links log in")
+	} else {
+		spec.Enabled = *f.JIT.Enabled
+	}
+	if u := f.JIT.Userstore; u != nil {
+		spec.Userstore = u.Value
+		if !slices.Contains(c.Userstores, u.Value) {
+			c.refuse(*u, "there is no userstore %q; the server's configuration has %q", u.Value, c.Userstores)
+		}
+	}
+	if f.JIT.Allow != nil {
+		s := source(*f.JIT.Allow)
+		spec.Allow = &s
+	}
+	for _, d := range f.JIT.Deny {
+		if rule, ok := c.deny(d); ok {
+			spec.Deny = append(spec.Deny, rule)
+		}
+	}
+	p, err := policy.New(c.Env, spec)
+	c.compiled(err)
+	return p
+}
+
+func (c *compiler) deny(d denySection) (policy.DenyRule, bool) {
+	if d.When == nil {
+		c.lacks(d.Pos, "when is missing: the expression that denies where it is true")
+		return policy.DenyRule{}, false
+	}
+	rule := policy.DenyRule{When: source(*d.When)}
+	if d.Code != nil {
+		rule.Code = d.Code.Value
+		if !name.MatchString(rule.Code) {
+			c.refuse(*d.Code, "a code is 1 to 64 letters, digits, dots, dashes and underscores")
+		}
+	}
+	if d.Message != nil {
+		rule.Message = d.Message.Value
+		if len(rule.Message) > 500 {
+			c.refuse(*d.Message, "a message has at most 500 bytes: a person reads it on a sign-in page")
+		}
+	}
+	return rule, true
+}
+
+func (c *compiler) mapping(f file) *mapper.Mapping {
+	var spec mapper.Spec
+	if f.Trust != nil {
+		spec.Trust.EmailVerified = f.Trust.EmailVerified
+		for _, d := range f.Trust.AuthoritativeDomains {
+			if _, err := canon.Email("x@" + d.Value); err != nil {
+				c.refuse(d, "%q is not a domain", d.Value)
+			}
+			spec.Trust.AuthoritativeDomains = append(spec.Trust.AuthoritativeDomains, d.Value)
+		}
+	}
+	if len(f.Traits) == 0 {
+		c.lacks(f.Pos, "traits is missing: at least one trait must come from the claims")
+	}
+	for _, t := range f.Traits {
+		if trait, ok := c.trait(t.Key, t.Value); ok {
+			spec.Traits = append(spec.Traits, trait)
+		}
+	}
+	if f.Groups != nil {
+		spec.Groups = c.groups(*f.Groups)
+	}
+	m, err := mapper.New(c.Env, spec)
+	c.compiled(err)
+	return m
+}
+
+func (c *compiler) trait(key strictyaml.Text, t traitSection) (mapper.TraitSpec, bool) {
+	spec := mapper.TraitSpec{
+		Name: key.Value, Unique: t.Unique, Required: t.Required, Default: t.Default,
+		Canonical: c.oneOf(t.Canonical, "", mapper.CanonicalEmail, mapper.CanonicalUsername),
+		Absent:    c.oneOf(t.Absent, mapper.AbsentKeep, mapper.AbsentKeep, mapper.AbsentClear, mapper.AbsentDefault, mapper.AbsentReject),
+	}
+	if !name.MatchString(key.Value) {
+		c.refuse(key, "a trait's name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter")
+	}
+	if len(t.Value) == 0 {
+		c.lacks(t.Pos, "value is missing: an expression over claims, or a list of which the first that is there counts")
+		return spec, false
+	}
+	for _, v := range t.Value {
+		spec.Values = append(spec.Values, source(v))
+	}
+	if t.Verified != nil {
+		s := source(*t.Verified)
+		spec.Verified = &s
+	}
+	if spec.Absent != mapper.AbsentDefault && t.Default != nil {
+		c.refuse(key, "default has no effect without `absent: default`")
+	}
+	return spec, true
+}
+
+func (c *compiler) groups(g groupsSection) *mapper.GroupsSpec {
+	spec := &mapper.GroupsSpec{Map: map[string]string{}, Absent: c.oneOf(g.Absent, mapper.AbsentKeep, mapper.AbsentKeep, mapper.AbsentClear, mapper.AbsentReject)}
+	if g.From == nil {
+		c.lacks(g.Pos, "groups.from is missing: the expression that yields the list of groups")
+		return nil
+	}
+	spec.From = source(*g.From)
+	for _, a := range g.Allow {
+		spec.Allow = append(spec.Allow, a.Value)
+	}
+	for _, m := range g.Map {
+		spec.Map[m.Key.Value] = m.Value.Value
+	}
+	if len(g.Allow)+len(g.Map) == 0 {
+		c.lacks(g.Pos, "groups needs allow or map: only groups that are named here are ever granted")
+	}
+	return spec
+}
+
+// oneOf returns the word that was written, or otherwise the default.
+func (c *compiler) oneOf(t *strictyaml.Text, otherwise string, words ...string) string {
+	if t == nil {
+		return otherwise
+	}
+	if !slices.Contains(words, t.Value) {
+		c.refuse(*t, "%q is none of %q", t.Value, words)
+		return otherwise
+	}
+	return t.Value
+}
+
+func source(t strictyaml.Text) expr.Source {
+	return expr.Source{Text: t.Value, File: t.File, Line: t.Line, Col: t.Col}
+}

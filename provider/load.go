@@ -1,0 +1,120 @@
+package provider
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/internal/strictyaml"
+)
+
+// maxFile bounds a provider's file, in bytes.
+const maxFile = 1 << 20
+
+// Loader loads folders of providers' files.
+type Loader struct {
+	// Env compiles the expressions.
+	Env *expr.Env
+	// Userstores are the names that jit.userstore may have.
+	Userstores []string
+	// Now is the time of receipt of claims that bring none of their own.
+	Now func() time.Time
+}
+
+// Load reads every .yaml, .yml and .json file in the root of fsys; names that
+// begin with a dot are passed over. It returns the set, or all problems of all
+// files in the order of their places; with any problem there is no set.
+func (l Loader) Load(fsys fs.FS) (*Set, []Problem) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, []Problem{{File: ".", Message: "the folder cannot be read: " + reason(err)}}
+	}
+	set := &Set{providers: map[string]*Provider{}}
+	var problems []Problem
+	for _, e := range entries {
+		if !isProviderFile(fsys, e) {
+			continue
+		}
+		p, place, found := l.file(fsys, e.Name())
+		problems = append(problems, found...)
+		if p == nil {
+			continue
+		}
+		if other, taken := set.providers[p.ID]; taken {
+			place.Message = fmt.Sprintf("provider %q is in %s already; every provider has one file", p.ID, other.File)
+			problems = append(problems, place)
+			continue
+		}
+		set.providers[p.ID] = p
+	}
+	if len(problems) > 0 {
+		slices.SortFunc(problems, func(a, b Problem) int {
+			return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col)
+		})
+		return nil, problems
+	}
+	return set, nil
+}
+
+func isProviderFile(fsys fs.FS, e fs.DirEntry) bool {
+	if strings.HasPrefix(e.Name(), ".") || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) {
+		return false
+	}
+	// A mounted ConfigMap is a folder of links: what counts is where they lead.
+	info, err := fs.Stat(fsys, e.Name())
+	return err != nil || !info.IsDir()
+}
+
+// file loads one file. The second result is the place of its provider id.
+func (l Loader) file(fsys fs.FS, name string) (*Provider, Problem, []Problem) {
+	data, err := read(fsys, name)
+	if err != nil {
+		return nil, Problem{}, []Problem{{File: name, Line: 1, Col: 1, Message: reason(err)}}
+	}
+	var f file
+	problems := strictyaml.Decode(name, data, &f)
+	c := compiler{Loader: l}
+	p := c.build(f)
+	// What could be decoded is compiled all the same, so that one mistake in
+	// the form does not hide those in the rules. But a field that could not be
+	// decoded only looks absent.
+	if len(problems) == 0 {
+		problems = c.missing
+	}
+	problems = append(problems, c.wrong...)
+	if len(problems) > 0 {
+		return nil, Problem{}, problems
+	}
+	sum := sha256.Sum256(data)
+	p.File, p.Digest = name, hex.EncodeToString(sum[:])
+	return p, f.Provider.Problemf(""), nil
+}
+
+func read(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("the file is longer than %d bytes", maxFile)
+	}
+	return fs.ReadFile(fsys, name)
+}
+
+// reason is an error of the file system without the path that the caller
+// prints anyway.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

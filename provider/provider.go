@@ -1,0 +1,71 @@
+// Package provider turns one provider's YAML file into its policy, its mapping
+// and its claims sources, and keeps the live set of them: the last good one
+// when a file breaks.
+//
+// It owns the schema of the files and the messages about them. It must not know
+// logins, stores or the wire.
+package provider
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/jithook/jithook/claims"
+	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/mapper"
+	"github.com/jithook/jithook/policy"
+)
+
+// Problem is something wrong with a file, at file:line:col.
+type Problem = strictyaml.Problem
+
+// Provider is one provider's file, checked and compiled. It is not changed
+// after loading.
+type Provider struct {
+	ID      string
+	Issuers []string
+	Sources []claims.Source
+	Policy  *policy.Policy
+	Mapping *mapper.Mapping
+	File    string
+	// Digest is the SHA-256 of the file's bytes, in hex.
+	Digest string
+}
+
+// ClaimNames returns the names of the claims that the file's expressions may
+// read, sorted. all says that one of them reads claims in a way that cannot be
+// told beforehand.
+func (p *Provider) ClaimNames() (names []string, all bool) {
+	seen := map[string]bool{}
+	for _, program := range slices.Concat(p.Policy.Programs(), p.Mapping.Programs()) {
+		used, whole := program.ClaimNames()
+		all = all || whole
+		for _, n := range used {
+			seen[n] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen)), all
+}
+
+// Set is the providers of one folder as they were at one time.
+type Set struct {
+	providers map[string]*Provider
+}
+
+// Get returns the provider with this id, compared exactly.
+func (s *Set) Get(id string) (*Provider, bool) {
+	p, ok := s.providers[id]
+	return p, ok
+}
+
+// All returns the providers, sorted by id.
+func (s *Set) All() []*Provider {
+	all := make([]*Provider, 0, len(s.providers))
+	for _, id := range slices.Sorted(maps.Keys(s.providers)) {
+		all = append(all, s.providers[id])
+	}
+	return all
+}
+
+// Len returns how many providers there are.
+func (s *Set) Len() int { return len(s.providers) }

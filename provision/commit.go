@@ -1,0 +1,93 @@
+package provision
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
+)
+
+// Commit notes that the identity server persisted what prepare decided: its id
+// is recorded, a pending identity becomes active, and the record of prepare is
+// amended. Whatever fails here the next login repairs, so the caller is told
+// nothing; the outcome is for the log and the metrics.
+func (s *Service) Commit(ctx context.Context, l identity.Login) Outcome {
+	start := s.Now()
+	var out Outcome
+	for range attempts {
+		p := s.begin(l)
+		err := s.commit(ctx, l, &p)
+		out = Outcome{Record: p.Record, Identity: p.After}
+		if err == nil {
+			return s.finish(ctx, out, start)
+		}
+		out.Identity = nil
+		out.Record.Decision = identity.Error
+		out.Record.Change = nil
+		out.Record.Reasons = []identity.Reason{identity.Because(faultCode(ctx, err))}
+		if !errors.Is(err, store.ErrConflict) {
+			break
+		}
+	}
+	return s.finish(ctx, out, start)
+}
+
+func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
+	_, e, refused := s.vouched(ctx, l, p)
+	if refused {
+		return nil
+	}
+	if err := s.find(ctx, l, e, p); err != nil {
+		return err
+	}
+	if p.refused() {
+		s.Later.Add(p.Record, nil)
+		return nil
+	}
+	if p.Before == nil || e.Subject == "" || p.veto() {
+		return s.unmatched(p)
+	}
+	p.acknowledge(l)
+	p.settle(l, "")
+	if p.op == opNone {
+		return nil
+	}
+	record := s.amended(ctx, p)
+	p.After.DecisionID = record.ID
+	err := s.Store.Swap(ctx, *p.After, record)
+	var taken *store.TakenError
+	if errors.As(err, &taken) {
+		// The identity server's id belongs to another identity already.
+		return s.unmatched(p)
+	}
+	return err
+}
+
+func (s *Service) unmatched(p *Plan) error {
+	p.deny(identity.Because(identity.CodeCommitUnmatched), "")
+	s.Later.Add(p.Record, nil)
+	return nil
+}
+
+// amended is the record of the decision that is being acknowledged, with the
+// time; its own record, should that one be gone.
+func (s *Service) amended(ctx context.Context, p *Plan) identity.Record {
+	earlier, err := s.Journal.Decision(ctx, p.Before.DecisionID)
+	if err != nil {
+		earlier = p.Record
+	}
+	earlier.CommittedAt = p.now
+	return earlier
+}
+
+// Known returns the identity that an identity server's own id stands for, for
+// hooks that decide nothing but must know who it is. ok is false if there is
+// none.
+func (s *Service) Known(ctx context.Context, e identity.ExternalID) (i identity.Identity, ok bool, err error) {
+	found, err := s.Store.Find(ctx, identity.ExtKey(e))
+	if err != nil || len(found) == 0 {
+		return identity.Identity{}, false, err
+	}
+	return found[0], true, nil
+}

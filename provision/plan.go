@@ -1,0 +1,291 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jithook/jithook/claims"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/mapper"
+	"github.com/jithook/jithook/policy"
+	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/store"
+)
+
+// operation is what Apply does with a plan.
+type operation int
+
+const (
+	opNone operation = iota
+	opInsert
+	opSwap
+	opRenew
+)
+
+// Plan is a decision that has not been carried out: the dry run.
+type Plan struct {
+	Record identity.Record
+	// Before is the identity that was found, After what it becomes. Before is
+	// nil for a new one; After is nil when the login is refused or nobody is
+	// known.
+	Before, After *identity.Identity
+
+	op operation
+	// paths says which trait holds a unique key, for the answer "taken".
+	paths  map[identity.Key]string
+	emails []Email
+	now    time.Time
+}
+
+// Plan decides a login without writing: provider, evidence, identity, policy,
+// mapping, difference. It reads the store at most once. Errors are the store's
+// and the context's; every refusal is a Plan.
+func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
+	p := s.begin(l)
+	prov, evidence, refused := s.vouched(ctx, l, &p)
+	if refused {
+		return p, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return p, err
+	}
+	if err := s.find(ctx, l, evidence, &p); err != nil {
+		return p, err
+	}
+	if p.refused() || p.veto() {
+		return p, nil
+	}
+	if prov == nil || evidence.Claims == nil {
+		return p, s.withoutClaims(l, evidence, &p)
+	}
+	return p, s.withClaims(ctx, l, prov, evidence, &p)
+}
+
+func (s *Service) begin(l identity.Login) Plan {
+	now := s.Now().UTC()
+	return Plan{now: now, Record: identity.Record{
+		ID: newID(), At: now, Hook: l.Hook, Caller: l.Caller, Provider: l.Provider,
+		FlowID: l.FlowID, DeliveryID: l.DeliveryID, RequestID: l.RequestID,
+	}}
+}
+
+// vouched finds the provider's file and what may be believed. A login that
+// names no provider has neither, and is not refused for it: only its state is
+// checked.
+func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*provider.Provider, claims.Evidence, bool) {
+	if l.Provider == "" {
+		if l.Hook != identity.HookLogin {
+			p.deny(identity.Because(identity.CodeClaimsAbsent), "")
+			return nil, claims.Evidence{}, true
+		}
+		return nil, claims.Evidence{}, false
+	}
+	prov, ok := s.Providers().Get(l.Provider)
+	if !ok {
+		p.deny(identity.Because(identity.CodeUnknownProvider), "")
+		return nil, claims.Evidence{}, true
+	}
+	p.Record.Policy = prov.Digest
+	if !slices.Contains(l.Providers, l.Provider) && !slices.Contains(l.Providers, "*") {
+		p.deny(identity.Because(identity.CodeCallerScope), "")
+		return nil, claims.Evidence{}, true
+	}
+	e, err := claims.Resolve(ctx, prov.Sources, l)
+	var refusal *claims.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		p.Record.Source = refusal.Source
+		p.deny(identity.Because(refusal.Code), "")
+		return nil, claims.Evidence{}, true
+	case errors.Is(err, claims.ErrAbsent):
+		return prov, claims.Evidence{}, false
+	}
+	p.Record.Source, p.Record.Issuer = e.Source, e.Issuer
+	p.Record.SubjectKey = identity.FedKey(e.Issuer, e.Subject)
+	return prov, e, false
+}
+
+// find looks up who this is, by (issuer, subject) and by the caller's own id,
+// in one read. The two must agree.
+func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence, p *Plan) error {
+	var keys []identity.Key
+	if e.Subject != "" {
+		keys = append(keys, p.Record.SubjectKey)
+	}
+	if l.External.ID != "" {
+		keys = append(keys, identity.ExtKey(l.External))
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := s.Store.Find(ctx, keys...)
+	if err != nil {
+		return err
+	}
+	switch len(found) {
+	case 0:
+		return nil
+	case 1:
+	default:
+		// One holds the subject, the other the caller's id: following either
+		// would hand one person's account to the other.
+		p.deny(identity.Because(identity.CodeLinkStale), "")
+		return nil
+	}
+	p.known(found[0])
+	if e.Subject != "" && found[0].Link(e.Issuer, e.Subject) < 0 {
+		p.deny(identity.Because(unlinked(found[0], l.Provider, e.Issuer)), "")
+		return nil
+	}
+	recorded, ok := found[0].External(l.External.System, l.External.Instance)
+	switch {
+	case !ok:
+	case l.Hook == identity.HookPrepare,
+		l.External.ID != "" && recorded != l.External.ID:
+		// The identity server knows this subject under another id of its own,
+		// or (prepare) says that it does not know it at all. Only an unlinked
+		// or deleted account looks so, or a parallel first sign-in.
+		p.deny(identity.Because(identity.CodeLinkStale), "")
+	}
+	return nil
+}
+
+// unlinked says why a subject that is none of the identity's is refused.
+func unlinked(i identity.Identity, provider, issuer string) identity.Code {
+	for _, l := range i.Links {
+		if l.Provider == provider && l.Issuer != issuer {
+			return identity.CodeIssuerChanged
+		}
+	}
+	return identity.CodeLinkStale
+}
+
+// withoutClaims decides a login about whom nothing new is known: an identity
+// passes (and is acknowledged if it was pending), nobody is created.
+func (s *Service) withoutClaims(l identity.Login, e claims.Evidence, p *Plan) error {
+	why := identity.CodeClaimsAbsent
+	if l.Provider == "" {
+		why = identity.CodeNotFederated
+	}
+	if p.Before == nil {
+		if l.Hook != identity.HookLogin {
+			p.deny(identity.Because(identity.CodeClaimsAbsent), "")
+			return nil
+		}
+		// Kratos's login hook has the state veto only. Whoever is unknown here
+		// was in Kratos before jithook was: their first login was not ours to
+		// decide, and refusing would lock all of them out.
+		p.pass(identity.Unchanged, identity.CodeIdentityUnknown, why)
+		return nil
+	}
+	// A pending identity is acknowledged only by its own subject.
+	if e.Subject != "" {
+		p.acknowledge(l)
+	}
+	p.settle(l, why)
+	return nil
+}
+
+// withClaims decides a login with evidence in full.
+func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provider.Provider, e claims.Evidence, p *Plan) error {
+	if !prov.Policy.Enabled() {
+		switch {
+		case p.Before == nil:
+			p.deny(identity.Because(identity.CodeJITDisabled), "")
+		default:
+			p.acknowledge(l)
+			p.settle(l, identity.CodeJITDisabled)
+		}
+		return nil
+	}
+	vars := expr.Vars{Claims: e.Claims, Login: loginVars(l, e), Identity: identityVars(p.Before)}
+	verdict, err := prov.Policy.Decide(ctx, policy.Input{Vars: vars})
+	if err != nil {
+		return err
+	}
+	p.Record.Rule = verdict.Rule
+	if !verdict.Allow {
+		p.deny(verdict.Reason, verdict.Rule)
+		return nil
+	}
+	if p.Before != nil && !s.appliesTo(e, p) {
+		p.acknowledge(l)
+		p.settle(l, identity.CodeClaimsStale)
+		return nil
+	}
+	result, err := prov.Mapping.Map(ctx, vars)
+	var rejected *mapper.Rejection
+	switch {
+	case errors.As(err, &rejected):
+		p.deny(rejected.Reason, rejected.Rule)
+		return nil
+	case err != nil:
+		return err
+	}
+	return s.merge(l, prov, e, result, p)
+}
+
+// appliesTo reports whether the claims may change the identity that was found:
+// those of this very login, and not older than what was applied before.
+func (s *Service) appliesTo(e claims.Evidence, p *Plan) bool {
+	at := p.Before.Link(e.Issuer, e.Subject)
+	return e.Fresh && at >= 0 && !e.Time.Before(p.Before.Links[at].ClaimsTime)
+}
+
+// merge turns the mapping's result into the identity after the login.
+func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evidence, result mapper.Result, p *Plan) error {
+	if p.Before == nil {
+		if !slices.Contains(s.Userstores, prov.Policy.Userstore()) {
+			p.deny(identity.Because(identity.CodeUserstoreUnknown), prov.File)
+			return nil
+		}
+		p.create(l, prov.Policy.Userstore(), e)
+	} else {
+		p.acknowledge(l)
+	}
+	d := difference{source: identity.ProviderSource(prov.ID), at: p.now, identity: p.After}
+	p.Record.Change = append(p.Record.Change, d.apply(result)...)
+	if missing, ok := firstMissing(p.After, result); ok {
+		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")
+		return nil
+	}
+	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits())
+	p.emails = emails(p.After, prov.Mapping.Traits())
+	if at := p.After.Link(e.Issuer, e.Subject); at >= 0 && e.Fresh && len(p.Record.Change) > 0 {
+		p.After.Links[at].ClaimsTime = e.Time
+	}
+	p.settle(l, "")
+	return nil
+}
+
+func loginVars(l identity.Login, e claims.Evidence) map[string]any {
+	return map[string]any{
+		"hook": string(l.Hook), "provider": l.Provider, "issuer": e.Issuer, "subject": e.Subject,
+		"caller": l.Caller, "source": e.Source,
+	}
+}
+
+func identityVars(i *identity.Identity) map[string]any {
+	if i == nil {
+		return nil
+	}
+	groups := make([]any, 0, len(i.Groups))
+	for _, g := range i.Groups {
+		groups = append(groups, g.Name)
+	}
+	return map[string]any{
+		"id": i.ID, "userstore": i.Userstore, "state": string(i.State), "traits": i.Traits, "groups": groups,
+	}
+}
+
+// touch is what a login that wrote nothing leaves behind: last_login_at, at
+// most once an hour.
+func (p *Plan) touch() *store.Touch {
+	if p.After == nil || p.now.Sub(p.After.LastLoginAt) < time.Hour {
+		return nil
+	}
+	return &store.Touch{ID: p.After.ID, At: p.now}
+}

@@ -1,0 +1,201 @@
+// Package provision is the only place where business order is written: which
+// provider, which evidence, which identity, what changes, and in which order it
+// reaches the store. Plan reads, Apply writes, Commit acknowledges.
+//
+// It must not know how a caller spells a request or a reply (package hook), nor
+// how a store keeps a promise (package store).
+package provision
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/store"
+)
+
+// Store is what provisioning needs of a userstore; see store.Store for the
+// promises.
+type Store interface {
+	Find(ctx context.Context, keys ...identity.Key) ([]identity.Identity, error)
+	Insert(ctx context.Context, i identity.Identity, r identity.Record) error
+	Swap(ctx context.Context, i identity.Identity, r identity.Record) error
+	Renew(ctx context.Context, id string, revision int64, at time.Time, r identity.Record) error
+}
+
+// Journal keeps the records of decisions that write no identity, and what a
+// login that changed nothing leaves behind.
+type Journal interface {
+	Record(ctx context.Context, records []identity.Record, touched []store.Touch) error
+	Decision(ctx context.Context, id string) (identity.Record, error)
+}
+
+// Service decides logins. Its fields are set before the first call and not
+// changed after; its methods are safe for concurrent use.
+type Service struct {
+	Store   Store
+	Journal Journal
+	// Later takes what need not be durable before the answer.
+	Later *Recorder
+	// Providers returns the live set of providers' files.
+	Providers func() *provider.Set
+	// Userstores are the names that a policy may put an identity into.
+	Userstores []string
+	Now        func() time.Time
+	Log        *slog.Logger
+	// Observe, if set, sees every record as it is answered.
+	Observe func(identity.Record)
+}
+
+// Outcome is the answer to one login.
+type Outcome struct {
+	Record identity.Record
+	// Identity is the identity after the decision; nil unless the decision lets
+	// the login pass and jithook knows the person.
+	Identity *identity.Identity
+	// Emails are the e-mail addresses among its traits.
+	Emails []Email
+}
+
+// Email is an address and whether somebody whose word counts verified it.
+type Email struct {
+	Address  string
+	Verified bool
+}
+
+// attempts bounds how often a login is planned when other writers overtake it.
+const attempts = 3
+
+// Provision decides a login and makes it so: plan, apply, and when another
+// writer came first plan again, at most three times. It never returns an
+// error: a fault of our own is an Outcome with decision "error", so that
+// whatever happened leaves a record and an answer.
+func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
+	start := s.Now()
+	var out Outcome
+	for range attempts {
+		plan, err := s.Plan(ctx, l)
+		if err == nil {
+			out, err = s.apply(ctx, plan)
+		}
+		if err == nil {
+			return s.finish(ctx, out, start)
+		}
+		out = Outcome{Record: plan.Record}
+		out.Record.Decision = identity.Error
+		out.Record.Change = nil
+		out.Record.Reasons = []identity.Reason{identity.Because(faultCode(ctx, err))}
+		if !errors.Is(err, store.ErrConflict) {
+			break
+		}
+	}
+	return s.finish(ctx, out, start)
+}
+
+// Preview is Provision without its writes: the same decision, nothing done. It
+// costs one read more, to see whether a unique trait is taken.
+func (s *Service) Preview(ctx context.Context, l identity.Login) (Outcome, error) {
+	plan, err := s.Plan(ctx, l)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if plan.op == opInsert || plan.op == opSwap {
+		holders, err := s.Store.Find(ctx, plan.After.Keys...)
+		if err != nil {
+			return Outcome{}, err
+		}
+		for _, h := range holders {
+			if h.ID == plan.After.ID {
+				continue
+			}
+			for _, k := range h.Keys {
+				if path, ok := plan.paths[k]; ok {
+					plan.deny(identity.BecauseOf(identity.CodeTraitTaken, path), "")
+					return Outcome{Record: plan.Record}, nil
+				}
+			}
+		}
+	}
+	return Outcome{Record: plan.Record, Identity: plan.After, Emails: plan.emails}, nil
+}
+
+// apply carries out a plan. Errors: store.ErrConflict (plan again) and other
+// store errors (nothing is half-written).
+func (s *Service) apply(ctx context.Context, p Plan) (Outcome, error) {
+	err := s.write(ctx, p)
+	var taken *store.TakenError
+	if errors.As(err, &taken) {
+		path, ok := p.paths[taken.Key]
+		if !ok {
+			// Somebody made an identity for this very subject or external id
+			// since we looked: the next plan finds it.
+			return Outcome{}, store.ErrConflict
+		}
+		p.deny(identity.BecauseOf(identity.CodeTraitTaken, path), "")
+		err = s.write(ctx, p)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Record: p.Record, Identity: p.After, Emails: p.emails}, nil
+}
+
+func (s *Service) write(ctx context.Context, p Plan) error {
+	switch p.op {
+	case opInsert:
+		return s.Store.Insert(ctx, *p.After, p.Record)
+	case opSwap:
+		return s.Store.Swap(ctx, *p.After, p.Record)
+	case opRenew:
+		return s.Store.Renew(ctx, p.After.ID, p.After.Revision, p.After.RenewedAt, p.Record)
+	case opNone:
+		if p.Record.Decision == identity.Unchanged {
+			s.Later.Add(p.Record, p.touch())
+			return nil
+		}
+		// A denial stands whether or not its record can be kept.
+		if err := s.Journal.Record(ctx, []identity.Record{p.Record}, nil); err != nil {
+			s.Log.ErrorContext(ctx, "record of a denial lost", "decision_id", p.Record.ID, "error", err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) finish(ctx context.Context, out Outcome, start time.Time) Outcome {
+	out.Record.Duration = s.Now().Sub(start)
+	if out.Record.Decision == identity.Error {
+		s.Later.Add(out.Record, nil)
+	}
+	if s.Observe != nil {
+		s.Observe(out.Record)
+	}
+	s.Log.InfoContext(ctx, "login decided",
+		"decision_id", out.Record.ID, "hook", out.Record.Hook, "caller", out.Record.Caller,
+		"provider", out.Record.Provider, "decision", out.Record.Decision, "reason", out.Record.Reasons[0].Code,
+		"rule", out.Record.Rule, "identity_id", out.Record.IdentityID, "flow_id", out.Record.FlowID,
+		"request_id", out.Record.RequestID, "duration", out.Record.Duration)
+	return out
+}
+
+// faultCode is the reason code of a fault of our own.
+func faultCode(ctx context.Context, err error) identity.Code {
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return identity.CodeConflict
+	case ctx.Err() != nil:
+		return identity.CodeDeadlineExceeded
+	case errors.Is(err, store.ErrUnavailable):
+		return identity.CodeStoreUnavailable
+	default:
+		return identity.CodeInternal
+	}
+}
+
+// newID returns a UUIDv7 (RFC 9562): unique, and sorted by time, so that pages
+// in id order are pages in order of creation.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

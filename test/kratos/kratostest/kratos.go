@@ -1,0 +1,158 @@
+//go:build unix
+
+package kratostest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+const (
+	// kratosStart is how long Kratos may take until it is ready, kratosPoll how
+	// often it is asked.
+	kratosStart = 60 * time.Second
+	kratosPoll  = 25 * time.Millisecond
+	// portTries bounds how often Kratos is started when another process took
+	// the port between its choice and its use.
+	portTries = 3
+)
+
+// Kratos is a running Ory Kratos.
+type Kratos struct {
+	PublicURL string
+	AdminURL  string
+
+	ends endpoints
+	http *http.Client
+}
+
+// StartKratos starts a Kratos that ends with the test, and returns once it is
+// ready. Its log is printed if the test fails.
+func StartKratos(t testing.TB, c Config) *Kratos {
+	t.Helper()
+	peers := Require(t)
+	for try := 1; ; try++ {
+		k, err := tryStart(t, peers, c)
+		if err == nil {
+			return k
+		}
+		if !errors.Is(err, errPortTaken) || try == portTries {
+			t.Fatalf("start Kratos: %v", err)
+		}
+	}
+}
+
+var errPortTaken = errors.New("another process took the port")
+
+func tryStart(t testing.TB, peers Peers, c Config) (*Kratos, error) {
+	t.Helper()
+	dir := t.TempDir()
+	ends, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	dsn, err := database(c, peers, dir)
+	if err != nil {
+		return nil, err
+	}
+	config, err := c.render(ends, dsn)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "kratos.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return nil, err
+	}
+	// --dev lets cookies travel over plain HTTP. The environment is empty
+	// because Kratos reads its configuration from there, too.
+	cmd := exec.Command(peers.Kratos, "serve", "--dev", "--sqa-opt-out", "-c", file)
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
+	p := startProcess(t, "kratos", cmd, secretsOf(config))
+	k := &Kratos{PublicURL: ends.public(), AdminURL: ends.admin(), ends: ends, http: &http.Client{Timeout: 30 * time.Second}}
+	return k, k.waitReady(t.Context(), p)
+}
+
+// database returns the DSN. The empty database comes from the cache: making
+// Kratos's tables takes longer than everything else at its start.
+func database(c Config, peers Peers, dir string) (string, error) {
+	if c.DSN != "" {
+		return c.DSN, nil
+	}
+	empty, err := os.ReadFile(peers.KratosDB)
+	if err != nil {
+		return "", fmt.Errorf("Kratos's empty database: %w", err)
+	}
+	file := filepath.Join(dir, "kratos.sqlite")
+	if err := os.WriteFile(file, empty, 0o600); err != nil {
+		return "", fmt.Errorf("Kratos's database: %w", err)
+	}
+	return "sqlite://" + file + "?_fk=true&mode=rwc", nil
+}
+
+// freePorts picks two ports that are free now. Kratos cannot be told to pick.
+func freePorts() (endpoints, error) {
+	var ports [2]int
+	for i := range ports {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			return endpoints{}, fmt.Errorf("free port: %w", err)
+		}
+		defer l.Close() // both stay taken until both are known, so they differ
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	return endpoints{publicPort: ports[0], adminPort: ports[1]}, nil
+}
+
+// waitReady asks Kratos until both servers answer, it ends, or time is up.
+func (k *Kratos) waitReady(ctx context.Context, p *process) error {
+	ctx, cancel := context.WithTimeout(ctx, kratosStart)
+	defer cancel()
+	tick := time.NewTicker(kratosPoll)
+	defer tick.Stop()
+	for {
+		if k.ready(ctx, k.AdminURL) && k.ready(ctx, k.PublicURL) {
+			return nil
+		}
+		select {
+		case <-p.exited:
+			tail := p.logTail()
+			if bytes.Contains([]byte(tail), []byte("address already in use")) {
+				return errPortTaken
+			}
+			return fmt.Errorf("Kratos ended early: %v\n%s", p.cmd.ProcessState, tail)
+		case <-ctx.Done():
+			return fmt.Errorf("Kratos was not ready within %v\n%s", kratosStart, p.logTail())
+		case <-tick.C:
+		}
+	}
+}
+
+func (k *Kratos) ready(ctx context.Context, base string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/health/ready", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := k.http.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode == http.StatusOK
+}
