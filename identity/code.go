@@ -43,6 +43,7 @@ const (
 	CodeIdentityUnknown  Code = "identity_unknown"
 	CodeCommitUnmatched  Code = "commit_unmatched"
 	CodeLinkingDisabled  Code = "linking_disabled"
+	CodeMalformed        Code = "malformed_request"
 )
 
 // CodeInfo describes a reason code.
@@ -90,6 +91,7 @@ var codes = []CodeInfo{
 	{CodeIdentityUnknown, 4990032, "Signed in.", "The identity server knows this person and jithook does not, and no claims came with the login that could create the identity."},
 	{CodeCommitUnmatched, 4990033, "Signed in.", "A commit found no identity that prepare could have made; the next login repairs it."},
 	{CodeLinkingDisabled, 4990034, "Connecting or disconnecting sign-in providers is not enabled here.", "Somebody tried to link or unlink a provider in the identity server's settings; account linking is disabled."},
+	{CodeMalformed, 4990035, "Sign-in carried unusable information. Ask your administrator.", "The identity server's request could not be decoded; the reply names the place. Render its hooks again with `jithook kratos config`."},
 	{CodeConflict, 4990090, "Another sign-in of yours is in progress. Try again.", "Three plans in a row were overtaken by other writers."},
 	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},
 	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},

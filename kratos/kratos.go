@@ -122,7 +122,7 @@ func (c caller) flows(login []string) Flows {
 		}},
 		Login: Flow{After: After{}},
 		Settings: Flow{After: After{
-			"oidc":    {Hooks: []Hook{c.hook("settings/check", true), c.hook("settings/links", false)}},
+			"oidc":    {Hooks: []Hook{c.hook("settings/check", true)}},
 			"profile": {Hooks: []Hook{c.hook("settings/profile", true)}},
 		}},
 	}

@@ -38,7 +38,6 @@ func TestHooksStandWhereKratosNeedsThem(t *testing.T) {
 		"login.after.webauthn":      login,
 		"settings.after.oidc": {
 			"parse http://127.0.0.1:4480/hooks/kratos/settings/check",
-			"http://127.0.0.1:4480/hooks/kratos/settings/links",
 		},
 		"settings.after.profile": {"parse http://127.0.0.1:4480/hooks/kratos/settings/profile"},
 	}

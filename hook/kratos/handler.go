@@ -24,6 +24,7 @@ type Handler struct {
 // Mount adds the hooks below /hooks/kratos.
 func Mount(e *echo.Echo, o hook.Options, h *Handler) {
 	g := hook.Group(e, o, "/hooks/kratos", hook.EndpointKratos, fault)
+	g.Use(explain)
 	g.POST("/registration/prepare", h.prepare)
 	g.POST("/registration/commit", h.commit)
 	g.POST("/login", h.login)

@@ -1,6 +1,7 @@
 package kratos
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/problem"
 	"github.com/jithook/jithook/provision"
 )
 
@@ -199,6 +201,29 @@ func denial(why identity.Reason, decisionID string) messages {
 		ID: info.Number, Text: why.Text, Type: "error",
 		Context: messageContext{Reason: why.Code, DecisionID: decisionID},
 	}}}}}
+}
+
+// refused is a problem that Kratos can show: without a message it would answer
+// the person with a bare error page.
+type refused struct {
+	problem.Problem
+	messages
+}
+
+// explain adds a message for the person to a request that could not be
+// understood.
+func explain(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		var p *problem.Problem
+		if !errors.As(err, &p) {
+			return err
+		}
+		r := refused{*p, denial(identity.Because(identity.CodeMalformed), hook.RequestID(c))}
+		r.RequestID = hook.RequestID(c)
+		c.Response().Header().Set(echo.HeaderContentType, problem.ContentType)
+		return c.JSON(p.Status, r)
+	}
 }
 
 // fault is the answer to a panic.

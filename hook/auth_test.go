@@ -1,0 +1,184 @@
+// These tests prove who may call: that a wrong, missing or misplaced credential
+// is refused, that a scope is kept, that nothing but JSON within its bounds
+// reaches a handler, and that a server without a usable credential does not
+// start.
+package hook_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/jithook/jithook/hook"
+)
+
+func caller(name string, endpoints ...hook.Endpoint) hook.Caller {
+	return hook.Caller{Name: name, Endpoints: endpoints, Providers: []string{"acme"}, Instance: "main"}
+}
+
+func auth(t *testing.T) *hook.Auth {
+	t.Helper()
+	a, err := hook.NewAuth(
+		[]hook.APIKey{
+			{Caller: caller("kratos", hook.EndpointKratos), Header: "X-API-Key", Value: "kratos-key"},
+			{Caller: caller("login", hook.EndpointLogin), Header: "x-login-key", Value: "login-key"},
+		},
+		[]hook.Basic{{Caller: caller("basic", hook.EndpointLogin), User: "ab", Password: "c"}},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func basicHeader(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+func TestAuthenticate(t *testing.T) {
+	a := auth(t)
+	for name, c := range map[string]struct {
+		header, value string
+		want          string // "" = nobody
+	}{
+		"key in its header":        {"X-API-Key", "kratos-key", "kratos"},
+		"key as bearer":            {"Authorization", "Bearer kratos-key", "kratos"},
+		"header in another case":   {"X-Login-Key", "login-key", "login"},
+		"basic":                    {"Authorization", basicHeader("ab", "c"), "basic"},
+		"nothing":                  {"X-Other", "kratos-key", ""},
+		"wrong key":                {"X-API-Key", "kratos-key2", ""},
+		"prefix of the key":        {"X-API-Key", "kratos-ke", ""},
+		"empty key":                {"X-API-Key", "", ""},
+		"empty bearer":             {"Authorization", "Bearer ", ""},
+		"key in another's header":  {"X-API-Key", "login-key", ""},
+		"raw key as authorization": {"Authorization", "kratos-key", ""},
+		"user and password moved":  {"Authorization", basicHeader("a", "bc"), ""},
+		"no password":              {"Authorization", basicHeader("ab", ""), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.Header.Set(c.header, c.value)
+			got, ok := a.Authenticate(r)
+			if ok != (c.want != "") || got.Name != c.want {
+				t.Errorf("got %q, %v", got.Name, ok)
+			}
+		})
+	}
+}
+
+func TestNewAuthRefuses(t *testing.T) {
+	key := func(name, value string) hook.APIKey {
+		return hook.APIKey{Caller: caller(name), Header: "X-API-Key", Value: value}
+	}
+	for name, c := range map[string]struct {
+		keys   []hook.APIKey
+		basics []hook.Basic
+	}{
+		"no credential":   {nil, nil},
+		"S7 empty key":    {[]hook.APIKey{key("a", "")}, nil},
+		"empty password":  {nil, []hook.Basic{{Caller: caller("a"), User: "u"}}},
+		"one secret, two": {[]hook.APIKey{key("a", "same"), key("b", "same")}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := hook.NewAuth(c.keys, c.basics); err == nil {
+				t.Error("accepted")
+			} else if strings.Contains(err.Error(), "same secret") == (name != "one secret, two") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// server has one hook that reads its body and answers its length.
+func server(t *testing.T, log io.Writer) *httptest.Server {
+	t.Helper()
+	o := hook.Options{Auth: auth(t), Log: slog.New(slog.NewJSONHandler(log, nil)), Ready: func(context.Context) error { return errors.New("down") }}
+	e := hook.New(o)
+	fault := func(c echo.Context) error { return c.String(http.StatusTeapot, "fault") }
+	g := hook.Group(e, o, "/hooks", hook.EndpointLogin, fault)
+	g.POST("/read", func(c echo.Context) error {
+		if _, err := io.Copy(io.Discard, c.Request().Body); err != nil {
+			return err
+		}
+		if _, ok := c.Request().Context().Deadline(); !ok {
+			t.Error("a request without a deadline")
+		}
+		return c.String(http.StatusOK, hook.CallerOf(c).Name)
+	})
+	g.POST("/panic", func(echo.Context) error { panic("canary-claim-value") })
+	s := httptest.NewServer(e)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestRequests(t *testing.T) {
+	var log bytes.Buffer
+	s := server(t, &log)
+	for name, c := range map[string]struct {
+		path, key, value, contentType, encoding string
+		status                                  int
+	}{
+		"good":                 {"/hooks/read", "X-Login-Key", "login-key", "application/json; charset=utf-8", "", 200},
+		"no credential":        {"/hooks/read", "X-None", "x", "application/json", "", 401},
+		"not its endpoint":     {"/hooks/read", "X-API-Key", "kratos-key", "application/json", "", 403},
+		"not JSON":             {"/hooks/read", "X-Login-Key", "login-key", "text/plain", "", 415},
+		"no type":              {"/hooks/read", "X-Login-Key", "login-key", "", "", 415},
+		"S13 compressed":       {"/hooks/read", "X-Login-Key", "login-key", "application/json", "gzip", 415},
+		"panic":                {"/hooks/panic", "X-Login-Key", "login-key", "application/json", "", 418},
+		"no such hook":         {"/hooks/nothing", "X-Login-Key", "login-key", "application/json", "", 404},
+		"no such hook, no key": {"/hooks/nothing", "X-None", "x", "application/json", "", 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := http.NewRequest(http.MethodPost, s.URL+c.path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set(c.key, c.value)
+			r.Header.Set("Content-Type", c.contentType)
+			r.Header.Set("X-Request-Id", "chosen-by-a-stranger")
+			if c.encoding != "" {
+				r.Header.Set("Content-Encoding", c.encoding)
+			}
+			reply, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reply.Body.Close()
+			if reply.StatusCode != c.status {
+				t.Errorf("status %d, want %d", reply.StatusCode, c.status)
+			}
+			if id := reply.Header.Get("X-Request-Id"); id == "" || id == "chosen-by-a-stranger" {
+				t.Errorf("request id %q", id)
+			}
+		})
+	}
+	if strings.Contains(log.String(), "canary-claim-value") {
+		t.Error("a panic's value is in the log")
+	}
+	if !strings.Contains(log.String(), "panic in a hook") {
+		t.Error("the panic is not in the log")
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	s := server(t, io.Discard)
+	for path, status := range map[string]int{"/livez": 200, "/readyz": 503} {
+		reply, err := http.Get(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply.Body.Close()
+		if reply.StatusCode != status {
+			t.Errorf("%s: %d", path, reply.StatusCode)
+		}
+	}
+}

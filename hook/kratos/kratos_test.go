@@ -1,0 +1,443 @@
+// These tests prove the wire to Kratos: that what the body template renders is
+// what the decoder takes, that a browser's forged traits reach neither side,
+// that the reply holds nothing but its own fields, and that every refusal
+// carries a message that Kratos can show.
+package kratos_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/jithook/jithook/hook"
+	wire "github.com/jithook/jithook/hook/kratos"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
+	"github.com/jithook/jithook/test/service"
+)
+
+const acme = `
+version: 1
+provider: acme
+issuer: https://acme.example
+trust: {authoritative_domains: [acme.example]}
+jit: {enabled: true, allow: 'claims.hd == "acme.example"'}
+traits:
+  email: {value: claims.email, verified: claims.email_verified, canonical: email, unique: true, required: true}
+  name: {value: claims.name}
+groups: {from: claims.groups, allow: [staff], map: {eng: engineering}}
+`
+
+const nobody = "00000000-0000-0000-0000-000000000000"
+
+type server struct {
+	service.Service
+	url string
+	log bytes.Buffer
+	t   *testing.T
+}
+
+func serve(t *testing.T, restore ...string) *server {
+	t.Helper()
+	s := &server{t: t}
+	s.Service = service.Open(t, &s.log, acme)
+	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"acme"}, Instance: "main"}
+	auth, err := hook.NewAuth([]hook.APIKey{{Caller: caller, Header: "X-API-Key", Value: "key"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := hook.Options{Auth: auth, Log: slog.New(slog.NewJSONHandler(&s.log, nil)), Ready: s.Bolt.Ping}
+	e := hook.New(o)
+	wire.Mount(e, o, &wire.Handler{Service: s.Service.Service, Log: o.Log, RestoreTraits: restore})
+	h := httptest.NewServer(e)
+	t.Cleanup(h.Close)
+	s.url = h.URL + "/hooks/kratos"
+	return s
+}
+
+func (s *server) post(path string, body any) (int, map[string]any) {
+	s.t.Helper()
+	text, ok := body.(string)
+	if !ok {
+		data, err := json.Marshal(body)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		text = string(data)
+	}
+	r, err := http.NewRequest(http.MethodPost, s.url+path, strings.NewReader(text))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("X-API-Key", "key")
+	r.Header.Set("Content-Type", "application/json")
+	reply, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	data, err := io.ReadAll(reply.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var decoded map[string]any
+	if len(data) > 0 {
+		if err := json.Unmarshal(data, &decoded); err != nil {
+			s.t.Fatalf("%s: %v", data, err)
+		}
+	}
+	return reply.StatusCode, decoded
+}
+
+type object = map[string]any
+
+// payload is what the template sends for ann, before edits.
+func payload(id string, edit ...func(identity, session object)) object {
+	who := object{
+		"id": id, "state": "active",
+		"traits": object{"email": "ann@acme.example", "name": "Ann"},
+		"metadata_public": object{
+			"other": "kept",
+			"jithook": object{
+				"provider": "acme", "issuer": "https://acme.example", "subject": "s-1",
+				"claims": object{"email": "ann@acme.example", "email_verified": true, "name": "Ann", "hd": "acme.example", "groups": []string{"eng", "ops"}},
+				"traits": object{"email": "ann@acme.example", "name": "Ann"},
+			},
+		},
+	}
+	session := object{}
+	for _, e := range edit {
+		e(who, session)
+	}
+	p := object{"version": 1, "flow": object{"id": "f-1", "type": "browser"}, "identity": who}
+	if len(session) > 0 {
+		p["session"] = session
+	}
+	return p
+}
+
+func traits(t object) func(object, object) { return func(i, _ object) { i["traits"] = t } }
+
+// signedIn is a login by these methods, after prepare took the claims away.
+func signedIn(methods ...object) func(object, object) {
+	return func(i, s object) {
+		delete(i["metadata_public"].(object)["jithook"].(object), "claims")
+		s["authentication_methods"] = methods
+	}
+}
+
+var byAcme = object{"method": "oidc", "provider": "acme", "completed_at": "2026-11-24T12:00:00Z"}
+
+func message(t *testing.T, reply object) (text string, reason string) {
+	t.Helper()
+	fields, _ := reply["messages"].([]any)
+	if len(fields) != 1 {
+		t.Fatalf("no message in %v", reply)
+	}
+	m := fields[0].(object)["messages"].([]any)[0].(object)
+	if _, ok := m["id"].(float64); !ok || m["type"] != "error" {
+		t.Errorf("message %v", m)
+	}
+	return m["text"].(string), m["context"].(object)["reason"].(string)
+}
+
+func TestFirstSignIn(t *testing.T) {
+	s := serve(t)
+	status, reply := s.post("/registration/prepare", payload(nobody))
+	page, err := s.Bolt.List(t.Context(), store.Query{})
+	if err != nil || len(page.Identities) != 1 || page.Identities[0].State != identity.StatePending {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	want := object{"identity": object{
+		"traits": object{"email": "ann@acme.example", "name": "Ann"},
+		"metadata_public": object{
+			"other": "kept",
+			"jithook": object{
+				"provider": "acme", "issuer": "https://acme.example", "subject": "s-1", "identity_id": page.Identities[0].ID,
+				"traits": object{"email": "ann@acme.example", "name": "Ann"},
+			},
+		},
+		"verifiable_addresses": []any{object{"value": "ann@acme.example", "via": "email", "verified": true, "status": "completed"}},
+	}}
+	if diff := cmp.Diff(want, reply); status != 200 || diff != "" {
+		t.Errorf("status %d, reply (-want +got):\n%s", status, diff)
+	}
+	if status, reply := s.post("/registration/commit", payload("k-1", signedIn())); status != 204 || reply != nil {
+		t.Errorf("commit: %d %v", status, reply)
+	}
+	if status, reply := s.post("/login", payload("k-1", signedIn(byAcme))); status != 204 || reply != nil {
+		t.Errorf("login: %d %v", status, reply)
+	}
+	i, err := s.Bolt.Get(t.Context(), page.Identities[0].ID)
+	if err != nil || i.State != identity.StateActive || len(i.ExternalIDs) != 1 || i.ExternalIDs[0].ID != "k-1" {
+		t.Errorf("%+v, %v", i, err)
+	}
+}
+
+// TestS46ForgedTraits: what the browser posts with the flow wins over Kratos's
+// mapper, and must win over nothing here.
+func TestS46ForgedTraits(t *testing.T) {
+	forged := traits(object{"email": "ceo@acme.example", "name": "Ann", "groups": []string{"admins"}, "department": "Root"})
+	for name, c := range map[string]struct {
+		restore []string
+		want    object
+	}{
+		"all":    {nil, object{"email": "ann@acme.example", "name": "Ann", "groups": []any{"engineering"}}},
+		"listed": {[]string{"email", "groups"}, object{"email": "ann@acme.example", "name": "Ann", "groups": []any{"engineering"}, "department": "Root"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, c.restore...)
+			_, reply := s.post("/registration/prepare", payload(nobody, forged))
+			got, _ := reply["identity"].(object)["traits"].(object)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("traits for Kratos (-want +got):\n%s", diff)
+			}
+			page, err := s.Bolt.List(t.Context(), store.Query{})
+			if err != nil || page.Identities[0].Traits["email"] != "ann@acme.example" || len(page.Identities[0].Groups) != 1 {
+				t.Errorf("our identity: %+v, %v", page, err)
+			}
+		})
+	}
+}
+
+// TestS48ProfileForm: the settings form lets a person set any trait.
+func TestS48ProfileForm(t *testing.T) {
+	s := serve(t)
+	s.post("/registration/prepare", payload(nobody))
+	s.post("/registration/commit", payload("k-1", signedIn()))
+	status, reply := s.post("/settings/profile", payload("k-1", signedIn(), traits(object{
+		"email": "ceo@acme.example", "name": "Ann Own", "groups": []string{"admins"}, "phone": "+1",
+	})))
+	want := object{"identity": object{"traits": object{"email": "ann@acme.example", "name": "Ann", "groups": []any{"engineering"}, "phone": "+1"}}}
+	if diff := cmp.Diff(want, reply); status != 200 || diff != "" {
+		t.Errorf("status %d (-want +got):\n%s", status, diff)
+	}
+}
+
+func TestLinkingIsRefused(t *testing.T) {
+	status, reply := serve(t).post("/settings/check", payload("k-1"))
+	if _, reason := message(t, reply); status != 403 || reason != "linking_disabled" {
+		t.Errorf("%d %s", status, reason)
+	}
+}
+
+// TestS30PrivilegeSink: no claim, metadata or trait, whatever its name, becomes
+// a field of the reply that Kratos would obey.
+func TestS30PrivilegeSink(t *testing.T) {
+	evil := object{"schema_id": "admin", "state": "inactive", "metadata_admin": object{"a": 1}, "recovery_addresses": []string{"x"}, "verifiable_addresses": []string{"x"}}
+	s := serve(t)
+	_, reply := s.post("/registration/prepare", payload(nobody, func(i, _ object) {
+		ours := i["metadata_public"].(object)["jithook"].(object)
+		for k, v := range evil {
+			ours["claims"].(object)[k] = v
+			i["metadata_public"].(object)[k] = v
+		}
+	}))
+	for k := range reply["identity"].(object) {
+		if k != "traits" && k != "metadata_public" && k != "verifiable_addresses" {
+			t.Errorf("the reply has %s", k)
+		}
+	}
+	if len(reply) != 1 {
+		t.Errorf("the reply has %v", reply)
+	}
+}
+
+func TestUnverifiedAddressIsSaidToBeSo(t *testing.T) {
+	s := serve(t)
+	_, reply := s.post("/registration/prepare", payload(nobody, func(i, _ object) {
+		i["metadata_public"].(object)["jithook"].(object)["claims"].(object)["email_verified"] = "true"
+	}))
+	want := []any{object{"value": "ann@acme.example", "via": "email", "verified": false, "status": "pending"}}
+	if diff := cmp.Diff(want, reply["identity"].(object)["verifiable_addresses"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	claim := func(name string, v any) func(object, object) {
+		return func(i, _ object) { i["metadata_public"].(object)["jithook"].(object)["claims"].(object)[name] = v }
+	}
+	ours := func(name string, v any) func(object, object) {
+		return func(i, _ object) { i["metadata_public"].(object)["jithook"].(object)[name] = v }
+	}
+	for name, c := range map[string]struct {
+		path   string
+		body   any
+		status int
+		reason string
+	}{
+		"policy":                    {"/registration/prepare", payload(nobody, claim("hd", "evil.example")), 403, "not_allowed"},
+		"unknown provider":          {"/registration/prepare", payload(nobody, ours("provider", "globex")), 403, "unknown_provider"},
+		"no mapper":                 {"/registration/prepare", payload(nobody, func(i, _ object) { delete(i, "metadata_public") }), 403, "claims_absent"},
+		"metadata is a string":      {"/registration/prepare", payload(nobody, func(i, _ object) { i["metadata_public"] = "x" }), 403, "claims_absent"},
+		"prepare after persisting":  {"/registration/prepare", payload("k-1"), 400, "malformed_request"},
+		"commit before persisting":  {"/registration/commit", payload(nobody), 400, "malformed_request"},
+		"login of nobody":           {"/login", payload(nobody), 400, "malformed_request"},
+		"unknown provider at login": {"/login", payload("k-1", signedIn(object{"method": "oidc", "provider": "globex"})), 403, "unknown_provider"},
+		"not JSON":                  {"/login", "{", 400, "malformed_request"},
+		"S10 two keys":              {"/login", `{"version":1,"version":1}`, 400, "malformed_request"},
+		"whole ctx":                 {"/login", `{"version":1,"request_cookies":{}}`, 400, "malformed_request"},
+		"other version":             {"/login", `{"version":2,"flow":{"id":"f","type":"browser"},"identity":{"id":"k-1"}}`, 400, "malformed_request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t)
+			status, reply := s.post(c.path, c.body)
+			text, reason := message(t, reply)
+			if status != c.status || reason != c.reason || text == "" {
+				t.Errorf("%d %s %q", status, reason, text)
+			}
+			if page, err := s.Bolt.List(t.Context(), store.Query{}); err != nil || len(page.Identities) != 0 {
+				t.Errorf("%+v, %v", page, err)
+			}
+		})
+	}
+}
+
+func TestOurOwnFaults(t *testing.T) {
+	s := serve(t)
+	s.Bolt.Close()
+	status, reply := s.post("/registration/prepare", payload(nobody))
+	text, reason := message(t, reply)
+	if status != http.StatusFailedDependency || reason != "store_unavailable" || !strings.Contains(text, "reference") {
+		t.Errorf("prepare: %d %s %q", status, reason, text)
+	}
+	if status, _ := s.post("/registration/commit", payload("k-1", signedIn())); status != 204 {
+		t.Errorf("commit: %d", status)
+	}
+	status, reply = s.post("/settings/profile", payload("k-1"))
+	if _, reason := message(t, reply); status != http.StatusFailedDependency || reason != "store_unavailable" {
+		t.Errorf("profile: %d %s", status, reason)
+	}
+}
+
+// TestProviderOfTheSession: the provider of a login is the one that its session
+// names, never the metadata's.
+func TestProviderOfTheSession(t *testing.T) {
+	globex := object{"method": "oidc", "provider": "globex"}
+	link := object{"method": "oidc"}
+	for name, c := range map[string]struct {
+		methods []object
+		status  int
+		code    identity.Code // of the record's last reason
+	}{
+		"one":               {[]object{byAcme}, 204, identity.CodeClaimsAbsent},
+		"the same twice":    {[]object{byAcme, byAcme}, 204, identity.CodeClaimsAbsent},
+		"and a link":        {[]object{byAcme, link}, 204, identity.CodeClaimsAbsent},
+		"two":               {[]object{byAcme, globex}, 204, identity.CodeNotFederated},
+		"password":          {[]object{{"method": "password"}}, 204, identity.CodeNotFederated},
+		"S49 another's":     {[]object{globex}, 403, identity.CodeUnknownProvider},
+		"none, on no grant": {nil, 204, identity.CodeNotFederated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t)
+			s.post("/registration/prepare", payload(nobody))
+			s.post("/registration/commit", payload("k-1", signedIn()))
+			status, _ := s.post("/login", payload("k-1", signedIn(c.methods...)))
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			s.Later.Run(ended)
+			page, err := s.Bolt.Decisions(t.Context(), store.DecisionQuery{FlowID: "f-1", PageSize: 1})
+			if err != nil || len(page.Records) != 1 {
+				t.Fatalf("%+v, %v", page, err)
+			}
+			reasons := page.Records[0].Reasons
+			if got := reasons[len(reasons)-1].Code; status != c.status || got != c.code {
+				t.Errorf("%d %s", status, got)
+			}
+		})
+	}
+}
+
+// TestTemplateFeedsTheDecoder: the goldens are what deploy/kratos/body.jsonnet
+// renders over a real Kratos's requests.
+func TestTemplateFeedsTheDecoder(t *testing.T) {
+	files, err := filepath.Glob("../../deploy/testdata/body/*.json")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d goldens, %v", len(files), err)
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			data, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := "/login"
+			if strings.Contains(string(data), nobody) {
+				path = "/registration/prepare"
+			}
+			status, reply := serve(t).post(path, string(data))
+			refused := strings.Contains(f, "without_identity") || strings.Contains(f, "identity_null")
+			if (status == 400) != refused {
+				t.Errorf("%d %v", status, reply)
+			}
+		})
+	}
+}
+
+// TestS39Quiet: no value of a payload stands in the log.
+func TestS39Quiet(t *testing.T) {
+	s := serve(t)
+	canary := func(i, _ object) {
+		ours := i["metadata_public"].(object)["jithook"].(object)
+		ours["subject"] = "canary-subject"
+		ours["claims"].(object)["name"] = "canary-name"
+		ours["claims"].(object)["email"] = "canary@acme.example"
+	}
+	s.post("/registration/prepare", payload(nobody, canary))
+	s.post("/registration/commit", payload("k-1", canary))
+	s.post("/login", payload("k-1", canary, signedIn(byAcme)))
+	s.post("/login", strings.Replace(`{"version":1,"canary":"canary"}`, "x", "y", 1))
+	s.Bolt.Close()
+	s.post("/registration/prepare", payload(nobody, canary))
+	if log := s.log.String(); strings.Contains(log, "canary") || !strings.Contains(log, "login decided") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
+func FuzzDecoder(f *testing.F) {
+	files, _ := filepath.Glob("../../deploy/testdata/body/*.json")
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(data))
+	}
+	whole, err := json.Marshal(payload(nobody))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(whole))
+	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"acme"}}
+	auth, err := hook.NewAuth([]hook.APIKey{{Caller: caller, Header: "X-API-Key", Value: "key"}}, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := service.Open(f, io.Discard, acme)
+	o := hook.Options{Auth: auth, Log: slog.New(slog.DiscardHandler), Ready: s.Bolt.Ping}
+	e := hook.New(o)
+	wire.Mount(e, o, &wire.Handler{Service: s.Service, Log: o.Log})
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, path := range []string{"/registration/prepare", "/registration/commit", "/login", "/settings/profile"} {
+			r := httptest.NewRequest(http.MethodPost, "/hooks/kratos"+path, strings.NewReader(body))
+			r.Header.Set("X-API-Key", "key")
+			r.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			e.ServeHTTP(w, r)
+			if w.Code >= 500 || w.Code == http.StatusFailedDependency {
+				t.Errorf("%s: %d %s", path, w.Code, w.Body)
+			}
+		}
+	})
+}

@@ -1,0 +1,58 @@
+// Package service opens a real provisioning service for the tests of what
+// stands on it: embedded store, providers' files and all, nothing stood in
+// for.
+package service
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/provision"
+	"github.com/jithook/jithook/store/bolt"
+)
+
+// Service is a provision.Service and what it stands on.
+type Service struct {
+	*provision.Service
+	Bolt *bolt.Store
+}
+
+// Open returns a service over a new store, with these providers' files, that
+// logs to w. It is closed with the test.
+func Open(t testing.TB, w io.Writer, files ...string) Service {
+	t.Helper()
+	s, err := bolt.Open(filepath.Join(t.TempDir(), "jithook.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	env, err := expr.NewEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := fstest.MapFS{}
+	for i, f := range files {
+		folder[fmt.Sprintf("%d.yaml", i)] = &fstest.MapFile{Data: []byte(f)}
+	}
+	userstores := []string{provider.DefaultUserstore, "employees"}
+	set, problems := provider.Loader{Env: env, Userstores: userstores, Now: time.Now}.Load(folder)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return Service{
+		Bolt: s,
+		Service: &provision.Service{
+			Store: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
+			Providers:  func() *provider.Set { return set },
+			Userstores: userstores, Now: time.Now, Log: log,
+		},
+	}
+}
