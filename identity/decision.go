@@ -74,10 +74,11 @@ type Record struct {
 	Source string   `json:"claims_source,omitempty"`
 	Change []Change `json:"changes,omitempty"`
 
-	FlowID     string        `json:"flow_id,omitempty"`
-	DeliveryID string        `json:"delivery_id,omitempty"`
-	RequestID  string        `json:"request_id,omitempty"`
-	Duration   time.Duration `json:"duration_ns"`
+	FlowID     string `json:"flow_id,omitempty"`
+	DeliveryID string `json:"delivery_id,omitempty"`
+	RequestID  string `json:"request_id,omitempty"`
+	// Duration is how long it took to decide, without the write that follows.
+	Duration time.Duration `json:"duration_ns"`
 	// CommittedAt is when the identity server said that it persisted what
 	// prepare decided; zero until then.
 	CommittedAt time.Time `json:"committed_at,omitzero"`

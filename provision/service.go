@@ -81,6 +81,7 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 	for range attempts {
 		plan, err := s.Plan(ctx, l)
 		if err == nil {
+			plan.Record.Duration = s.Now().Sub(start)
 			out, err = s.apply(ctx, plan)
 		}
 		if err == nil {
@@ -178,7 +179,7 @@ func (s *Service) finish(ctx context.Context, out Outcome, start time.Time) Outc
 		"decision_id", out.Record.ID, "hook", out.Record.Hook, "caller", out.Record.Caller,
 		"provider", out.Record.Provider, "decision", out.Record.Decision, "reason", out.Record.Reasons[0].Code,
 		"rule", out.Record.Rule, "identity_id", out.Record.IdentityID, "flow_id", out.Record.FlowID,
-		"request_id", out.Record.RequestID, "duration", out.Record.Duration)
+		"request_id", out.Record.RequestID, "duration_us", out.Record.Duration.Microseconds())
 	return out
 }
 

@@ -93,7 +93,7 @@ type Identity struct {
 func Respond(o provision.Outcome) Response {
 	r := Response{
 		Decision: o.Record.Decision, DecisionID: o.Record.ID,
-		Changes: slices.Concat([]identity.Change{}, o.Record.Change), Reasons: o.Record.Reasons,
+		Changes: append([]identity.Change{}, o.Record.Change...), Reasons: o.Record.Reasons,
 	}
 	if i := o.Identity; i != nil {
 		r.Identity = &Identity{ID: i.ID, Userstore: i.Userstore, State: i.State, Traits: i.Traits, Groups: []string{}}

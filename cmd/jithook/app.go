@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jithook/jithook/admin"
+	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/internal/metrics"
+	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/provision"
+	"github.com/jithook/jithook/store"
+	"github.com/jithook/jithook/store/bolt"
+)
+
+var (
+	_ store.Store       = (*bolt.Store)(nil)
+	_ provision.Store   = (*bolt.Store)(nil)
+	_ provision.Journal = (*bolt.Store)(nil)
+	_ admin.Store       = (*bolt.Store)(nil)
+)
+
+// app is the server's parts, wired, without its listeners.
+type app struct {
+	config   config
+	log      *slog.Logger
+	metrics  *metrics.Metrics
+	store    store.Store
+	live     *provider.Live
+	recorder *provision.Recorder
+	service  *provision.Service
+}
+
+// newApp opens the store and loads the providers. Errors name every problem.
+func newApp(c config, log *slog.Logger) (*app, error) {
+	loader, err := newLoader(c)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{config: c, log: log, metrics: metrics.New(versionText())}
+	a.live = provider.NewLive(c.providersDir, loader, log, a.metrics.ProvidersLoaded)
+	if problems := a.live.Load(); len(problems) > 0 {
+		return nil, fmt.Errorf("providers in %s:\n%s", c.providersDir, list(problems))
+	}
+	s, err := bolt.Open(c.boltPath, bolt.Options{Failed: a.metrics.StoreError})
+	if err != nil {
+		return nil, err
+	}
+	a.store = s
+	a.recorder = provision.NewRecorder(s, log, a.metrics.RecordDropped)
+	a.service = &provision.Service{
+		Store: s, Journal: s, Later: a.recorder, Providers: a.live.Set, Userstores: c.userstores,
+		Now: time.Now, Log: log, Observe: a.metrics.Login,
+	}
+	return a, nil
+}
+
+func newLoader(c config) (provider.Loader, error) {
+	env, err := expr.NewEnv()
+	if err != nil {
+		return provider.Loader{}, err
+	}
+	return provider.Loader{Env: env, Userstores: c.userstores, Now: time.Now}, nil
+}
+
+// admin returns the admin API that answers to this token.
+func (a *app) admin(token string) *admin.API {
+	host, _, _ := net.SplitHostPort(a.config.adminListen)
+	return &admin.API{
+		Store: a.store, Service: a.service, Providers: a.live.Set, Token: token, Host: host,
+		Metrics: a.metrics.Handler(), Log: a.log,
+	}
+}
+
+// auth reads the callers' secrets.
+func (c config) auth() (*hook.Auth, error) {
+	var keys []hook.APIKey
+	for _, k := range c.apiKeys {
+		value, err := k.value.read()
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, hook.APIKey{Caller: k.Caller, Header: k.header, Value: value})
+	}
+	var basics []hook.Basic
+	for _, b := range c.basics {
+		password, err := b.password.read()
+		if err != nil {
+			return nil, err
+		}
+		basics = append(basics, hook.Basic{Caller: b.Caller, User: b.user, Password: password})
+	}
+	return hook.NewAuth(keys, basics)
+}
+
+// mustConfig reads a configuration for a command that cannot go on with
+// problems.
+func mustConfig(path string) (config, error) {
+	c, problems, err := readConfig(path)
+	if err != nil {
+		return config{}, err
+	}
+	if len(problems) > 0 {
+		return config{}, fmt.Errorf("configuration has problems:\n%s", list(problems))
+	}
+	return c, nil
+}
+
+func list(problems []strictyaml.Problem) string {
+	lines := make([]string, 0, len(problems))
+	for _, p := range problems {
+		lines = append(lines, p.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+func newLogger(c config, w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.logLevel}
+	if c.logFormat == "text" {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}
+
+// openLocal opens the store of a configuration for one command, with an admin
+// API whose token the caller sets. No server may be running on the file.
+func openLocal(_ context.Context, configPath string) (*admin.API, func() error, error) {
+	c, err := mustConfig(configPath)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := os.Stat(c.boltPath); errors.Is(err, os.ErrNotExist) {
+		return nil, nil, fmt.Errorf("there is no store at %s yet", c.boltPath)
+	}
+	a, err := newApp(c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.admin(""), a.store.Close, nil
+}

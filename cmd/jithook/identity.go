@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jithook/jithook/admin"
+	"github.com/jithook/jithook/identity"
+)
+
+func newIdentityCmd() *cobra.Command {
+	cmd := &cobra.Command{Use: "identity", Short: "Look at who is in the userstore"}
+	cmd.AddCommand(newIdentityGetCmd(), newIdentityListCmd())
+	return cmd
+}
+
+func newIdentityGetCmd() *cobra.Command {
+	var from access
+	var out format
+	cmd := &cobra.Command{
+		Use: "get ID", Short: "Show one identity", Args: cobra.ExactArgs(1),
+		Long: `Show one identity: its traits and who wrote them, its groups and who granted
+them, its links and ids. Long values are cut; -o json has them whole.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return from.with(cmd.Context(), func(c *client) error {
+				if args[0] == "" {
+					return errors.New("there is no identity with an empty id")
+				}
+				reply, err := c.get(cmd.Context(), "/identities/"+url.PathEscape(args[0]), nil)
+				if missing(err) {
+					return errors.New("there is no identity with this id")
+				}
+				if err != nil {
+					return explained(err)
+				}
+				var i admin.Identity
+				if err := decode(reply, &i); err != nil {
+					return err
+				}
+				return out.print(cmd.OutOrStdout(), reply, func(w io.Writer) error { return card(w, i) })
+			})
+		},
+	}
+	from.bind(cmd)
+	out.bind(cmd)
+	return cmd
+}
+
+func newIdentityListCmd() *cobra.Command {
+	var from access
+	var out format
+	var page paging
+	cmd := &cobra.Command{
+		Use: "list", Short: "List identities, oldest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			query := filters(cmd, "userstore", "state", "issuer", "subject", "page-size")
+			return from.with(cmd.Context(), func(c *client) error {
+				reply, err := page.fetch(cmd, c, "/identities", "identities", query)
+				if err != nil {
+					return err
+				}
+				var list admin.Identities
+				if err := decode(reply, &list); err != nil {
+					return err
+				}
+				return out.print(cmd.OutOrStdout(), reply, func(w io.Writer) error {
+					defer more(cmd, list.NextPageToken)
+					return identities(w, list.Identities)
+				})
+			})
+		},
+	}
+	cmd.Flags().String("userstore", "", "only those of the userstore with this `NAME`")
+	cmd.Flags().String("state", "", "only those in this state: pending, active, suspended or deprovisioned")
+	cmd.Flags().String("issuer", "", "with --subject: only who is linked to this subject")
+	cmd.Flags().String("subject", "", "see --issuer")
+	cmd.MarkFlagsRequiredTogether("issuer", "subject")
+	page.bind(cmd)
+	from.bind(cmd)
+	out.bind(cmd)
+	return cmd
+}
+
+func identities(w io.Writer, list []admin.Identity) error {
+	t := newTable(w)
+	t.row("ID", "USERSTORE", "STATE", "PROVIDER", "SUBJECT", "CREATED", "LAST LOGIN")
+	for _, i := range list {
+		provider, subject := "", ""
+		if len(i.Links) > 0 {
+			provider, subject = i.Links[0].Provider, i.Links[0].Subject
+		}
+		if n := len(i.Links) - 1; n > 0 {
+			provider += fmt.Sprintf(" (and %d more)", n)
+		}
+		t.row(i.ID, i.Userstore, string(i.State), provider, subject, when(i.CreatedAt), when(i.LastLoginAt))
+	}
+	return t.flush()
+}
+
+// card lays out one identity for people.
+func card(w io.Writer, i admin.Identity) error {
+	t := newTable(w)
+	t.row("ID", i.ID)
+	t.row("State", string(i.State))
+	t.row("Userstore", i.Userstore)
+	t.row("Revision", strconv.FormatInt(i.Revision, 10))
+	t.row("Created", when(i.CreatedAt))
+	t.row("Updated", when(i.UpdatedAt))
+	t.row("Last login", when(i.LastLoginAt))
+	t.row("Written by decision", i.DecisionID)
+
+	written := map[string]identity.Provenance{}
+	for _, p := range i.Provenance {
+		written[p.Path] = p
+	}
+	section(w, t, "TRAIT", "VALUE", "WRITTEN BY", "AT", "VERIFIED BY")
+	for _, name := range slices.Sorted(maps.Keys(i.Traits)) {
+		p := written["/"+name]
+		t.row(name, value(i.Traits[name]), p.Source, when(p.At), p.VerifiedBy)
+	}
+	section(w, t, "GROUP", "GRANTED BY")
+	for _, g := range i.Groups {
+		t.row(g.Name, g.Source)
+	}
+	section(w, t, "LINK", "ISSUER", "SUBJECT", "LINKED", "EVIDENCE")
+	for _, l := range i.Links {
+		t.row(l.Provider, l.Issuer, l.Subject, when(l.LinkedAt), l.Evidence)
+	}
+	section(w, t, "EXTERNAL SYSTEM", "ID")
+	for _, system := range slices.Sorted(maps.Keys(i.ExternalIDs)) {
+		t.row(system, i.ExternalIDs[system])
+	}
+	return t.flush()
+}
+
+// section ends the columns so far and begins others.
+func section(w io.Writer, t table, head ...string) {
+	t.flush()
+	fmt.Fprintln(w)
+	t.row(head...)
+}

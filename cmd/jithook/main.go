@@ -1,0 +1,54 @@
+// Command jithook is the just-in-time provisioning hook: the server, and the
+// commands of who runs it. It reads the configuration and wires the packages
+// together; nothing imports it and no business rule lives here.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// errNo says that a command did what it was asked, and the answer is no: exit
+// code 2. Whoever returns it has printed why.
+var errNo = errors.New("the answer is no")
+
+func main() { os.Exit(run()) }
+
+// run returns the exit code: 0 yes, 1 could not do it, 2 done and the answer is
+// no.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := newRoot().ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errNo):
+		return 2
+	}
+	fmt.Fprintln(os.Stderr, "jithook:", err)
+	return 1
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "jithook",
+		Short: "Just-in-time provisioning hook for identity servers",
+		Long: `jithook decides, in the middle of a federated sign-in, whether the person may
+have an account, creates or updates it in a userstore, and says why.
+
+Exit codes: 0 yes · 1 could not do it (usage, I/O, malformed) ·
+            2 done, and the answer is no (problems found, login denied)`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(newDevCmd(), newServeCmd(), newCheckCmd(), newPlanCmd(), newIdentityCmd(),
+		newDecisionsCmd(), newKratosCmd(), newVersionCmd())
+	return root
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jithook/jithook/admin"
+	"github.com/jithook/jithook/hook"
+)
+
+func newPlanCmd() *cobra.Command {
+	var from access
+	var out format
+	var login string
+	cmd := &cobra.Command{
+		Use: "plan --login FILE", Short: "Say what a login would become, without doing it", Args: cobra.NoArgs,
+		Long: `Say what POST /hooks/login would answer to the login in FILE (its body), and
+why, as of now. Nothing is written. Exit code 2 when the login would not pass.`,
+		Example: `  jithook plan --login login.json
+  echo '{"version":1,"provider":"acme","subject":"s-1","claims":{"hd":"acme.example"}}' | jithook plan --login -`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			body, err := readLogin(cmd.InOrStdin(), login)
+			if err != nil {
+				return err
+			}
+			return from.with(cmd.Context(), func(c *client) error {
+				reply, err := c.post(cmd.Context(), "/plan", filters(cmd, "instance"), body)
+				if err != nil {
+					return explained(err)
+				}
+				var p admin.Plan
+				if err := decode(reply, &p); err != nil {
+					return err
+				}
+				if err := out.print(cmd.OutOrStdout(), reply, func(w io.Writer) error { return planned(w, p) }); err != nil {
+					return err
+				}
+				if !p.Decision.Allowed() {
+					return errNo
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&login, "login", "", "the body of POST /hooks/login, as a `FILE`; - is the standard input")
+	cmd.Flags().String("instance", "", "the instance that an external_id in it belongs to (default main)")
+	_ = cmd.MarkFlagRequired("login") // fails only for a flag that is not there
+	from.bind(cmd)
+	out.bind(cmd)
+	return cmd
+}
+
+// readLogin reads no more than the server would.
+func readLogin(stdin io.Reader, path string) ([]byte, error) {
+	from := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("login: %w", err)
+		}
+		defer f.Close()
+		from = f
+	}
+	data, err := io.ReadAll(io.LimitReader(from, hook.MaxBody+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("login: %w", err)
+	case len(data) > hook.MaxBody:
+		return nil, fmt.Errorf("login: longer than %d bytes", hook.MaxBody)
+	}
+	return data, nil
+}
+
+// planned lays out a plan for people.
+func planned(w io.Writer, p admin.Plan) error {
+	t := newTable(w)
+	t.row("Decision", string(p.Decision))
+	if p.Rule != "" {
+		t.row("Rule", p.Rule)
+	}
+	if i := p.Identity; i != nil {
+		id := i.ID
+		if id == "" {
+			id = "(new)"
+		}
+		t.row("Identity", id)
+		t.row("Userstore", i.Userstore)
+		t.row("State", string(i.State))
+		t.row("Groups", strings.Join(i.Groups, ", "))
+		section(w, t, "TRAIT", "VALUE")
+		for _, name := range slices.Sorted(maps.Keys(i.Traits)) {
+			t.row(name, value(i.Traits[name]))
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	reasons(w, p.Reasons)
+	changes(w, p.Changes)
+	return nil
+}

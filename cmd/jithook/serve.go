@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/hook/generic"
+	"github.com/jithook/jithook/hook/kratos"
+)
+
+const (
+	// drain is how long requests under way may take after SIGTERM: longer than
+	// a login's deadline.
+	drain = 10 * time.Second
+	// sweepEvery is how often old decision records are dropped, sweepBatch how
+	// many in one step.
+	sweepEvery = 10 * time.Minute
+	sweepBatch = 1000
+)
+
+func newServeCmd() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run the hook server", Args: cobra.NoArgs,
+		Long: `Run the hook server until SIGTERM or SIGINT, which let requests under way
+finish. A changed provider file or SIGHUP reloads the providers; with a broken
+file the last good ones stay in force.`,
+		Example: "  jithook serve -c jithook.yaml",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := mustConfig(path)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), c, func() {})
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", "jithook.yaml", "the server's configuration")
+	return cmd
+}
+
+// serve runs the server until ctx ends; listening is called once both ports
+// are open.
+func serve(ctx context.Context, c config, listening func()) error {
+	log := newLogger(c, os.Stderr)
+	auth, err := c.auth()
+	if err != nil {
+		return err
+	}
+	token, err := c.adminToken.read()
+	if err != nil {
+		return err
+	}
+	a, err := newApp(c, log)
+	if err != nil {
+		return err
+	}
+	defer a.store.Close()
+	hooks, err := net.Listen("tcp", c.listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	adminL, err := net.Listen("tcp", c.adminListen)
+	if err != nil {
+		hooks.Close()
+		return fmt.Errorf("admin.listen: %w", err)
+	}
+	o := hook.Options{Auth: auth, Log: log, Ready: a.store.Ping}
+	e := hook.New(o)
+	kratos.Mount(e, o, &kratos.Handler{Service: a.service, Log: log, RestoreTraits: c.restoreTraits})
+	generic.Mount(e, o, &generic.Handler{Service: a.service})
+	for _, s := range c.secretsInClear() {
+		log.Warn("a secret stands in the configuration itself; env:NAME or file:PATH keep it out", "file", s.at.File, "line", s.at.Line)
+	}
+	log.Info("listening", "hooks", hooks.Addr().String(), "admin", adminL.Addr().String(), "providers", a.live.Set().Len(), "version", versionText())
+	if a.live.Set().Len() == 0 {
+		log.Warn("no provider is set up: every login is denied", "folder", c.providersDir)
+	}
+	listening()
+	return a.run(ctx, map[net.Listener]http.Handler{hooks: e, adminL: a.admin(token).Handler()})
+}
+
+// run serves until ctx ends or a listener breaks, then drains: first requests,
+// then what they queued.
+func (a *app) run(ctx context.Context, listeners map[net.Listener]http.Handler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var background sync.WaitGroup
+	background.Go(func() { a.reload(ctx) })
+	background.Go(func() { a.sweep(ctx) })
+	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRecording()
+	var recorder sync.WaitGroup
+	recorder.Go(func() { a.recorder.Run(recording) })
+
+	failed := make(chan error, len(listeners))
+	var servers []*http.Server
+	for l, h := range listeners {
+		s := &http.Server{
+			Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		}
+		servers = append(servers, s)
+		go func() { failed <- s.Serve(l) }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		a.log.Info("draining")
+	case err = <-failed:
+	}
+	cancel()
+	until, stop := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer stop()
+	for _, s := range servers {
+		err = errors.Join(err, s.Shutdown(until))
+	}
+	background.Wait()
+	stopRecording()
+	recorder.Wait()
+	a.log.Info("stopped")
+	return err
+}
+
+// reload follows the providers' folder and SIGHUP.
+func (a *app) reload(ctx context.Context) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		if err := a.live.Watch(ctx); err != nil {
+			a.log.Error("changed provider files are not noticed any more; SIGHUP still reloads", "error", err)
+		}
+	})
+	defer watch.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+			a.live.Reload()
+		}
+	}
+}
+
+// sweep drops decision records that are older than their retention.
+func (a *app) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		for dropped := sweepBatch; dropped == sweepBatch; {
+			var err error
+			dropped, err = a.store.DropDecisions(ctx, time.Now().Add(-a.config.retention), sweepBatch)
+			if err != nil && ctx.Err() == nil {
+				a.log.Error("old decision records not dropped", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// secretsInClear are the secrets that stand in the configuration itself.
+func (c config) secretsInClear() []secret {
+	all := []secret{c.adminToken}
+	for _, k := range c.apiKeys {
+		all = append(all, k.value)
+	}
+	for _, b := range c.basics {
+		all = append(all, b.password)
+	}
+	var clear []secret
+	for _, s := range all {
+		if s.inClear() {
+			clear = append(clear, s)
+		}
+	}
+	return clear
+}

@@ -1,0 +1,240 @@
+package bolt
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
+)
+
+// Find returns the identities that hold any of the keys, sorted by id, from
+// one state of the file.
+func (s *Store) Find(ctx context.Context, keys ...identity.Key) ([]identity.Identity, error) {
+	found := []identity.Identity{}
+	err := s.view(ctx, "find identities", func(tx *bbolt.Tx) error {
+		for _, k := range keys {
+			i, err := holder(tx, k)
+			if err != nil {
+				return err
+			}
+			if i != nil {
+				found = append(found, *i)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b identity.Identity) int { return strings.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(found, func(a, b identity.Identity) bool { return a.ID == b.ID }), nil
+}
+
+// Get returns the identity with this id, or store.ErrNotFound.
+func (s *Store) Get(ctx context.Context, id string) (identity.Identity, error) {
+	var found identity.Identity
+	err := s.view(ctx, "get identity", func(tx *bbolt.Tx) error {
+		i, err := load(tx, []byte(id))
+		if err != nil {
+			return err
+		}
+		if i == nil {
+			return store.ErrNotFound
+		}
+		found = *i
+		return nil
+	})
+	return found, err
+}
+
+// Insert writes a new identity and its record; see store.Store.
+func (s *Store) Insert(ctx context.Context, i identity.Identity, r identity.Record) error {
+	const op = "insert identity"
+	i = i.Clone() // the writer may outlast this call, see update
+	doc, err := encodeIdentity(i)
+	if err != nil {
+		return explain(op, err)
+	}
+	record, err := encodeRecord(r)
+	if err != nil {
+		return explain(op, err)
+	}
+	return s.update(ctx, op, func(tx *bbolt.Tx) error {
+		stored, err := load(tx, []byte(i.ID))
+		if err != nil {
+			return err
+		}
+		if stored != nil {
+			if stored.Revision == i.Revision {
+				return nil // our own earlier attempt, with its record
+			}
+			return store.ErrConflict
+		}
+		if err := taken(tx, i.ID, i.Keys); err != nil {
+			return err
+		}
+		if err := put(tx, &identity.Identity{}, &i, doc); err != nil {
+			return err
+		}
+		return putRecord(tx, r, record)
+	})
+}
+
+// Swap replaces an identity and its keys; see store.Store.
+func (s *Store) Swap(ctx context.Context, i identity.Identity, r identity.Record) error {
+	const op = "swap identity"
+	i = i.Clone() // the writer may outlast this call, see update
+	doc, err := encodeIdentity(i)
+	if err != nil {
+		return explain(op, err)
+	}
+	record, err := encodeRecord(r)
+	if err != nil {
+		return explain(op, err)
+	}
+	return s.update(ctx, op, func(tx *bbolt.Tx) error {
+		stored, err := load(tx, []byte(i.ID))
+		if err != nil {
+			return err
+		}
+		if stored == nil || stored.Revision != i.Revision-1 {
+			return store.ErrConflict
+		}
+		if err := taken(tx, i.ID, i.Keys); err != nil {
+			return err
+		}
+		doc := doc
+		if stored.LastLoginAt.After(i.LastLoginAt) {
+			later := i // i stays as it is: this may run twice
+			later.LastLoginAt = stored.LastLoginAt
+			if doc, err = encodeIdentity(later); err != nil {
+				return err
+			}
+		}
+		if err := put(tx, stored, &i, doc); err != nil {
+			return err
+		}
+		return putRecord(tx, r, record)
+	})
+}
+
+// Renew sets renewed_at of a pending identity; see store.Store.
+func (s *Store) Renew(ctx context.Context, id string, revision int64, at time.Time, r identity.Record) error {
+	const op = "renew identity"
+	record, err := encodeRecord(r)
+	if err != nil {
+		return explain(op, err)
+	}
+	return s.update(ctx, op, func(tx *bbolt.Tx) error {
+		stored, err := load(tx, []byte(id))
+		if err != nil {
+			return err
+		}
+		if stored == nil || stored.Revision != revision || stored.State != identity.StatePending {
+			return store.ErrConflict
+		}
+		stored.RenewedAt = at
+		if err := rewrite(tx, stored); err != nil {
+			return err
+		}
+		return putRecord(tx, r, record)
+	})
+}
+
+// Delete removes an identity and its keys; see store.Store.
+func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt time.Time) error {
+	return s.update(ctx, "delete identity", func(tx *bbolt.Tx) error {
+		stored, err := load(tx, []byte(id))
+		if err != nil {
+			return err
+		}
+		if stored == nil || stored.Revision != revision || !stored.RenewedAt.Equal(renewedAt) {
+			return store.ErrConflict
+		}
+		for _, k := range stored.Keys {
+			if err := tx.Bucket(bucketKeys).Delete([]byte(k)); err != nil {
+				return err
+			}
+		}
+		if err := reindex(tx.Bucket(bucketIdentitiesBy), id, terms(stored), nil); err != nil {
+			return err
+		}
+		return tx.Bucket(bucketIdentities).Delete([]byte(id))
+	})
+}
+
+// load returns the identity with this id, or nil.
+func load(tx *bbolt.Tx, id []byte) (*identity.Identity, error) {
+	doc := tx.Bucket(bucketIdentities).Get(id)
+	if doc == nil {
+		return nil, nil
+	}
+	i, err := decodeIdentity(id, doc)
+	if err != nil {
+		return nil, err
+	}
+	return &i, nil
+}
+
+// holder returns the identity that holds the key, or nil.
+func holder(tx *bbolt.Tx, k identity.Key) (*identity.Identity, error) {
+	id := tx.Bucket(bucketKeys).Get([]byte(k))
+	if id == nil {
+		return nil, nil
+	}
+	i, err := load(tx, id)
+	if err == nil && i == nil {
+		// To answer "nobody" would have the person created a second time.
+		return nil, errDangles
+	}
+	return i, err
+}
+
+// put writes the document of after and moves its keys and its terms from those
+// of before, which is empty for a new identity.
+func put(tx *bbolt.Tx, before, after *identity.Identity, doc []byte) error {
+	keys := tx.Bucket(bucketKeys)
+	for _, k := range before.Keys {
+		if !slices.Contains(after.Keys, k) {
+			if err := keys.Delete([]byte(k)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, k := range after.Keys {
+		if !slices.Contains(before.Keys, k) {
+			if err := keys.Put([]byte(k), []byte(after.ID)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := reindex(tx.Bucket(bucketIdentitiesBy), after.ID, terms(before), terms(after)); err != nil {
+		return err
+	}
+	return tx.Bucket(bucketIdentities).Put([]byte(after.ID), doc)
+}
+
+// rewrite writes an identity of which neither keys nor terms have changed.
+func rewrite(tx *bbolt.Tx, i *identity.Identity) error {
+	doc, err := encodeIdentity(*i)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket(bucketIdentities).Put([]byte(i.ID), doc)
+}
+
+// taken returns a TakenError if another identity than id holds one of keys.
+func taken(tx *bbolt.Tx, id string, keys []identity.Key) error {
+	held := tx.Bucket(bucketKeys)
+	for _, k := range keys {
+		if by := held.Get([]byte(k)); by != nil && string(by) != id {
+			return &store.TakenError{Key: k}
+		}
+	}
+	return nil
+}

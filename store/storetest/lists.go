@@ -1,0 +1,146 @@
+package storetest
+
+// A list shows everything once, page by page, and nothing that was not asked
+// for.
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
+)
+
+// list reads all pages of q and returns the ids in their order.
+func list(t *testing.T, s store.Store, q store.Query) []string {
+	t.Helper()
+	var out []string
+	for range 1000 {
+		page, err := s.List(t.Context(), q)
+		must(t, err)
+		if len(page.Identities) > store.PageSize(q.PageSize) {
+			t.Fatalf("a page of %d identities, want at most %d", len(page.Identities), store.PageSize(q.PageSize))
+		}
+		out = append(out, ids(page.Identities)...)
+		if page.NextPageToken == "" {
+			return out
+		}
+		q.PageToken = page.NextPageToken
+	}
+	t.Fatal("List never ends")
+	return nil
+}
+
+func wantIDs(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s = %d ids, want %d:\n%v\n%v", what, len(got), len(want), got, want)
+	}
+}
+
+func testList(t *testing.T, s store.Store) {
+	wantIDs(t, "empty List", list(t, s, store.Query{}), nil)
+	var want []string
+	for range 7 {
+		want = append(want, insert(t, s, newFed()).ID)
+	}
+	slices.Sort(want)
+	for _, size := range []int{1, 2, 3, 6, 7, 8, 0, -1} {
+		wantIDs(t, "List", list(t, s, store.Query{PageSize: size}), want)
+	}
+}
+
+func testListFilters(t *testing.T, s store.Store) {
+	all := map[string]identity.Identity{}
+	for _, userstore := range []string{"default", "default\x00", "employees"} {
+		for _, state := range []identity.State{identity.StatePending, identity.StateActive, identity.StateSuspended} {
+			for range 2 {
+				i := newIdentity(newFed())
+				i.Userstore, i.State = userstore, state
+				must(t, s.Insert(t.Context(), i, newRecord(i, identity.Created)))
+				all[i.ID] = i
+			}
+		}
+	}
+	for id, i := range all { // the lists follow a change of state, and a removal
+		switch i.State {
+		case identity.StatePending:
+			i = next(i, i.Keys...)
+			i.State = identity.StateDeprovisioned
+			must(t, s.Swap(t.Context(), i, newRecord(i, identity.Updated)))
+			all[id] = i
+		case identity.StateSuspended:
+			must(t, s.Delete(t.Context(), id, 1, clock))
+			delete(all, id)
+		}
+	}
+	var key identity.Key
+	for _, i := range all {
+		key = i.Keys[0]
+	}
+	for _, userstore := range []string{"", "default", "default\x00", "employees", "none"} {
+		for _, state := range []identity.State{"", identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned} {
+			for _, k := range []identity.Key{"", key, newFed()} {
+				var want []string
+				for id, i := range all {
+					if (userstore == "" || userstore == i.Userstore) && (state == "" || state == i.State) && (k == "" || slices.Contains(i.Keys, k)) {
+						want = append(want, id)
+					}
+				}
+				slices.Sort(want)
+				q := store.Query{Userstore: userstore, State: state, Key: k, PageSize: 2}
+				wantIDs(t, "List of "+userstore+" "+string(state), list(t, s, q), want)
+			}
+		}
+	}
+}
+
+func testListPageSize(t *testing.T, s store.Store) {
+	const n = store.MaxPageSize + 10
+	together(16, func(k int) {
+		for j := k; j < n; j += 16 {
+			i := newIdentity(newFed())
+			if err := s.Insert(t.Context(), i, newRecord(i, identity.Created)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if got := len(list(t, s, store.Query{PageSize: 1 << 30})); got != n {
+		t.Errorf("identities = %d, want %d", got, n)
+	}
+	if got := len(decisions(t, s, store.DecisionQuery{PageSize: 1 << 30})); got != n {
+		t.Errorf("records = %d, want %d", got, n)
+	}
+	if got := len(list(t, s, store.Query{})); got != n {
+		t.Errorf("identities in pages of the default size = %d, want %d", got, n)
+	}
+}
+
+func testPageTokens(t *testing.T, s store.Store) {
+	for range 3 {
+		insert(t, s, newFed())
+	}
+	ofList, err := s.List(t.Context(), store.Query{PageSize: 1})
+	must(t, err)
+	ofDecisions, err := s.Decisions(t.Context(), store.DecisionQuery{PageSize: 1})
+	must(t, err)
+	if ofList.NextPageToken == "" || ofDecisions.NextPageToken == "" {
+		t.Fatal("no token although more follow")
+	}
+	cut := func(token string) string { return token[:len(token)-2] }
+	for what, token := range map[string]string{
+		"text": "nonsense", "an id": newID(), "a cut token": cut(ofList.NextPageToken),
+		"a changed token":    "A" + ofList.NextPageToken,
+		"a token of records": ofDecisions.NextPageToken, "bytes": "\x00\xff", "white space": " ",
+	} {
+		_, err := s.List(t.Context(), store.Query{PageToken: token})
+		wantError(t, "List with "+what, err, store.ErrPageToken)
+	}
+	for what, token := range map[string]string{
+		"text": "nonsense", "an id": newID(), "a cut token": cut(ofDecisions.NextPageToken),
+		"a token of identities": ofList.NextPageToken,
+	} {
+		_, err := s.Decisions(t.Context(), store.DecisionQuery{PageToken: token})
+		wantError(t, "Decisions with "+what, err, store.ErrPageToken)
+	}
+}

@@ -1,0 +1,159 @@
+//go:build unix
+
+package kratostest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The secrets of a Jithook. It lives as long as one test, on the loopback
+// interface.
+const (
+	hookKey    = "the-hook-key-of-a-test-0001"
+	adminToken = "the-admin-token-of-a-test-0001"
+)
+
+// Jithook is jithook's binary with a folder of its own. It may be started and
+// stopped as often as a test likes; the store stays.
+type Jithook struct {
+	// HookURL is where Kratos calls it.
+	HookURL string
+
+	binary, config, adminURL string
+	running                  *process
+}
+
+// NewJithook writes a configuration with these provider files, by name. hookURL
+// is where Kratos will call; empty picks a free port. restore are the traits of
+// Kratos's identity schema that jithook decides.
+func NewJithook(t testing.TB, binary, hookURL string, restore []string, files map[string]string) *Jithook {
+	t.Helper()
+	ends, err := freePorts()
+	if err != nil {
+		t.Fatalf("ports for jithook: %v", err)
+	}
+	j := &Jithook{HookURL: ends.public(), binary: binary, adminURL: ends.admin()}
+	if hookURL != "" {
+		j.HookURL = hookURL
+	}
+	dir := t.TempDir()
+	config := map[string]any{
+		"listen": fmt.Sprintf("127.0.0.1:%d", ends.publicPort),
+		"admin":  map[string]any{"listen": fmt.Sprintf("127.0.0.1:%d", ends.adminPort), "token": "env:JITHOOK_ADMIN_TOKEN"},
+		"auth": map[string]any{"api_keys": []any{map[string]any{
+			"name": "kratos", "value": "env:KRATOS_HOOK_KEY", "endpoints": []string{"kratos"}, "providers": []string{"*"},
+		}}},
+		"store":     map[string]any{"bolt": map[string]any{"path": "jithook.db"}},
+		"providers": "providers",
+		"kratos":    map[string]any{"hook_url": j.HookURL, "restore_traits": restore},
+	}
+	text, err := json.Marshal(config) // JSON is YAML
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.config = filepath.Join(dir, "jithook.yaml")
+	write := map[string]string{j.config: string(text)}
+	for name, file := range files {
+		write[filepath.Join(dir, "providers", name)] = file
+	}
+	if err := os.Mkdir(filepath.Join(dir, "providers"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range write {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return j
+}
+
+func (j *Jithook) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(j.binary, append(args, "-c", j.config)...)
+	cmd.Env = append(os.Environ(), "JITHOOK_ADMIN_TOKEN="+adminToken, "KRATOS_HOOK_KEY="+hookKey)
+	return cmd
+}
+
+// KratosDocument returns what `jithook kratos config` prints.
+func (j *Jithook) KratosDocument(t testing.TB) map[string]any {
+	t.Helper()
+	cmd := j.command("kratos", "config", "--with-key", "-o", "json")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("jithook kratos config: %v", err)
+	}
+	doc, err := ParseDocument(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// Start runs `jithook serve` and returns once it is ready.
+func (j *Jithook) Start(t testing.TB) {
+	t.Helper()
+	j.running = startProcess(t, "jithook", j.command("serve"), []string{hookKey, adminToken})
+	until := time.Now().Add(30 * time.Second)
+	for {
+		if reply, err := http.Get(j.HookURL + "/readyz"); err == nil {
+			reply.Body.Close()
+			if reply.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if j.running.hasExited() || time.Now().After(until) {
+			t.Fatalf("jithook did not get ready:\n%s", j.running.logTail())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Stop ends the server and returns once it has.
+func (j *Jithook) Stop(t testing.TB) {
+	t.Helper()
+	if err := syscall.Kill(j.running.cmd.Process.Pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-j.running.exited:
+	case <-time.After(20 * time.Second):
+		t.Fatal("jithook did not stop")
+	}
+	if code := j.running.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("jithook ended with exit code %d", code)
+	}
+}
+
+// Admin asks the admin API and decodes the answer into out.
+func (j *Jithook) Admin(t testing.TB, path string, out any) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, j.adminURL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+adminToken)
+	reply, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	if reply.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %s", path, reply.Status)
+	}
+	if err := json.NewDecoder(reply.Body).Decode(out); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// HookKey is the key with which Kratos calls.
+func (j *Jithook) HookKey() string { return hookKey }
