@@ -25,16 +25,11 @@ var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
 // compiler turns one decoded file into a Provider and collects what is wrong.
 type compiler struct {
 	Loader
-	// missing are the fields that are needed and absent, wrong all else.
-	missing, wrong []Problem
+	problems []Problem
 }
 
 func (c *compiler) refuse(t strictyaml.Text, format string, args ...any) {
-	c.wrong = append(c.wrong, t.Problemf(format, args...))
-}
-
-func (c *compiler) lacks(p strictyaml.Pos, format string, args ...any) {
-	c.missing = append(c.missing, p.Problemf(format, args...))
+	c.problems = append(c.problems, t.Problemf(format, args...))
 }
 
 // compiled collects the problems of expressions and of what stands around
@@ -48,29 +43,24 @@ func (c *compiler) compiled(err error) {
 		}
 	case *expr.CompileError:
 		for _, p := range e.Problems {
-			c.wrong = append(c.wrong, Problem(p))
+			c.problems = append(c.problems, Problem(p))
 		}
 	default:
-		c.wrong = append(c.wrong, Problem{Message: err.Error()})
+		c.problems = append(c.problems, Problem{Message: err.Error()})
 	}
 }
 
 // build returns the provider; it is whole only if nothing was collected.
 func (c *compiler) build(f file) *Provider {
-	if f.Version.Value == "" {
-		c.lacks(f.Pos, "version is missing: write `version: 1`")
-	} else if f.Version.Value != "1" {
+	if f.Version.Value != "1" {
 		c.refuse(f.Version, "version %q is not known; there is 1", f.Version.Value)
 	}
-	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f), Mapping: c.mapping(f)}
-	switch {
-	case p.ID == "":
-		c.lacks(f.Pos, "provider is missing: the provider's id in the identity server")
-	case len(p.ID) > maxName:
-		c.refuse(f.Provider, "a provider's id has at most %d bytes", maxName)
+	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f.JIT), Mapping: c.mapping(f)}
+	if p.ID == "" || len(p.ID) > maxName {
+		c.refuse(f.Provider, "a provider's id has 1 to %d bytes", maxName)
 	}
-	if len(f.Issuer) == 0 {
-		c.lacks(f.Pos, "issuer is missing: one URL or a list, compared exactly with the claims' iss")
+	if f.Issuer != nil && len(f.Issuer) == 0 {
+		c.refuse(f.Provider, "issuer is an empty list")
 	}
 	for i, issuer := range f.Issuer {
 		switch {
@@ -86,10 +76,7 @@ func (c *compiler) build(f file) *Provider {
 }
 
 func (c *compiler) sources(f file, o claims.Origin) []claims.Source {
-	var texts []strictyaml.Text
-	if f.Claims != nil {
-		texts = f.Claims.Source
-	}
+	texts := f.Claims.Source
 	if len(texts) == 0 {
 		for _, n := range claims.Sources() {
 			texts = append(texts, strictyaml.Text{Value: n})
@@ -107,43 +94,28 @@ func (c *compiler) sources(f file, o claims.Origin) []claims.Source {
 	return sources
 }
 
-func (c *compiler) policy(f file) *policy.Policy {
-	spec := policy.Spec{Userstore: DefaultUserstore}
-	if f.JIT == nil {
-		c.lacks(f.Pos, "jit is missing: without it nobody could tell whether logins may create accounts")
-		return nil
-	}
-	if f.JIT.Enabled == nil {
-		c.lacks(f.JIT.Pos, "jit.enabled is missing: true creates and syncs accounts, false only lets existing links log in")
-	} else {
-		spec.Enabled = *f.JIT.Enabled
-	}
-	if u := f.JIT.Userstore; u != nil {
+func (c *compiler) policy(jit jitSection) *policy.Policy {
+	spec := policy.Spec{Enabled: jit.Enabled, Userstore: DefaultUserstore}
+	if u := jit.Userstore; u != nil {
 		spec.Userstore = u.Value
 		if !slices.Contains(c.Userstores, u.Value) {
 			c.refuse(*u, "there is no userstore %q; the server's configuration has %q", u.Value, c.Userstores)
 		}
 	}
-	if f.JIT.Allow != nil {
-		s := source(*f.JIT.Allow)
+	if jit.Allow != nil {
+		s := source(*jit.Allow)
 		spec.Allow = &s
 	}
-	for _, d := range f.JIT.Deny {
-		if rule, ok := c.deny(d); ok {
-			spec.Deny = append(spec.Deny, rule)
-		}
+	for _, d := range jit.Deny {
+		spec.Deny = append(spec.Deny, c.deny(d))
 	}
 	p, err := policy.New(c.Env, spec)
 	c.compiled(err)
 	return p
 }
 
-func (c *compiler) deny(d denySection) (policy.DenyRule, bool) {
-	if d.When == nil {
-		c.lacks(d.Pos, "when is missing: the expression that denies where it is true")
-		return policy.DenyRule{}, false
-	}
-	rule := policy.DenyRule{When: source(*d.When)}
+func (c *compiler) deny(d denySection) policy.DenyRule {
+	rule := policy.DenyRule{When: source(d.When)}
 	if d.Code != nil {
 		rule.Code = d.Code.Value
 		if !name.MatchString(rule.Code) {
@@ -156,22 +128,18 @@ func (c *compiler) deny(d denySection) (policy.DenyRule, bool) {
 			c.refuse(*d.Message, "a message has at most 500 bytes: a person reads it on a sign-in page")
 		}
 	}
-	return rule, true
+	return rule
 }
 
 func (c *compiler) mapping(f file) *mapper.Mapping {
 	var spec mapper.Spec
-	if f.Trust != nil {
-		spec.Trust.EmailVerified = f.Trust.EmailVerified
-		for _, d := range f.Trust.AuthoritativeDomains {
-			if _, err := canon.Email("x@" + d.Value); err != nil {
-				c.refuse(d, "%q is not a domain", d.Value)
-			}
-			spec.Trust.AuthoritativeDomains = append(spec.Trust.AuthoritativeDomains, d.Value)
+	spec.Trust.EmailVerified = f.Trust.EmailVerified
+	for _, d := range f.Trust.AuthoritativeDomains {
+		if _, err := canon.Email("x@" + d.Value); err != nil {
+			c.refuse(d, "%q is not a domain", d.Value)
+			continue
 		}
-	}
-	if len(f.Traits) == 0 {
-		c.lacks(f.Pos, "traits is missing: at least one trait must come from the claims")
+		spec.Trust.AuthoritativeDomains = append(spec.Trust.AuthoritativeDomains, d.Value)
 	}
 	for _, t := range f.Traits {
 		if trait, ok := c.trait(t.Key, t.Value); ok {
@@ -194,9 +162,12 @@ func (c *compiler) trait(key strictyaml.Text, t traitSection) (mapper.TraitSpec,
 	}
 	if !name.MatchString(key.Value) {
 		c.refuse(key, "a trait's name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter")
+		return spec, false
 	}
 	if len(t.Value) == 0 {
-		c.lacks(t.Pos, "value is missing: an expression over claims, or a list of which the first that is there counts")
+		if t.Value != nil {
+			c.refuse(key, "value is an empty list")
+		}
 		return spec, false
 	}
 	for _, v := range t.Value {
@@ -214,11 +185,7 @@ func (c *compiler) trait(key strictyaml.Text, t traitSection) (mapper.TraitSpec,
 
 func (c *compiler) groups(g groupsSection) *mapper.GroupsSpec {
 	spec := &mapper.GroupsSpec{Map: map[string]string{}, Absent: c.oneOf(g.Absent, mapper.AbsentKeep, mapper.AbsentKeep, mapper.AbsentClear, mapper.AbsentReject)}
-	if g.From == nil {
-		c.lacks(g.Pos, "groups.from is missing: the expression that yields the list of groups")
-		return nil
-	}
-	spec.From = source(*g.From)
+	spec.From = source(g.From)
 	for _, a := range g.Allow {
 		spec.Allow = append(spec.Allow, a.Value)
 	}
@@ -226,7 +193,7 @@ func (c *compiler) groups(g groupsSection) *mapper.GroupsSpec {
 		spec.Map[m.Key.Value] = m.Value.Value
 	}
 	if len(g.Allow)+len(g.Map) == 0 {
-		c.lacks(g.Pos, "groups needs allow or map: only groups that are named here are ever granted")
+		c.problems = append(c.problems, g.Problemf("groups needs allow or map: only groups that are named here are ever granted"))
 	}
 	return spec
 }

@@ -2,17 +2,16 @@ package provider
 
 import "github.com/jithook/jithook/internal/strictyaml"
 
-// file is the schema of a provider's file, as it is written.
+// file is the schema of a provider's file, as it is written. A field with a
+// missing tag must be there.
 type file struct {
-	strictyaml.Pos
-
-	Version  strictyaml.Text                       `yaml:"version"`
-	Provider strictyaml.Text                       `yaml:"provider"`
-	Issuer   strictyaml.OneOrMany[strictyaml.Text] `yaml:"issuer"`
-	Claims   *claimsSection                        `yaml:"claims"`
-	Trust    *trustSection                         `yaml:"trust"`
-	JIT      *jitSection                           `yaml:"jit"`
-	Traits   strictyaml.Map[traitSection]          `yaml:"traits"`
+	Version  strictyaml.Text                       `yaml:"version" missing:"write version: 1"`
+	Provider strictyaml.Text                       `yaml:"provider" missing:"the provider's id in the identity server"`
+	Issuer   strictyaml.OneOrMany[strictyaml.Text] `yaml:"issuer" missing:"one URL or a list, compared exactly with the claims' iss"`
+	Claims   claimsSection                         `yaml:"claims"`
+	Trust    trustSection                          `yaml:"trust"`
+	JIT      jitSection                            `yaml:"jit" missing:"without it nobody could tell whether logins may create accounts"`
+	Traits   strictyaml.Map[traitSection]          `yaml:"traits" missing:"at least one trait must come from the claims"`
 	Groups   *groupsSection                        `yaml:"groups"`
 }
 
@@ -26,26 +25,20 @@ type trustSection struct {
 }
 
 type jitSection struct {
-	strictyaml.Pos
-
-	Enabled   *bool            `yaml:"enabled"`
+	Enabled   bool             `yaml:"enabled" missing:"true creates and syncs accounts, false only lets existing links log in"`
 	Userstore *strictyaml.Text `yaml:"userstore"`
 	Allow     *strictyaml.Text `yaml:"allow"`
 	Deny      []denySection    `yaml:"deny"`
 }
 
 type denySection struct {
-	strictyaml.Pos
-
-	When    *strictyaml.Text `yaml:"when"`
+	When    strictyaml.Text  `yaml:"when" missing:"the expression that denies where it is true"`
 	Code    *strictyaml.Text `yaml:"code"`
 	Message *strictyaml.Text `yaml:"message"`
 }
 
 type traitSection struct {
-	strictyaml.Pos
-
-	Value     strictyaml.OneOrMany[strictyaml.Text] `yaml:"value"`
+	Value     strictyaml.OneOrMany[strictyaml.Text] `yaml:"value" missing:"an expression over claims, or a list of which the first that is there counts"`
 	Verified  *strictyaml.Text                      `yaml:"verified"`
 	Canonical *strictyaml.Text                      `yaml:"canonical"`
 	Unique    bool                                  `yaml:"unique"`
@@ -57,7 +50,7 @@ type traitSection struct {
 type groupsSection struct {
 	strictyaml.Pos
 
-	From   *strictyaml.Text                `yaml:"from"`
+	From   strictyaml.Text                 `yaml:"from" missing:"the expression that yields the list of groups"`
 	Allow  []strictyaml.Text               `yaml:"allow"`
 	Map    strictyaml.Map[strictyaml.Text] `yaml:"map"`
 	Absent *strictyaml.Text                `yaml:"absent"`

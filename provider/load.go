@@ -83,13 +83,14 @@ func (l Loader) file(fsys fs.FS, name string) (*Provider, Problem, []Problem) {
 	problems := strictyaml.Decode(name, data, &f)
 	c := compiler{Loader: l}
 	p := c.build(f)
-	// What could be decoded is compiled all the same, so that one mistake in
-	// the form does not hide those in the rules. But a field that could not be
-	// decoded only looks absent.
-	if len(problems) == 0 {
-		problems = c.missing
+	for _, found := range c.problems {
+		// What could not be decoded has no place, and a problem already. All
+		// else is compiled in spite of it, so that one mistake in the form does
+		// not hide those in the rules.
+		if found.Line > 0 || len(problems) == 0 {
+			problems = append(problems, found)
+		}
 	}
-	problems = append(problems, c.wrong...)
 	if len(problems) > 0 {
 		return nil, Problem{}, problems
 	}

@@ -45,7 +45,7 @@ func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
 		s.Later.Add(p.Record, nil)
 		return nil
 	}
-	if p.Before == nil || e.Subject == "" || p.veto() {
+	if p.Before == nil || e.Subject == "" {
 		return s.unmatched(p)
 	}
 	p.acknowledge(l)

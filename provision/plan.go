@@ -55,11 +55,12 @@ func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
 	if err := s.find(ctx, l, evidence, &p); err != nil {
 		return p, err
 	}
-	if p.refused() || p.veto() {
+	if p.refused() {
 		return p, nil
 	}
 	if prov == nil || evidence.Claims == nil {
-		return p, s.withoutClaims(l, evidence, &p)
+		p.withoutClaims(l, evidence)
+		return p, nil
 	}
 	return p, s.withClaims(ctx, l, prov, evidence, &p)
 }
@@ -136,6 +137,9 @@ func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence,
 		return nil
 	}
 	p.known(found[0])
+	if p.veto() {
+		return nil
+	}
 	if e.Subject != "" && found[0].Link(e.Issuer, e.Subject) < 0 {
 		p.deny(identity.Because(unlinked(found[0], l.Provider, e.Issuer)), "")
 		return nil
@@ -165,7 +169,7 @@ func unlinked(i identity.Identity, provider, issuer string) identity.Code {
 
 // withoutClaims decides a login about whom nothing new is known: an identity
 // passes (and is acknowledged if it was pending), nobody is created.
-func (s *Service) withoutClaims(l identity.Login, e claims.Evidence, p *Plan) error {
+func (p *Plan) withoutClaims(l identity.Login, e claims.Evidence) {
 	why := identity.CodeClaimsAbsent
 	if l.Provider == "" {
 		why = identity.CodeNotFederated
@@ -173,20 +177,19 @@ func (s *Service) withoutClaims(l identity.Login, e claims.Evidence, p *Plan) er
 	if p.Before == nil {
 		if l.Hook != identity.HookLogin {
 			p.deny(identity.Because(identity.CodeClaimsAbsent), "")
-			return nil
+			return
 		}
 		// Kratos's login hook has the state veto only. Whoever is unknown here
 		// was in Kratos before jithook was: their first login was not ours to
 		// decide, and refusing would lock all of them out.
 		p.pass(identity.Unchanged, identity.CodeIdentityUnknown, why)
-		return nil
+		return
 	}
 	// A pending identity is acknowledged only by its own subject.
 	if e.Subject != "" {
 		p.acknowledge(l)
 	}
 	p.settle(l, why)
-	return nil
 }
 
 // withClaims decides a login with evidence in full.
@@ -211,7 +214,7 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 		p.deny(verdict.Reason, verdict.Rule)
 		return nil
 	}
-	if p.Before != nil && !s.appliesTo(e, p) {
+	if p.Before != nil && !p.takes(e) {
 		p.acknowledge(l)
 		p.settle(l, identity.CodeClaimsStale)
 		return nil
@@ -225,22 +228,23 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	case err != nil:
 		return err
 	}
-	return s.merge(l, prov, e, result, p)
+	s.merge(l, prov, e, result, p)
+	return nil
 }
 
-// appliesTo reports whether the claims may change the identity that was found:
+// takes reports whether the claims may change the identity that was found:
 // those of this very login, and not older than what was applied before.
-func (s *Service) appliesTo(e claims.Evidence, p *Plan) bool {
+func (p *Plan) takes(e claims.Evidence) bool {
 	at := p.Before.Link(e.Issuer, e.Subject)
 	return e.Fresh && at >= 0 && !e.Time.Before(p.Before.Links[at].ClaimsTime)
 }
 
 // merge turns the mapping's result into the identity after the login.
-func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evidence, result mapper.Result, p *Plan) error {
+func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evidence, result mapper.Result, p *Plan) {
 	if p.Before == nil {
 		if !slices.Contains(s.Userstores, prov.Policy.Userstore()) {
 			p.deny(identity.Because(identity.CodeUserstoreUnknown), prov.File)
-			return nil
+			return
 		}
 		p.create(l, prov.Policy.Userstore(), e)
 	} else {
@@ -250,7 +254,7 @@ func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evid
 	p.Record.Change = append(p.Record.Change, d.apply(result)...)
 	if missing, ok := firstMissing(p.After, result); ok {
 		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")
-		return nil
+		return
 	}
 	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits())
 	p.emails = emails(p.After, prov.Mapping.Traits())
@@ -258,7 +262,6 @@ func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evid
 		p.After.Links[at].ClaimsTime = e.Time
 	}
 	p.settle(l, "")
-	return nil
 }
 
 func loginVars(l identity.Login, e claims.Evidence) map[string]any {

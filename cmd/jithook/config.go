@@ -75,8 +75,7 @@ func readConfig(path string) (config, []strictyaml.Problem, error) {
 	if len(r.problems) > 0 {
 		return config{}, r.problems, nil
 	}
-	c := r.read(f)
-	return c, r.problems, nil
+	return r.read(f), r.problems, nil
 }
 
 func readBounded(path string) ([]byte, error) {
@@ -90,99 +89,64 @@ func readBounded(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-func (r *configReader) wrong(at strictyaml.Pos, format string, args ...any) {
+func (r *configReader) wrong(at strictyaml.Text, format string, args ...any) {
 	r.problems = append(r.problems, at.Problemf(format, args...))
-}
-
-func place(t strictyaml.Text) strictyaml.Pos {
-	return strictyaml.Pos{File: t.File, Line: t.Line, Col: t.Col}
 }
 
 func (r *configReader) read(f configFile) config {
 	c := config{listen: defaultListen, adminListen: defaultAdminListen, logFormat: "json", retention: defaultRetention}
 	r.address(f.Listen, &c.listen)
-	if f.Admin == nil || f.Admin.Token == nil {
-		r.wrong(f.Pos, "admin.token is missing: the admin API is never open; write `admin: {token: env:JITHOOK_ADMIN_TOKEN}`")
-	} else {
-		r.address(f.Admin.Listen, &c.adminListen)
-		c.adminToken = r.secret(*f.Admin.Token)
-	}
-	r.auth(f, &c)
-	if f.Store == nil || f.Store.Bolt == nil || f.Store.Bolt.Path == nil {
-		r.wrong(f.Pos, "store.bolt.path is missing: the file that holds the identities")
-	} else {
-		c.boltPath = r.path(*f.Store.Bolt.Path)
-	}
+	r.address(f.Admin.Listen, &c.adminListen)
+	c.adminToken = r.secret(f.Admin.Token)
+	r.auth(f.Auth, &c)
+	c.boltPath = r.path(f.Store.Bolt.Path)
 	c.userstores = []string{provider.DefaultUserstore}
 	for _, u := range f.Userstores {
 		if !slices.Contains(c.userstores, u.Key.Value) {
 			c.userstores = append(c.userstores, u.Key.Value)
 		}
 	}
-	if f.Providers == nil {
-		r.wrong(f.Pos, "providers is missing: the folder of the providers' files")
-	} else {
-		c.providersDir = r.path(*f.Providers)
-	}
+	c.providersDir = r.path(f.Providers)
 	r.kratos(f.Kratos, &c)
 	r.log(f.Log, &c)
-	if f.Decisions != nil && f.Decisions.Retention > 0 {
+	if f.Decisions.Retention > 0 {
 		c.retention = f.Decisions.Retention
 	}
 	return c
 }
 
-func (r *configReader) auth(f configFile, c *config) {
-	if f.Auth == nil || len(f.Auth.APIKeys)+len(f.Auth.Basic) == 0 {
-		r.wrong(f.Pos, "auth has no credential: without one every caller would be refused; write `auth: {api_keys: [{name: kratos, value: env:KRATOS_HOOK_KEY, endpoints: [kratos], providers: [\"*\"]}]}`")
-		return
+func (r *configReader) auth(a authSection, c *config) {
+	if len(a.APIKeys)+len(a.Basic) == 0 {
+		r.problems = append(r.problems, a.Problemf("auth has neither api_keys nor basic: every caller would be refused"))
 	}
-	for _, k := range f.Auth.APIKeys {
-		key := apiKey{Caller: r.caller(k.Pos, k.Name, k.Endpoints, k.Providers, k.Instance), header: "X-API-Key"}
+	for _, k := range a.APIKeys {
+		key := apiKey{Caller: r.caller(k.Name, k.Endpoints, k.Providers, k.Instance), header: "X-API-Key", value: r.secret(k.Value)}
 		if k.Header != nil {
 			key.header = k.Header.Value
 		}
-		if k.Value == nil {
-			r.wrong(k.Pos, "value is missing: env:NAME or file:PATH")
-		} else {
-			key.value = r.secret(*k.Value)
-		}
 		c.apiKeys = append(c.apiKeys, key)
 	}
-	for _, b := range f.Auth.Basic {
-		cred := basic{Caller: r.caller(b.Pos, b.Name, b.Endpoints, b.Providers, b.Instance)}
-		if b.User == nil || b.Password == nil {
-			r.wrong(b.Pos, "user and password are both needed")
-		} else {
-			cred.user, cred.password = b.User.Value, r.secret(*b.Password)
-		}
-		c.basics = append(c.basics, cred)
+	for _, b := range a.Basic {
+		caller := r.caller(b.Name, b.Endpoints, b.Providers, b.Instance)
+		c.basics = append(c.basics, basic{Caller: caller, user: b.User.Value, password: r.secret(b.Password)})
 	}
 }
 
-func (r *configReader) caller(at strictyaml.Pos, name *strictyaml.Text, endpoints, providers []strictyaml.Text, instance *strictyaml.Text) hook.Caller {
-	caller := hook.Caller{Instance: defaultInstance}
-	switch {
-	case name == nil:
-		r.wrong(at, "name is missing: records and logs name the caller by it")
-	case slices.Contains(r.names, name.Value):
-		r.wrong(place(*name), "there is a credential %q already", name.Value)
-	default:
-		caller.Name = name.Value
-		r.names = append(r.names, name.Value)
+func (r *configReader) caller(name strictyaml.Text, endpoints, providers []strictyaml.Text, instance *strictyaml.Text) hook.Caller {
+	caller := hook.Caller{Name: name.Value, Instance: defaultInstance}
+	if slices.Contains(r.names, name.Value) {
+		r.wrong(name, "there is a credential %q already", name.Value)
 	}
-	if len(endpoints) == 0 {
-		r.wrong(at, "endpoints is missing: a list of %q and %q", hook.EndpointKratos, hook.EndpointLogin)
+	r.names = append(r.names, name.Value)
+	if len(endpoints) == 0 || len(providers) == 0 {
+		r.wrong(name, "the credential %q may call nothing: endpoints or providers is empty", name.Value)
 	}
 	for _, e := range endpoints {
 		endpoint := hook.Endpoint(e.Value)
 		if endpoint != hook.EndpointKratos && endpoint != hook.EndpointLogin {
-			r.wrong(place(e), "%q is no endpoint; there are %q and %q", e.Value, hook.EndpointKratos, hook.EndpointLogin)
+			r.wrong(e, "%q is no endpoint; there are %q and %q", e.Value, hook.EndpointKratos, hook.EndpointLogin)
 		}
 		caller.Endpoints = append(caller.Endpoints, endpoint)
-	}
-	if len(providers) == 0 {
-		r.wrong(at, `providers is missing: a list of the providers that this credential may speak for, or ["*"]`)
 	}
 	for _, p := range providers {
 		caller.Providers = append(caller.Providers, p.Value)
@@ -193,15 +157,12 @@ func (r *configReader) caller(at strictyaml.Pos, name *strictyaml.Text, endpoint
 	return caller
 }
 
-func (r *configReader) kratos(k *kratosSection, c *config) {
+func (r *configReader) kratos(k kratosSection, c *config) {
 	c.hookURL = "http://" + c.listen
-	if k == nil {
-		return
-	}
 	if k.HookURL != nil {
 		u, err := url.Parse(k.HookURL.Value)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			r.wrong(place(*k.HookURL), "hook_url is the http or https URL under which Kratos reaches this server")
+			r.wrong(*k.HookURL, "hook_url is the http or https URL under which Kratos reaches this server")
 		}
 		c.hookURL = strings.TrimSuffix(k.HookURL.Value, "/")
 	}
@@ -210,18 +171,15 @@ func (r *configReader) kratos(k *kratosSection, c *config) {
 	}
 }
 
-func (r *configReader) log(l *logSection, c *config) {
-	if l == nil {
-		return
-	}
+func (r *configReader) log(l logSection, c *config) {
 	if l.Level != nil {
 		if err := c.logLevel.UnmarshalText([]byte(l.Level.Value)); err != nil {
-			r.wrong(place(*l.Level), "%q is none of debug, info, warn, error", l.Level.Value)
+			r.wrong(*l.Level, "%q is none of debug, info, warn, error", l.Level.Value)
 		}
 	}
 	if l.Format != nil {
 		if l.Format.Value != "json" && l.Format.Value != "text" {
-			r.wrong(place(*l.Format), "%q is neither json nor text", l.Format.Value)
+			r.wrong(*l.Format, "%q is neither json nor text", l.Format.Value)
 		}
 		c.logFormat = l.Format.Value
 	}
@@ -232,7 +190,7 @@ func (r *configReader) address(t *strictyaml.Text, into *string) {
 		return
 	}
 	if _, _, err := net.SplitHostPort(t.Value); err != nil {
-		r.wrong(place(*t), "%q is not host:port", t.Value)
+		r.wrong(*t, "%q is not host:port", t.Value)
 	}
 	*into = t.Value
 }

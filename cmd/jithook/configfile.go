@@ -6,26 +6,23 @@ import (
 	"github.com/jithook/jithook/internal/strictyaml"
 )
 
-// configFile is the schema of jithook.yaml, as it is written.
+// configFile is the schema of jithook.yaml, as it is written. A field with a
+// missing tag must be there.
 type configFile struct {
-	strictyaml.Pos
-
 	Listen     *strictyaml.Text         `yaml:"listen"`
-	Admin      *adminSection            `yaml:"admin"`
-	Auth       *authSection             `yaml:"auth"`
-	Store      *storeSection            `yaml:"store"`
+	Admin      adminSection             `yaml:"admin" missing:"the admin API is never open; write admin: {token: env:JITHOOK_ADMIN_TOKEN}"`
+	Auth       authSection              `yaml:"auth" missing:"without a credential every caller would be refused"`
+	Store      storeSection             `yaml:"store" missing:"where the identities are; write store: {bolt: {path: jithook.db}}"`
 	Userstores strictyaml.Map[struct{}] `yaml:"userstores"`
-	Providers  *strictyaml.Text         `yaml:"providers"`
-	Kratos     *kratosSection           `yaml:"kratos"`
-	Log        *logSection              `yaml:"log"`
-	Decisions  *decisionsSection        `yaml:"decisions"`
+	Providers  strictyaml.Text          `yaml:"providers" missing:"the folder of the providers' files"`
+	Kratos     kratosSection            `yaml:"kratos"`
+	Log        logSection               `yaml:"log"`
+	Decisions  decisionsSection         `yaml:"decisions"`
 }
 
 type adminSection struct {
-	strictyaml.Pos
-
 	Listen *strictyaml.Text `yaml:"listen"`
-	Token  *strictyaml.Text `yaml:"token"`
+	Token  strictyaml.Text  `yaml:"token" missing:"env:NAME or file:PATH"`
 }
 
 type authSection struct {
@@ -36,37 +33,29 @@ type authSection struct {
 }
 
 type apiKeySection struct {
-	strictyaml.Pos
-
-	Name      *strictyaml.Text  `yaml:"name"`
+	Name      strictyaml.Text   `yaml:"name" missing:"records and logs name the caller by it"`
 	Header    *strictyaml.Text  `yaml:"header"`
-	Value     *strictyaml.Text  `yaml:"value"`
-	Endpoints []strictyaml.Text `yaml:"endpoints"`
-	Providers []strictyaml.Text `yaml:"providers"`
+	Value     strictyaml.Text   `yaml:"value" missing:"env:NAME or file:PATH"`
+	Endpoints []strictyaml.Text `yaml:"endpoints" missing:"a list of kratos and login"`
+	Providers []strictyaml.Text `yaml:"providers" missing:"the providers that this credential may speak for, or [\"*\"]"`
 	Instance  *strictyaml.Text  `yaml:"instance"`
 }
 
 type basicSection struct {
-	strictyaml.Pos
-
-	Name      *strictyaml.Text  `yaml:"name"`
-	User      *strictyaml.Text  `yaml:"user"`
-	Password  *strictyaml.Text  `yaml:"password"`
-	Endpoints []strictyaml.Text `yaml:"endpoints"`
-	Providers []strictyaml.Text `yaml:"providers"`
+	Name      strictyaml.Text   `yaml:"name" missing:"records and logs name the caller by it"`
+	User      strictyaml.Text   `yaml:"user" missing:"the user that the caller sends"`
+	Password  strictyaml.Text   `yaml:"password" missing:"env:NAME or file:PATH"`
+	Endpoints []strictyaml.Text `yaml:"endpoints" missing:"a list of kratos and login"`
+	Providers []strictyaml.Text `yaml:"providers" missing:"the providers that this credential may speak for, or [\"*\"]"`
 	Instance  *strictyaml.Text  `yaml:"instance"`
 }
 
 type storeSection struct {
-	strictyaml.Pos
-
-	Bolt *boltSection `yaml:"bolt"`
+	Bolt boltSection `yaml:"bolt" missing:"the embedded store; write bolt: {path: jithook.db}"`
 }
 
 type boltSection struct {
-	strictyaml.Pos
-
-	Path *strictyaml.Text `yaml:"path"`
+	Path strictyaml.Text `yaml:"path" missing:"the file that holds the identities"`
 }
 
 type kratosSection struct {

@@ -12,11 +12,11 @@ import (
 // printed configuration shows the place.
 type secret struct {
 	env, file, literal string
-	at                 strictyaml.Pos
+	at                 strictyaml.Text
 }
 
 func (r *configReader) secret(t strictyaml.Text) secret {
-	s := secret{at: place(t)}
+	s := secret{at: t}
 	if name, ok := strings.CutPrefix(t.Value, "env:"); ok {
 		s.env = name
 		return s
@@ -26,7 +26,7 @@ func (r *configReader) secret(t strictyaml.Text) secret {
 		return s
 	}
 	if t.Value == "" {
-		r.wrong(s.at, "the secret is empty")
+		r.wrong(t, "the secret is empty")
 	}
 	s.literal = t.Value
 	return s

@@ -4,13 +4,17 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-var timeType = reflect.TypeFor[time.Time]()
+var (
+	timeType = reflect.TypeFor[time.Time]()
+	rfc3339  = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]([01]\d|2[0-3]):[0-5]\d)$`)
+)
 
 // assign puts a tree of the parser into a Go value. place is the JSON Pointer
 // of the tree.
@@ -122,10 +126,10 @@ func assignTime(tree any, v reflect.Value, place string) *Error {
 	if !ok {
 		return &Error{Place: place, Message: "want a time (RFC 3339), not " + kind(tree)}
 	}
-	var t time.Time
-	// UnmarshalText holds to RFC 3339 where time.Parse does not; its error
-	// would contain the value.
-	if err := t.UnmarshalText([]byte(s)); err != nil {
+	// The package time also takes a comma for the dot, one digit for the hour and
+	// offsets of a hundred hours; its error would contain the value.
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || !rfc3339.MatchString(s) {
 		return &Error{Place: place, Message: "want a time (RFC 3339), such as 2026-01-31T12:00:00Z"}
 	}
 	v.Set(reflect.ValueOf(t))

@@ -4,66 +4,106 @@ import (
 	"fmt"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
+// level is where a value stands: how deep, and whether within brackets.
+type level struct {
+	depth int
+	flow  bool
+}
+
+func (l level) within(flow bool) level { return level{depth: l.depth + 1, flow: l.flow || flow} }
+
 // check collects what is wrong with a value whatever it is decoded into.
-func (d *document) check(node ast.Node, depth int) {
+func (d *document) check(node ast.Node, l level) {
 	n := Node{doc: d, node: node}
+	if n.Kind() != Scalar && n.Kind() != Null && l.depth > MaxDepth {
+		d.refuse(n, fmt.Sprintf("mappings and lists nest deeper than %d", MaxDepth))
+		return
+	}
 	switch v := node.(type) {
-	case *ast.TagNode:
-		d.refuse(n, "tags are not allowed; an expression that begins with ! needs quotes")
-	case *ast.AnchorNode:
-		d.refuse(n, "anchors are not allowed; a string that begins with & needs quotes")
-	case *ast.AliasNode:
-		d.refuse(n, "aliases are not allowed; a string that begins with * needs quotes")
 	case *ast.SequenceNode:
-		if depth > MaxDepth {
-			d.refuse(n, fmt.Sprintf("mappings and lists nest deeper than %d", MaxDepth))
-			return
-		}
-		for _, item := range v.Values {
-			d.check(item, depth+1)
-		}
-	case *ast.MappingNode, *ast.MappingValueNode:
-		if depth > MaxDepth {
-			d.refuse(n, fmt.Sprintf("mappings and lists nest deeper than %d", MaxDepth))
-			return
-		}
-		d.checkMapping(pairs(node), depth)
+		d.checkList(n, v, l.within(v.IsFlowStyle))
+	case *ast.MappingNode:
+		d.checkMapping(v.Values, l.within(v.IsFlowStyle))
+	case *ast.MappingValueNode:
+		d.checkMapping(pairs(v), l.within(v.IsFlowStyle))
 	default:
-		if _, ok := n.scalar(); !ok {
-			d.refuse(n, "not understood; write a scalar, a list or a mapping")
-		}
+		d.checkScalar(n, l.flow)
 	}
 }
 
-func (d *document) checkMapping(members []*ast.MappingValueNode, depth int) {
+func (d *document) checkList(list Node, v *ast.SequenceNode, l level) {
+	dash := list.Pos().Col
+	for _, item := range v.Values {
+		if i := (Node{doc: d, node: item}); !l.flow && i.Pos().Col <= dash {
+			d.refuse(i, "the element must be indented deeper than its dash")
+		}
+		d.check(item, l)
+	}
+}
+
+func (d *document) checkMapping(members []*ast.MappingValueNode, l level) {
 	lines := map[string]int{}
 	for _, m := range members {
-		key := Node{doc: d, node: m.Key}
-		switch k := m.Key.(type) {
+		key, value := Node{doc: d, node: m.Key}, Node{doc: d, node: m.Value}
+		switch m.Key.(type) {
 		case *ast.MergeKeyNode:
-			d.refuse(key, "merge keys are not allowed")
-			continue
+			continue // reported with the tags
 		case *ast.MappingKeyNode:
 			d.refuse(key, "keys after ? are not allowed; write key: value")
 			continue
-		case *ast.NullNode:
-			d.refuse(key, "a key is missing")
-		default:
-			s, ok := key.scalar()
-			switch {
-			case !ok:
-				d.refuse(key, "a key is a plain or quoted string, without tag, anchor or alias")
-			case s.text == "":
-				d.refuse(key, "a key is empty")
-			case lines[s.text] > 0:
-				d.refuse(key, fmt.Sprintf("duplicate key %s, first on line %d", quoted(s.text), lines[s.text]))
-			default:
-				lines[s.text] = k.GetToken().Position.Line
-			}
 		}
-		d.check(m.Value, depth+1)
+		d.checkKey(key, lines, l.flow)
+		d.checkColon(key, m.Start.Position)
+		if !l.flow {
+			d.checkIndent(key, value)
+		}
+		d.check(m.Value, l)
+	}
+}
+
+// checkKey refuses what is no key or has been one before; lines holds the lines
+// of those.
+func (d *document) checkKey(key Node, lines map[string]int, flow bool) {
+	d.checkScalar(key, flow)
+	s, ok := key.scalar()
+	switch {
+	case !ok: // refused
+	case key.Kind() == Null:
+		d.refuse(key, "a key is missing")
+	case s.text == "":
+		d.refuse(key, "a key is empty")
+	case lines[s.text] > 0:
+		d.refuse(key, fmt.Sprintf("duplicate key %s, first on line %d", quoted(s.text), lines[s.text]))
+	default:
+		lines[s.text] = key.Pos().Line
+	}
+}
+
+// checkColon refuses a colon that touches the value: after a plain key others
+// take {a:b} for the key "a:b" without a value.
+func (d *document) checkColon(key Node, colon *token.Position) {
+	line := []rune(d.lines[min(colon.Line, len(d.lines))-1])
+	if colon.Column >= len(line) || line[colon.Column-1] != ':' {
+		return // the last of its line, or a key without a colon
+	}
+	if next := line[colon.Column]; !key.quoted() && !isBlank(next) && !isBracket(next) {
+		d.refuse(key, "a space is missing after the key's colon")
+	}
+}
+
+// checkIndent refuses a value below its key that is not to the right of it: the
+// library takes it for the key's, a person may not. A list may begin under the
+// key's first letter.
+func (d *document) checkIndent(key, value Node) {
+	k, v := key.Pos(), value.Pos()
+	if s, ok := value.node.(*ast.SequenceNode); ok && !s.IsFlowStyle {
+		k.Col--
+	}
+	if v.Line > k.Line && v.Col <= k.Col {
+		d.refuse(value, "the value must be indented deeper than its key")
 	}
 }
 

@@ -101,6 +101,19 @@ func (n Node) decodeStruct(v reflect.Value) []Problem {
 			problems = append(problems, e.Value.decode(v.Field(i))...)
 		}
 	}
+	return append(problems, n.missing(v.Type(), seen)...)
+}
+
+// missing returns a problem for every field with a `missing` tag that is not
+// there; the tag says what the field is for.
+func (n Node) missing(t reflect.Type, seen map[string]bool) []Problem {
+	var problems []Problem
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		if why, required := tag.Lookup("missing"); required && !seen[tag.Get("yaml")] {
+			problems = append(problems, n.Pos().Problemf("%s is missing: %s", tag.Get("yaml"), why))
+		}
+	}
 	return problems
 }
 

@@ -54,8 +54,12 @@ func (n Node) Pos() Pos {
 	case *ast.MappingValueNode:
 		node = m.Key
 	}
-	p := node.GetToken().Position
-	return Pos{File: n.doc.file, Line: p.Line, Col: p.Column}
+	t := node.GetToken()
+	p := Pos{File: n.doc.file, Line: t.Position.Line, Col: t.Position.Column}
+	if start := (Node{doc: n.doc, node: node}); start.plain() && t.Type != token.ImplicitNullType {
+		p.Col = n.doc.column(p.Line, p.Col, t.Value)
+	}
+	return p
 }
 
 // Problemf returns a problem at the place of n.
@@ -83,7 +87,7 @@ func (n Node) Entries() []Entry[Node] {
 	var entries []Entry[Node]
 	for _, pair := range pairs(n.node) {
 		key := Node{doc: n.doc, node: pair.Key}
-		if s, ok := key.scalar(); ok && key.Kind() != Null {
+		if s, ok := key.scalar(); ok && s.text != "" && key.Kind() != Null {
 			entries = append(entries, Entry[Node]{Key: key.text(s), Value: Node{doc: n.doc, node: pair.Value}})
 		}
 	}
@@ -100,6 +104,19 @@ func pairs(node ast.Node) []*ast.MappingValueNode {
 	return nil
 }
 
+// quoted says whether n is a scalar in quotes, plain whether it is one with
+// neither quotes nor the header of a block.
+func (n Node) quoted() bool {
+	s, ok := n.node.(*ast.StringNode)
+	return ok && (s.Token.Type == token.SingleQuoteType || s.Token.Type == token.DoubleQuoteType)
+}
+
+func (n Node) plain() bool {
+	_, block := n.node.(*ast.LiteralNode)
+	_, ok := n.node.(ast.ScalarNode)
+	return ok && !block && !n.quoted()
+}
+
 // scalar returns what a scalar says; ok is false for lists and mappings, and
 // for what check refused.
 func (n Node) scalar() (s scalar, ok bool) {
@@ -107,10 +124,10 @@ func (n Node) scalar() (s scalar, ok bool) {
 	case *ast.LiteralNode:
 		return scalar{text: v.Value.Value, kind: kindString}, true
 	case *ast.StringNode:
-		if v.Token.Type == token.SingleQuoteType || v.Token.Type == token.DoubleQuoteType {
-			return scalar{text: v.Value, kind: kindString}, true
+		if n.plain() {
+			return scalar{text: v.Value, kind: kindOf(v.Value)}, true
 		}
-		return scalar{text: v.Value, kind: kindOf(v.Value)}, true
+		return scalar{text: v.Value, kind: kindString}, true
 	case *ast.NullNode:
 		if v.Token.Type == token.ImplicitNullType {
 			return scalar{kind: kindNull}, true
@@ -132,16 +149,35 @@ func (n Node) scalar() (s scalar, ok bool) {
 func (n Node) text(s scalar) Text {
 	p := n.Pos()
 	t := Text{Value: s.text, File: p.File, Line: p.Line, Col: p.Col}
-	switch v := n.node.(type) {
+	switch n.node.(type) {
 	case *ast.LiteralNode:
 		t.Line++
 		t.Col = n.doc.indent(t.Line, s.text) + 1
 	case *ast.StringNode:
-		if v.Token.Type == token.SingleQuoteType || v.Token.Type == token.DoubleQuoteType {
+		if n.quoted() {
 			t.Col++
 		}
 	}
 	return t
+}
+
+// column returns where in the line a plain scalar begins. The library counts
+// spaces after it into the column that it gives, and tabs before it not at all.
+func (d *document) column(line, col int, text string) int {
+	word, _, _ := strings.Cut(text, " ")
+	runes := []rune(d.lines[min(line, len(d.lines))-1])
+	begins := func(c int) bool { return strings.HasPrefix(string(runes[c-1:]), word) }
+	for c := min(col, len(runes)); c >= 1; c-- {
+		if begins(c) {
+			return c
+		}
+	}
+	for c := col + 1; c <= len(runes); c++ {
+		if begins(c) {
+			return c
+		}
+	}
+	return col
 }
 
 // indent returns the indentation of the block scalar whose content begins on

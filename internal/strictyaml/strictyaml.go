@@ -17,13 +17,11 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 )
 
 // Limits of a file.
@@ -32,6 +30,10 @@ const (
 	MaxBytes = 1 << 20
 	// MaxDepth is how deep mappings and lists may nest.
 	MaxDepth = 32
+	// MaxTokens bounds the keys, values and marks in a file. The parser's work
+	// grows with the square of the members of a mapping; this many take it
+	// less than a second.
+	MaxTokens = 30_000
 )
 
 // Decode decodes the one document of a file into what into points to, and
@@ -48,12 +50,16 @@ const (
 func Decode(file string, data []byte, into any) []Problem {
 	d := &document{file: file}
 	body, problems := d.parse(data)
-	if body == nil {
-		return problems
+	if body != nil {
+		d.check(body, level{depth: 1})
+		problems = append(d.problems, Node{doc: d, node: body}.Decode(into)...)
 	}
-	d.check(body, 1)
-	n := Node{doc: d, node: body}
-	problems = append(d.problems, n.Decode(into)...)
+	// What is left of a line with a tag, an anchor or an alias is not what was
+	// written there.
+	problems = slices.DeleteFunc(problems, func(p Problem) bool {
+		return slices.ContainsFunc(d.properties, func(q Problem) bool { return p.Line == q.Line })
+	})
+	problems = append(problems, d.properties...)
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(a.Line-b.Line, a.Col-b.Col)
 	})
@@ -62,9 +68,11 @@ func Decode(file string, data []byte, into any) []Problem {
 
 // document is one file while it is decoded.
 type document struct {
-	file     string
-	lines    []string
-	problems []Problem // of check
+	file  string
+	lines []string
+	// properties are the tags, anchors and aliases, problems what else check
+	// finds.
+	properties, problems []Problem
 }
 
 // parse returns the document's one value, or the problem that there is none.
@@ -78,6 +86,10 @@ func (d *document) parse(data []byte) (ast.Node, []Problem) {
 	// Editors of some systems leave a byte order mark and CRLF line ends.
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	if !bytes.HasSuffix(data, []byte("\n")) {
+		// At the end of the file the library does not look at a block's header.
+		data = append(data, '\n')
+	}
 	if line, col, what := unreadable(data); what != "" {
 		return nil, one(line, col, what)
 	}
@@ -86,10 +98,13 @@ func (d *document) parse(data []byte) (ast.Node, []Problem) {
 	if t := tooDeep(tokens); t != nil {
 		return nil, one(t.Position.Line, t.Position.Column, fmt.Sprintf("mappings and lists nest deeper than %d", MaxDepth))
 	}
-	parsed, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if len(tokens) > MaxTokens {
+		p := tokens[MaxTokens].Position
+		return nil, one(p.Line, p.Column, fmt.Sprintf("the file has more than %d keys, values and marks", MaxTokens))
+	}
+	parsed, err := parser.Parse(d.withoutProperties(tokens), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		line, col, message := d.syntax(err)
-		return nil, one(line, col, message)
+		return nil, []Problem{d.syntax(err)}
 	}
 	for i, doc := range parsed.Docs {
 		if _, ok := doc.Body.(*ast.DirectiveNode); ok {
@@ -110,68 +125,17 @@ func (d *document) parse(data []byte) (ast.Node, []Problem) {
 	return parsed.Docs[0].Body, nil
 }
 
-// syntax turns an error of the parser into a place and a message. The error's
-// own text prints the source around it, and so perhaps a secret.
-func (d *document) syntax(err error) (line, col int, message string) {
+// syntax turns an error of the parser into a problem. The error's own text
+// prints the source around it, and so perhaps a secret.
+func (d *document) syntax(err error) Problem {
+	place := Pos{File: d.file, Line: 1, Col: 1}
 	var e yaml.Error
 	if !errors.As(err, &e) || e.GetToken() == nil || e.GetToken().Position == nil {
-		return 1, 1, "the file is not valid YAML"
+		return place.Problemf("not valid YAML")
 	}
 	p := e.GetToken().Position
-	return max(p.Line, 1), max(p.Column, 1), "not valid YAML: " + e.GetMessage()
-}
-
-// unreadable finds the first character that YAML 1.2, section 5.1, does not
-// allow in a file, or that starts a new line for some readers only.
-func unreadable(data []byte) (line, col int, what string) {
-	line, col = 1, 1
-	for len(data) > 0 {
-		r, size := utf8.DecodeRune(data)
-		switch {
-		case r == utf8.RuneError && size == 1:
-			return line, col, "the file is not valid UTF-8"
-		case r == '\n':
-			line, col = line+1, 0
-		case r == '\t':
-		case r < ' ', 0x7f <= r && r < 0xa0, r == '\u2028', r == '\u2029', r == '\ufeff':
-			return line, col, fmt.Sprintf("the character %U is not allowed", r)
-		}
-		col++
-		data = data[size:]
-	}
-	return 0, 0, ""
-}
-
-// tooDeep returns the token that nests too deep for the parser, which calls
-// itself for every level: a megabyte of brackets, of dashes on one line or of
-// tags in a row would exhaust the stack, and that cannot be recovered from.
-// Levels by indentation cost their square in bytes, and are counted by check.
-func tooDeep(tokens token.Tokens) *token.Token {
-	flow, run, line := 0, 0, 0
-	for _, t := range tokens {
-		switch t.Type {
-		case token.MappingStartType, token.SequenceStartType:
-			flow, run = flow+1, 0
-		case token.MappingEndType, token.SequenceEndType:
-			flow, run = flow-1, 0
-		case token.SequenceEntryType, token.MappingKeyType:
-			if t.Position.Line != line {
-				run, line = 0, t.Position.Line // a sibling, or deeper by indentation
-			}
-			run++
-		case token.TagType, token.AnchorType, token.AliasType:
-			run++
-		default:
-			// The name of an anchor or alias is a token of its own.
-			if t.PreviousType() != token.AnchorType && t.PreviousType() != token.AliasType {
-				run = 0
-			}
-		}
-		if flow > MaxDepth || run > MaxDepth {
-			return t
-		}
-	}
-	return nil
+	place.Line, place.Col = max(p.Line, 1), max(p.Column, 1)
+	return place.Problemf("not valid YAML: %s", e.GetMessage())
 }
 
 // Decode decodes the node like the package's Decode. A type that implements
