@@ -27,6 +27,8 @@ const (
 	testHookKey = "the-hook-key-of-the-scripts"
 	// patience is how long a server may take to start or stop on a busy machine.
 	patience = 30 * time.Second
+	// deadline ends a script whose command hangs.
+	deadline = 3 * time.Minute
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +40,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Deadline:            time.Now().Add(deadline),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("JITHOOK_ADMIN_TOKEN", testToken)
 			e.Setenv("HOOK_KEY", testHookKey)
