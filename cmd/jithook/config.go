@@ -22,7 +22,6 @@ const (
 	defaultListen      = "127.0.0.1:4480"
 	defaultAdminListen = "127.0.0.1:4481"
 	defaultRetention   = 30 * 24 * time.Hour
-	defaultInstance    = "main"
 	maxConfig          = 1 << 20
 )
 
@@ -140,7 +139,7 @@ func (r *configReader) auth(a authSection, c *config) {
 }
 
 func (r *configReader) caller(name strictyaml.Text, endpoints, providers []strictyaml.Text, instance *strictyaml.Text) hook.Caller {
-	caller := hook.Caller{Name: name.Value, Instance: defaultInstance}
+	caller := hook.Caller{Name: name.Value, Instance: hook.DefaultInstance}
 	if slices.Contains(r.names, name.Value) {
 		r.wrong(name, "there is a credential %q already", name.Value)
 	}
