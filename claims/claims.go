@@ -131,6 +131,9 @@ func (c carried) Claims(_ context.Context, l identity.Login) (Evidence, error) {
 	if sub, ok := o.Claims["sub"]; ok && sub != any(o.Subject) {
 		return Evidence{}, &Refusal{c.name, identity.CodeClaimsConflict}
 	}
+	if !bounded(o.Claims) {
+		return Evidence{}, &Refusal{c.name, identity.CodeClaimsInvalid}
+	}
 	e := Evidence{Source: c.name, Issuer: issuer, Subject: o.Subject, Claims: o.Claims}
 	// At Kratos's login hook, metadata dates from the registration unless
 	// Kratos re-ran the mapper, and nothing in the payload tells the two
@@ -163,4 +166,33 @@ func (c carried) issuer(o identity.Offer) (string, identity.Code) {
 		return "", identity.CodeIssuerUnknown
 	}
 	return named, ""
+}
+
+// MaxString and MaxList bound a claim: bytes of a string, elements of a list or
+// an object. A rule that loops over a list and looks at a string each time
+// costs their product.
+const (
+	MaxString = 64 << 10
+	MaxList   = 10_000
+)
+
+// bounded reports whether a claim is within the bounds, all the way down. The
+// depth is bounded by the decoder.
+func bounded(claim any) bool {
+	switch c := claim.(type) {
+	case string:
+		return len(c) <= MaxString
+	case []any:
+		return len(c) <= MaxList && !slices.ContainsFunc(c, func(v any) bool { return !bounded(v) })
+	case map[string]any:
+		if len(c) > MaxList {
+			return false
+		}
+		for name, v := range c {
+			if len(name) > MaxString || !bounded(v) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -5,6 +5,7 @@ package claims_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,8 @@ func TestCarriedClaims(t *testing.T) {
 		"no subject":                       {acme, metadata(func(o *identity.Offer) { o.Subject = "" }), identity.CodeSubjectInvalid, false, ""},
 		"padded subject":                   {acme, metadata(func(o *identity.Offer) { o.Subject = "s-1 " }), identity.CodeSubjectInvalid, false, ""},
 		"S49 metadata of another provider": {acme, metadata(func(o *identity.Offer) { o.Provider = "globex" }), "", true, ""},
+		"a huge string":                    {acme, metadata(func(o *identity.Offer) { o.Claims["x"] = []any{strings.Repeat("a", claims.MaxString+1)} }), identity.CodeClaimsInvalid, false, ""},
+		"a huge list":                      {acme, metadata(func(o *identity.Offer) { o.Claims["x"] = map[string]any{"y": make([]any, claims.MaxList+1)} }), identity.CodeClaimsInvalid, false, ""},
 		"no offer":                         {acme, identity.Login{Provider: "acme"}, "", true, ""},
 		"offer of another source":          {acme, metadata(func(o *identity.Offer) { o.Source = identity.SourceHookBody }), "", true, ""},
 	} {

@@ -44,6 +44,7 @@ const (
 	CodeCommitUnmatched  Code = "commit_unmatched"
 	CodeLinkingDisabled  Code = "linking_disabled"
 	CodeMalformed        Code = "malformed_request"
+	CodeIdentityMissing  Code = "identity_missing"
 )
 
 // CodeInfo describes a reason code.
@@ -77,7 +78,7 @@ var codes = []CodeInfo{
 	{CodeClaimsInvalid, 4990018, "Sign-in carried unusable information. Ask your administrator.", "The claims or their time are malformed, or lie more than 60 s in the future."},
 	{CodeClaimsConflict, 4990019, "Sign-in carried contradictory information. Ask your administrator.", "Provider, issuer or subject differ between the request and the claims. The provider and mapper configuration do not belong together, or somebody mixes them up on purpose."},
 	{CodeIssuerUnknown, 4990020, "Sign-in with this provider is not set up.", "The claims' issuer is not in the provider file's `issuer`. They are compared exactly: a slash at the end matters."},
-	{CodeIssuerChanged, 4990021, "Sign-in with this provider has changed. Ask your administrator.", "The stored link of this provider names another issuer. Another issuer's subjects are other people: link or recreate by hand."},
+	{CodeIssuerChanged, 4990021, "Sign-in with this provider has changed. Ask your administrator.", "The stored link of this provider names another issuer. Another issuer's subjects are other people; nobody is carried over."},
 	{CodeSubjectInvalid, 4990022, "Sign-in carried unusable information. Ask your administrator.", "The subject is empty, longer than 255 bytes, padded, or has control characters."},
 	{CodeLinkStale, 4990023, "This sign-in belongs to an account that already exists. Try again; if it stays so, ask your administrator.", "The subject is known under another id of the identity server than the one that called. A parallel sign-in heals by itself; otherwise the identity server lost or recreated its identity."},
 	{CodeSuspended, 4990024, "Your account is suspended. Ask your administrator.", "The identity's state is suspended."},
@@ -92,6 +93,7 @@ var codes = []CodeInfo{
 	{CodeCommitUnmatched, 4990033, "Signed in.", "A commit found no identity that prepare could have made; the next login repairs it."},
 	{CodeLinkingDisabled, 4990034, "Connecting or disconnecting sign-in providers is not enabled here.", "Somebody tried to link or unlink a provider in the identity server's settings; account linking is disabled."},
 	{CodeMalformed, 4990035, "Sign-in carried unusable information. Ask your administrator.", "The identity server's request could not be decoded; the reply names the place. Render its hooks again with `jithook kratos config`."},
+	{CodeIdentityMissing, 4990036, "Your account cannot be found right now. Ask your administrator.", "jithook once made this person's identity and does not have it any more: it was deleted, or the userstore is an older copy. Restore the store, or delete the person in the identity server, so that the next sign-in is a first one."},
 	{CodeConflict, 4990090, "Another sign-in of yours is in progress. Try again.", "Three plans in a row were overtaken by other writers."},
 	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},
 	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},

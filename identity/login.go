@@ -37,6 +37,12 @@ type Login struct {
 	Provider string
 	// Offers are the claims that came with the request, by source name.
 	Offers []Offer
+	// Known is the id that jithook gave the person, as the caller kept it. It
+	// proves that there was an identity, and is followed nowhere.
+	Known string
+	// Linking says that the person has just connected Provider to an account
+	// that was there, outside of any policy.
+	Linking bool
 	// External is the caller's own id of the person, if it has one yet.
 	External ExternalID
 	// At is the caller's time of the claims; zero if it named none.

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
@@ -36,6 +37,7 @@ func (s *Service) Commit(ctx context.Context, l identity.Login) Outcome {
 func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
 	_, e, refused := s.vouched(ctx, l, p)
 	if refused {
+		s.Later.Add(p.Record, nil)
 		return nil
 	}
 	if err := s.find(ctx, l, e, p); err != nil {
@@ -81,13 +83,22 @@ func (s *Service) amended(ctx context.Context, p *Plan) identity.Record {
 	return earlier
 }
 
-// Known returns the identity that an identity server's own id stands for, for
-// hooks that decide nothing but must know who it is. ok is false if there is
-// none.
-func (s *Service) Known(ctx context.Context, e identity.ExternalID) (i identity.Identity, ok bool, err error) {
-	found, err := s.Store.Find(ctx, identity.ExtKey(e))
+// Known returns the identity that a login of this kind is about, for hooks that
+// decide nothing but must know who it is: by the caller's own id, else by the
+// origin that it has kept. ok is false if there is none.
+func (s *Service) Known(ctx context.Context, l identity.Login) (i identity.Identity, ok bool, err error) {
+	keys := []identity.Key{identity.ExtKey(l.External)}
+	if origin := s.origin(l); origin != "" {
+		keys = append(keys, origin)
+	}
+	found, err := s.Store.Find(ctx, keys...)
 	if err != nil || len(found) == 0 {
 		return identity.Identity{}, false, err
+	}
+	for _, i := range found {
+		if slices.Contains(i.Keys, keys[0]) {
+			return i, true, nil
+		}
 	}
 	return found[0], true, nil
 }

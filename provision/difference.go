@@ -13,7 +13,9 @@ import (
 
 // difference brings what a mapping yields into an identity.
 type difference struct {
-	source   string
+	source string
+	// heir reports whether what another source wrote is this one's to change.
+	heir     func(source string) bool
 	at       time.Time
 	identity *identity.Identity
 }
@@ -42,7 +44,7 @@ func (d difference) trait(t mapper.Trait) string {
 	name := strings.TrimPrefix(t.Path, "/")
 	stored, has := d.identity.Traits[name]
 	by, known := d.identity.ProvenanceOf(t.Path)
-	if has && known && by.Source != d.source {
+	if has && known && !d.owns(by.Source) {
 		return ""
 	}
 	switch t.Action {
@@ -68,6 +70,9 @@ func (d difference) trait(t mapper.Trait) string {
 	return ""
 }
 
+// owns reports whether what source wrote is this mapping's to change.
+func (d difference) owns(source string) bool { return source == d.source || d.heir(source) }
+
 func (d difference) provenance(p identity.Provenance) {
 	at := slices.IndexFunc(d.identity.Provenance, func(q identity.Provenance) bool { return q.Path == p.Path })
 	if at < 0 {
@@ -83,12 +88,14 @@ func (d difference) groups(names []string) []identity.Change {
 	var changes []identity.Change
 	held := map[string]bool{}
 	d.identity.Groups = slices.DeleteFunc(d.identity.Groups, func(g identity.Group) bool {
-		if g.Source != d.source {
+		switch {
+		case !d.owns(g.Source):
 			return false
-		}
-		held[g.Name] = true
-		if slices.Contains(names, g.Name) {
+		case slices.Contains(names, g.Name) && g.Source == d.source:
+			held[g.Name] = true
 			return false
+		case slices.Contains(names, g.Name):
+			return true // granted anew below, by the provider's present name
 		}
 		changes = append(changes, identity.Change{Path: "/groups/" + escape(g.Name), Op: identity.OpRemove})
 		return true

@@ -8,6 +8,7 @@ import (
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/canon"
 	"github.com/jithook/jithook/mapper"
+	"github.com/jithook/jithook/provider"
 )
 
 // uniqueKeys returns the keys of an identity's unique traits, and which path
@@ -35,28 +36,61 @@ func uniqueKeys(i *identity.Identity, traits []mapper.TraitInfo) map[identity.Ke
 	return keys
 }
 
-// rekey gives after the keys it must hold: those of before, without what this
-// mapping's traits held then, with what they hold now. Keys that another
-// source's traits hold stay.
-func rekey(before, after *identity.Identity, traits []mapper.TraitInfo) map[identity.Key]string {
-	now := uniqueKeys(after, traits)
-	keys := slices.Collect(maps.Keys(now))
-	for _, l := range after.Links {
+// rekey gives the identity the keys that it must hold, and returns which path
+// each key of a unique trait stands for. Keys that traits of other sources hold
+// stay; one that a trait of this source can have made under an earlier mapping
+// goes, unless the present mapping makes it again.
+func (d difference) rekey(before *identity.Identity, traits []mapper.TraitInfo) map[identity.Key]string {
+	unique := uniqueKeys(d.identity, traits)
+	keys := slices.Collect(maps.Keys(unique))
+	for _, l := range d.identity.Links {
 		keys = append(keys, identity.FedKey(l.Issuer, l.Subject))
 	}
-	for _, e := range after.ExternalIDs {
+	for _, e := range d.identity.ExternalIDs {
 		keys = append(keys, identity.ExtKey(e))
 	}
 	if before != nil {
-		then := uniqueKeys(before, traits)
+		ours := d.possibleKeys(before)
 		for _, k := range before.Keys {
-			if _, ours := then[k]; !ours && (k.Kind() == identity.KeyMail || k.Kind() == identity.KeyName) {
+			if !ours[k] && (k.Kind() == identity.KeyMail || k.Kind() == identity.KeyName) {
 				keys = append(keys, k)
 			}
 		}
 	}
-	after.Keys = sortKeys(keys)
-	return now
+	d.identity.Keys = sortKeys(keys)
+	return unique
+}
+
+// possibleKeys are the keys that the traits written by this source can have
+// made under any mapping.
+func (d difference) possibleKeys(i *identity.Identity) map[identity.Key]bool {
+	keys := map[identity.Key]bool{}
+	for name, v := range i.Traits {
+		path := "/" + name
+		by, _ := i.ProvenanceOf(path)
+		value, ok := v.(string)
+		if !ok || !d.owns(by.Source) {
+			continue
+		}
+		if c, err := canon.Email(value); err == nil {
+			keys[identity.MailKey(i.Userstore, c)] = true
+		}
+		if c, err := canon.Username(value); err == nil {
+			keys[identity.NameKey(i.Userstore, path, c)] = true
+		}
+	}
+	return keys
+}
+
+// heirOf returns whether a source is a provider that has no file any more and
+// whose subjects are prov's now: the same issuer under another name.
+func (s *Service) heirOf(i *identity.Identity, prov *provider.Provider) func(source string) bool {
+	return func(source string) bool {
+		return slices.ContainsFunc(i.Links, func(l identity.Link) bool {
+			_, lives := s.Providers().Get(l.Provider)
+			return !lives && identity.ProviderSource(l.Provider) == source && slices.Contains(prov.Issuers, l.Issuer)
+		})
+	}
 }
 
 // emails returns the e-mail addresses among the traits.

@@ -177,3 +177,68 @@ func TestCommitOfNothing(t *testing.T) {
 		t.Errorf("a second commit rebound the identity to %s", id)
 	}
 }
+
+// TestSuspendedBeforeTheirKratosIdWasRecorded: the subject that stands in
+// Kratos's metadata bars the login too, by whatever method.
+func TestSuspendedBeforeTheirKratosIdWasRecorded(t *testing.T) {
+	h := open(t)
+	h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann()))
+	h.set(identity.StateSuspended)
+	want(t, h.Commit(t.Context(), kratos(identity.HookCommit, "k-1", "s-1", nil)), identity.Denied, identity.CodeSuspended)
+	password := kratos(identity.HookLogin, "k-1", "s-1", nil)
+	password.Provider = ""
+	want(t, h.Provision(t.Context(), password), identity.Denied, identity.CodeSuspended)
+
+	// It bars; it links nothing.
+	h = open(t)
+	h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann()))
+	want(t, h.Provision(t.Context(), password), identity.Unchanged, identity.CodeIdentityUnknown, identity.CodeNotFederated)
+	if i := h.only(); i.State != identity.StatePending || len(i.ExternalIDs) != 0 {
+		t.Errorf("followed: %+v", i)
+	}
+}
+
+// TestFirstLoginStaysOneUntilItIsAcknowledged: a pending identity is no account
+// yet, whoever made it pending.
+func TestFirstLoginStaysOneUntilItIsAcknowledged(t *testing.T) {
+	h := open(t)
+	h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann()))
+	want(t, h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", nil)), identity.Denied, identity.CodeClaimsAbsent)
+	h.edit(replace(acme, "enabled: true", "enabled: false"))
+	want(t, h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann())), identity.Denied, identity.CodeJITDisabled)
+}
+
+// TestIdentityThatWasThere: jithook made it once, so its absence is no
+// innocence.
+func TestIdentityThatWasThere(t *testing.T) {
+	h := open(t)
+	l := kratos(identity.HookLogin, "k-1", "s-1", nil)
+	l.Known = "01a20ece-3763-7bc5-8d21-028a3cd5b3e0"
+	want(t, h.Provision(t.Context(), l), identity.Denied, identity.CodeIdentityMissing)
+	l.Provider = "" // by password
+	want(t, h.Provision(t.Context(), l), identity.Denied, identity.CodeIdentityMissing)
+}
+
+// TestS51LinkingBySignIn: Kratos connected a provider on its own. The sign-in
+// that did it is refused, and so is every later one by that provider.
+func TestS51LinkingBySignIn(t *testing.T) {
+	h := open(t, acme, replace(replace(acme, "provider: acme", "provider: globex"), "issuer: https://acme.example", "issuer: https://globex.example"))
+	h.first("s-1", "k-1")
+	l := kratos(identity.HookLogin, "k-1", "s-1", nil)
+	l.Linking = true
+	want(t, h.Provision(t.Context(), l), identity.Denied, identity.CodeLinkingDisabled)
+	later := kratos(identity.HookLogin, "k-1", "s-1", nil) // metadata still describes acme
+	later.Provider = "globex"
+	want(t, h.Provision(t.Context(), later), identity.Denied, identity.CodeLinkingDisabled)
+	want(t, h.Provision(t.Context(), kratos(identity.HookLogin, "k-1", "s-1", nil)), identity.Unchanged)
+}
+
+// TestGenericWithoutEvidence: an id of the caller's own vouches for nobody.
+func TestGenericWithoutEvidence(t *testing.T) {
+	h := open(t)
+	l := generic("s-1", ann())
+	l.External = identity.ExternalID{System: identity.SystemGeneric, Instance: "main", ID: "u-1"}
+	want(t, h.Provision(t.Context(), l), identity.Created)
+	h.edit(replace(acme, "issuer: https://acme.example", "issuer: https://acme.example\nclaims: {source: kratos_metadata}"))
+	want(t, h.Provision(t.Context(), l), identity.Denied, identity.CodeClaimsAbsent)
+}

@@ -35,7 +35,10 @@ type Plan struct {
 
 	op operation
 	// paths says which trait holds a unique key, for the answer "taken".
-	paths  map[identity.Key]string
+	paths map[identity.Key]string
+	// seen are claims of a time that the caller named and that changed
+	// nothing: older ones that come later must not either.
+	seen   *claims.Evidence
 	emails []Email
 	now    time.Time
 }
@@ -56,6 +59,10 @@ func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
 		return p, err
 	}
 	if p.refused() {
+		return p, nil
+	}
+	if l.Linking {
+		p.deny(identity.Because(identity.CodeLinkingDisabled), "")
 		return p, nil
 	}
 	if prov == nil || evidence.Claims == nil {
@@ -109,16 +116,21 @@ func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*prov
 	return prov, e, false
 }
 
-// find looks up who this is, by (issuer, subject) and by the caller's own id,
-// in one read. The two must agree.
+// find looks up who this is, in one read: by the subject that the evidence
+// names, by the caller's own id, and, where there is no evidence, by the origin
+// that the caller has kept from an earlier sign-in. The last may bar a login
+// and link nothing.
 func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence, p *Plan) error {
-	var keys []identity.Key
+	var subject, origin, external identity.Key
 	if e.Subject != "" {
-		keys = append(keys, p.Record.SubjectKey)
+		subject = p.Record.SubjectKey
+	} else {
+		origin = s.origin(l)
 	}
 	if l.External.ID != "" {
-		keys = append(keys, identity.ExtKey(l.External))
+		external = identity.ExtKey(l.External)
 	}
+	keys := slices.DeleteFunc([]identity.Key{subject, origin, external}, func(k identity.Key) bool { return k == "" })
 	if len(keys) == 0 {
 		return nil
 	}
@@ -126,25 +138,51 @@ func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence,
 	if err != nil {
 		return err
 	}
-	switch len(found) {
+	// Whoever of them is barred bars the login.
+	for _, i := range found {
+		if p.known(i); p.veto() {
+			return nil
+		}
+	}
+	p.forget()
+	own := slices.DeleteFunc(found, func(i identity.Identity) bool {
+		return !slices.Contains(i.Keys, external) && !slices.Contains(i.Keys, subject)
+	})
+	switch len(own) {
 	case 0:
 		return nil
 	case 1:
+		p.known(own[0])
 	default:
 		// One holds the subject, the other the caller's id: following either
 		// would hand one person's account to the other.
 		p.deny(identity.Because(identity.CodeLinkStale), "")
 		return nil
 	}
-	p.known(found[0])
-	if p.veto() {
-		return nil
+	p.consistent(l, e)
+	return nil
+}
+
+// origin is the subject of an earlier sign-in that the caller has kept, if one
+// of our providers may have vouched for it.
+func (s *Service) origin(l identity.Login) identity.Key {
+	for _, o := range l.Offers {
+		prov, ok := s.Providers().Get(o.Provider)
+		if ok && slices.Contains(prov.Issuers, o.Issuer) && identity.CheckSubject(o.Subject) == nil {
+			return identity.FedKey(o.Issuer, o.Subject)
+		}
 	}
-	if e.Subject != "" && found[0].Link(e.Issuer, e.Subject) < 0 {
-		p.deny(identity.Because(unlinked(found[0], l.Provider, e.Issuer)), "")
-		return nil
+	return ""
+}
+
+// consistent refuses an identity that was found where what is known about it
+// contradicts the login.
+func (p *Plan) consistent(l identity.Login, e claims.Evidence) {
+	if e.Subject != "" && p.Before.Link(e.Issuer, e.Subject) < 0 {
+		p.deny(identity.Because(unlinked(*p.Before, l.Provider, e.Issuer)), "")
+		return
 	}
-	recorded, ok := found[0].External(l.External.System, l.External.Instance)
+	recorded, ok := p.Before.External(l.External.System, l.External.Instance)
 	switch {
 	case !ok:
 	case l.Hook == identity.HookPrepare,
@@ -154,7 +192,6 @@ func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence,
 		// or deleted account looks so, or a parallel first sign-in.
 		p.deny(identity.Because(identity.CodeLinkStale), "")
 	}
-	return nil
 }
 
 // unlinked says why a subject that is none of the identity's is refused.
@@ -174,34 +211,50 @@ func (p *Plan) withoutClaims(l identity.Login, e claims.Evidence) {
 	if l.Provider == "" {
 		why = identity.CodeNotFederated
 	}
-	if p.Before == nil {
-		if l.Hook != identity.HookLogin {
-			p.deny(identity.Because(identity.CodeClaimsAbsent), "")
-			return
-		}
+	switch {
+	case l.Hook != identity.HookLogin && (e.Subject == "" || p.first(l)):
+		p.deny(identity.Because(identity.CodeClaimsAbsent), "")
+	case p.Before == nil && l.Known != "":
+		// There was an identity: whether its state bars this login, nobody can
+		// tell any more.
+		p.deny(identity.Because(identity.CodeIdentityMissing), "")
+	case p.Before == nil:
 		// Kratos's login hook has the state veto only. Whoever is unknown here
 		// was in Kratos before jithook was: their first login was not ours to
 		// decide, and refusing would lock all of them out.
 		p.pass(identity.Unchanged, identity.CodeIdentityUnknown, why)
-		return
+	case l.Provider != "" && !p.linkedTo(l.Provider):
+		// The identity server has connected this provider to the account on
+		// its own: no policy saw the subject that signs in here.
+		p.deny(identity.Because(identity.CodeLinkingDisabled), "")
+	default:
+		// A pending identity is acknowledged only by its own subject.
+		if e.Subject != "" {
+			p.acknowledge(l)
+		}
+		p.settle(l, why)
 	}
-	// A pending identity is acknowledged only by its own subject.
-	if e.Subject != "" {
-		p.acknowledge(l)
-	}
-	p.settle(l, why)
+}
+
+// first reports whether this is the person's first login: nobody is known, or
+// somebody whom no login has acknowledged.
+func (p *Plan) first(l identity.Login) bool {
+	return p.Before == nil || l.Hook == identity.HookPrepare && p.Before.State == identity.StatePending
+}
+
+func (p *Plan) linkedTo(provider string) bool {
+	return slices.ContainsFunc(p.Before.Links, func(l identity.Link) bool { return l.Provider == provider })
 }
 
 // withClaims decides a login with evidence in full.
 func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provider.Provider, e claims.Evidence, p *Plan) error {
 	if !prov.Policy.Enabled() {
-		switch {
-		case p.Before == nil:
+		if p.first(l) {
 			p.deny(identity.Because(identity.CodeJITDisabled), "")
-		default:
-			p.acknowledge(l)
-			p.settle(l, identity.CodeJITDisabled)
+			return nil
 		}
+		p.acknowledge(l)
+		p.settle(l, identity.CodeJITDisabled)
 		return nil
 	}
 	vars := expr.Vars{Claims: e.Claims, Login: loginVars(l, e), Identity: identityVars(p.Before)}
@@ -250,16 +303,24 @@ func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evid
 	} else {
 		p.acknowledge(l)
 	}
-	d := difference{source: identity.ProviderSource(prov.ID), at: p.now, identity: p.After}
+	d := difference{source: identity.ProviderSource(prov.ID), heir: s.heirOf(p.After, prov), at: p.now, identity: p.After}
 	p.Record.Change = append(p.Record.Change, d.apply(result)...)
 	if missing, ok := firstMissing(p.After, result); ok {
 		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")
 		return
 	}
-	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits())
+	p.paths = d.rekey(p.Before, prov.Mapping.Traits())
+	if p.Before != nil && !slices.Equal(p.Before.Keys, p.After.Keys) && len(p.Record.Change) == 0 {
+		// The mapping was edited: what is unique now is not what was.
+		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})
+	}
 	p.emails = emails(p.After, prov.Mapping.Traits())
-	if at := p.After.Link(e.Issuer, e.Subject); at >= 0 && e.Fresh && len(p.Record.Change) > 0 {
-		p.After.Links[at].ClaimsTime = e.Time
+	if at := p.After.Link(e.Issuer, e.Subject); at >= 0 && e.Fresh {
+		if len(p.Record.Change) > 0 {
+			p.After.Links[at].ClaimsTime = e.Time
+		} else if e.Time.Equal(l.At) {
+			p.seen = &e
+		}
 	}
 	p.settle(l, "")
 }
@@ -285,10 +346,18 @@ func identityVars(i *identity.Identity) map[string]any {
 }
 
 // touch is what a login that wrote nothing leaves behind: last_login_at, at
-// most once an hour.
+// most once an hour, and the time of its claims if the caller named one.
 func (p *Plan) touch() *store.Touch {
-	if p.After == nil || p.now.Sub(p.After.LastLoginAt) < time.Hour {
+	if p.After == nil {
 		return nil
 	}
-	return &store.Touch{ID: p.After.ID, At: p.now}
+	t := store.Touch{ID: p.After.ID, At: p.now}
+	if p.seen != nil {
+		t.Link, t.ClaimsTime = identity.FedKey(p.seen.Issuer, p.seen.Subject), p.seen.Time
+		return &t
+	}
+	if p.now.Sub(p.After.LastLoginAt) < time.Hour {
+		return nil
+	}
+	return &t
 }

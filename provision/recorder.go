@@ -67,10 +67,10 @@ func (r *Recorder) Run(ctx context.Context) {
 // batch is full or wait fires; with a nil wait it does not wait.
 func (r *Recorder) flush(first entry, wait <-chan time.Time) {
 	records := []identity.Record{first.record}
-	touched := map[string]time.Time{}
+	var touched []store.Touch
 	note := func(t *store.Touch) {
-		if t != nil && t.At.After(touched[t.ID]) {
-			touched[t.ID] = t.At
+		if t != nil {
+			touched = append(touched, *t)
 		}
 	}
 	note(first.touch)
@@ -93,13 +93,9 @@ collect:
 		records = append(records, e.record)
 		note(e.touch)
 	}
-	touches := make([]store.Touch, 0, len(touched))
-	for id, at := range touched {
-		touches = append(touches, store.Touch{ID: id, At: at})
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), recorderWrite)
 	defer cancel()
-	if err := r.journal.Record(ctx, records, touches); err != nil {
+	if err := r.journal.Record(ctx, records, touched); err != nil {
 		r.log.ErrorContext(ctx, "records of unchanged logins lost", "count", len(records), "error", err)
 	}
 }

@@ -15,6 +15,12 @@ func (p *Plan) known(i identity.Identity) {
 	p.Record.IdentityID, p.Record.Userstore = i.ID, i.Userstore
 }
 
+// forget undoes known.
+func (p *Plan) forget() {
+	p.Before, p.After = nil, nil
+	p.Record.IdentityID, p.Record.Userstore = "", ""
+}
+
 // create makes a new identity the plan's result: pending where the caller
 // acknowledges later, active where it asks once.
 func (p *Plan) create(l identity.Login, userstore string, e claims.Evidence) {

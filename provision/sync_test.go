@@ -109,6 +109,77 @@ func TestOlderClaimsAreNotApplied(t *testing.T) {
 	}
 }
 
+// TestOlderClaimsAfterNewerOnesThatChangedNothing: what is stored was confirmed
+// at +30 s, so what was true at +20 s is over.
+func TestOlderClaimsAfterNewerOnesThatChangedNothing(t *testing.T) {
+	h := open(t)
+	h.Provision(t.Context(), generic("s-1", ann()))
+	newer, older := generic("s-1", ann()), generic("s-1", ann(with("name", "Older"), with("groups", []any{"staff"})))
+	newer.At, older.At = h.now.Add(30*time.Second), h.now.Add(20*time.Second)
+	h.now = h.now.Add(time.Minute)
+	h.store.writes.Store(0)
+	want(t, h.Provision(t.Context(), newer), identity.Unchanged, identity.CodeUnchanged)
+	if n := h.store.writes.Load(); n != 0 {
+		t.Errorf("%d writes before the answer", n)
+	}
+	h.settle()
+	want(t, h.Provision(t.Context(), older), identity.Unchanged, identity.CodeUnchanged, identity.CodeClaimsStale)
+	if i := h.only(); i.Traits["name"] != "Ann Example" || !slices.Equal(groups(i), []string{"engineering"}) || i.Revision != 1 {
+		t.Errorf("%+v", i)
+	}
+}
+
+// TestUniqueTurnedOn: whoever logs in after the edit takes the key, so nobody
+// else can.
+func TestUniqueTurnedOn(t *testing.T) {
+	unique, shared := acme, replace(acme, "canonical: email, unique: true", "canonical: email")
+	h := open(t, shared)
+	h.Provision(t.Context(), generic("s-1", ann()))
+	h.edit(unique)
+	out := h.Provision(t.Context(), generic("s-1", ann()))
+	want(t, out, identity.Updated)
+	if !slices.Equal(out.Record.Change, []identity.Change{{Path: "/keys", Op: "set"}}) {
+		t.Errorf("changes %v", out.Record.Change)
+	}
+	want(t, h.Provision(t.Context(), generic("s-2", ann(with("preferred_username", "bob")))), identity.Denied, identity.CodeTraitTaken)
+	want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Unchanged)
+}
+
+// TestUniqueTurnedOffReleasesKeys: a key that no mapping makes any more is free.
+func TestUniqueTurnedOffReleasesKeys(t *testing.T) {
+	unique, shared := acme, replace(acme, "canonical: email, unique: true", "canonical: email")
+	h := open(t)
+	h.Provision(t.Context(), generic("s-1", ann()))
+	h.edit(shared)
+	want(t, h.Provision(t.Context(), generic("s-1", ann(with("email", "other@acme.example")))), identity.Updated)
+	h.edit(unique)
+	want(t, h.Provision(t.Context(), generic("s-1", ann(with("email", "third@acme.example")))), identity.Updated)
+	want(t, h.Provision(t.Context(), generic("s-2", ann(with("preferred_username", "bob")))), identity.Created)
+}
+
+// TestRenamedProvider: the same issuer under another name goes on where the old
+// name stopped; revoked groups go.
+func TestRenamedProvider(t *testing.T) {
+	h := open(t)
+	h.Provision(t.Context(), generic("s-1", ann()))
+	h.edit(replace(acme, "provider: acme", "provider: globex"))
+	l := generic("s-1", ann(with("name", "Ann Other"), with("groups", []any{"staff"})))
+	l.Provider, l.Offers[0].Provider = "globex", "globex"
+	want(t, h.Provision(t.Context(), l), identity.Updated)
+	if i := h.only(); i.Traits["name"] != "Ann Other" || !slices.Equal(groups(i), []string{"staff"}) {
+		t.Errorf("%+v", i)
+	}
+	want(t, h.Provision(t.Context(), l), identity.Unchanged)
+
+	// A provider that is still there keeps what it wrote.
+	h = open(t, acme, replace(acme, "provider: acme", "provider: globex"))
+	h.Provision(t.Context(), generic("s-1", ann()))
+	h.Provision(t.Context(), l)
+	if i := h.only(); i.Traits["name"] != "Ann Example" || !slices.Equal(groups(i), []string{"engineering", "staff"}) {
+		t.Errorf("%+v", i)
+	}
+}
+
 func TestNumbersCompareByValue(t *testing.T) {
 	h := open(t, replace(acme, "department: {value: claims.department}", "department: {value: claims.department}\n  level: {value: claims.level}"))
 	claims := ann(with("level", 5.0), with("department", []any{int64(1), 2.0, map[string]any{"a": 1.5}}))

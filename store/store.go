@@ -64,7 +64,8 @@ type Store interface {
 	// Swap replaces the identity i.ID if its stored revision is i.Revision-1,
 	// together with its keys and the record, in one atomic step. The stored
 	// last_login_at is kept if it is later. Errors: ErrConflict when the
-	// revision is another or the identity is gone; TakenError.
+	// revision is another, the identity is gone, or a link's stored
+	// claims_time is later than i's; TakenError.
 	Swap(ctx context.Context, i identity.Identity, r identity.Record) error
 
 	// Renew sets renewed_at of a pending identity whose revision is the given
@@ -101,10 +102,13 @@ type Store interface {
 	Close() error
 }
 
-// Touch is a login that changed nothing.
+// Touch is a login that changed nothing. Where Link is set, claims_time of the
+// link with that key becomes ClaimsTime if it is older.
 type Touch struct {
-	ID string
-	At time.Time
+	ID         string
+	At         time.Time
+	Link       identity.Key
+	ClaimsTime time.Time
 }
 
 // MaxPageSize bounds a page; DefaultPageSize is what 0 means.

@@ -23,8 +23,15 @@ function(ctx)
   {
     version: 1,
     [if 'flow' in has then 'flow']: pick(has.flow, ['id', 'type']),
+    // At a login nothing goes back into Kratos: neither the traits nor other
+    // people's metadata are needed, whatever they hold.
     [if 'identity' in has then 'identity']:
-      pick(has.identity, ['id', 'state', 'traits', 'metadata_public']),
+      if 'session' in has then
+        pick(has.identity, ['id', 'state']) + {
+          [if std.isObject(std.get(has.identity, 'metadata_public')) then 'metadata_public']:
+            pick(has.identity.metadata_public, ['jithook']),
+        }
+      else pick(has.identity, ['id', 'state', 'traits', 'metadata_public']),
     // Kratos has a session at the login hooks only. Its methods say which
     // provider vouched for the user; one without a provider is sent as it is,
     // since jithook must see that it is there.

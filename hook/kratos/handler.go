@@ -21,12 +21,17 @@ type Handler struct {
 	RestoreTraits []string
 }
 
+const (
+	prefix     = "/hooks/kratos"
+	commitPath = "/registration/commit"
+)
+
 // Mount adds the hooks below /hooks/kratos.
 func Mount(e *echo.Echo, o hook.Options, h *Handler) {
-	g := hook.Group(e, o, "/hooks/kratos", hook.EndpointKratos, fault)
-	g.Use(explain)
+	g := hook.Group(e, o, prefix, hook.EndpointKratos, fault)
+	g.Use(h.explain)
 	g.POST("/registration/prepare", h.prepare)
-	g.POST("/registration/commit", h.commit)
+	g.POST(commitPath, h.commit)
 	g.POST("/login", h.login)
 	g.POST("/settings/check", h.check)
 	g.POST("/settings/profile", h.profile)

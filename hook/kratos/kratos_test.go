@@ -7,9 +7,11 @@ package kratos_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,10 +20,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-jsonnet"
 
 	"github.com/jithook/jithook/hook"
 	wire "github.com/jithook/jithook/hook/kratos"
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/test/service"
 )
@@ -333,7 +337,7 @@ func TestProviderOfTheSession(t *testing.T) {
 	}{
 		"one":               {[]object{byAcme}, 204, identity.CodeClaimsAbsent},
 		"the same twice":    {[]object{byAcme, byAcme}, 204, identity.CodeClaimsAbsent},
-		"and a link":        {[]object{byAcme, link}, 204, identity.CodeClaimsAbsent},
+		"S51 and a link":    {[]object{byAcme, link}, 403, identity.CodeLinkingDisabled},
 		"two":               {[]object{byAcme, globex}, 204, identity.CodeNotFederated},
 		"password":          {[]object{{"method": "password"}}, 204, identity.CodeNotFederated},
 		"S49 another's":     {[]object{globex}, 403, identity.CodeUnknownProvider},
@@ -344,14 +348,7 @@ func TestProviderOfTheSession(t *testing.T) {
 			s.post("/registration/prepare", payload(nobody))
 			s.post("/registration/commit", payload("k-1", signedIn()))
 			status, _ := s.post("/login", payload("k-1", signedIn(c.methods...)))
-			ended, cancel := context.WithCancel(t.Context())
-			cancel()
-			s.Later.Run(ended)
-			page, err := s.Bolt.Decisions(t.Context(), store.DecisionQuery{FlowID: "f-1", PageSize: 1})
-			if err != nil || len(page.Records) != 1 {
-				t.Fatalf("%+v, %v", page, err)
-			}
-			reasons := page.Records[0].Reasons
+			reasons := s.newest(t).Reasons
 			if got := reasons[len(reasons)-1].Code; status != c.status || got != c.code {
 				t.Errorf("%d %s", status, got)
 			}
@@ -359,9 +356,148 @@ func TestProviderOfTheSession(t *testing.T) {
 	}
 }
 
-// TestTemplateFeedsTheDecoder: the goldens are what deploy/kratos/body.jsonnet
-// renders over a real Kratos's requests.
-func TestTemplateFeedsTheDecoder(t *testing.T) {
+// TestTemplatesFeedTheDecoder runs what Kratos runs: the rendered mapper over a
+// provider's claims, and the rendered body over a real Kratos's hook contexts.
+// Whatever one of the templates stops sending is missed here.
+func TestTemplatesFeedTheDecoder(t *testing.T) {
+	s := serve(t)
+	k := renderKratos(t)
+	mapped := k.mapper(t, `{"iss":"https://acme.example","sub":"s-1","email":"ann@acme.example","email_verified":true,"raw_claims":{
+		"iss":"https://acme.example","sub":"s-1","email":"Ann@acme.example","email_verified":true,"name":"Ann","hd":"acme.example","groups":["eng"]}}`)
+
+	prepare := capture(t, "prepare")
+	prepare["identity"].(object)["traits"] = object{"email": "ceo@acme.example", "department": "Root"}
+	prepare["identity"].(object)["metadata_public"] = mapped["metadata_public"]
+	status, reply := s.post("/registration/prepare", k.body(t, prepare))
+	if status != 200 {
+		t.Fatalf("prepare: %d %v", status, reply)
+	}
+	persisted := reply["identity"].(object)
+	if diff := cmp.Diff(object{"email": "ann@acme.example", "name": "Ann"}, persisted["traits"]); diff != "" {
+		t.Errorf("traits for Kratos (-want +got):\n%s", diff)
+	}
+
+	commit := capture(t, "commit")
+	maps.Copy(commit["identity"].(object), persisted)
+	if status, reply := s.post("/registration/commit", k.body(t, commit)); status != 204 {
+		t.Fatalf("commit: %d %v", status, reply)
+	}
+	id := commit["identity"].(object)["id"].(string)
+	i, err := s.Bolt.Find(t.Context(), identity.FedKey("https://acme.example", "s-1"))
+	if err != nil || len(i) != 1 || i[0].State != identity.StateActive || i[0].ExternalIDs[0].ID != id || i[0].Traits["name"] != "Ann" || len(i[0].Groups) != 1 {
+		t.Fatalf("%+v, %v", i, err)
+	}
+
+	login := capture(t, "login")
+	maps.Copy(login["identity"].(object), persisted)
+	login["identity"].(object)["id"] = id
+	if status, reply := s.post("/login", k.body(t, login)); status != 204 {
+		t.Fatalf("login: %d %v", status, reply)
+	}
+	if r := s.newest(t); r.Provider != "acme" || r.IdentityID != i[0].ID || r.Source != identity.SourceKratosMetadata || r.SubjectKey != i[0].Keys[1] {
+		t.Errorf("the login was taken for %+v", r)
+	}
+	profile := capture(t, "commit")
+	profile["identity"].(object)["id"] = id
+	profile["identity"].(object)["traits"] = object{"email": "ceo@acme.example", "phone": "+1"}
+	_, reply = s.post("/settings/profile", k.body(t, profile))
+	if diff := cmp.Diff(object{"email": "ann@acme.example", "phone": "+1"}, reply["identity"].(object)["traits"]); diff != "" {
+		t.Errorf("profile (-want +got):\n%s", diff)
+	}
+}
+
+// newest is the newest decision record, with what was queued for later.
+func (s *server) newest(t *testing.T) identity.Record {
+	t.Helper()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.Later.Run(ended)
+	page, err := s.Bolt.Decisions(t.Context(), store.DecisionQuery{PageSize: 1})
+	if err != nil || len(page.Records) != 1 {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	return page.Records[0]
+}
+
+// kratosSide is what a Kratos with our configuration evaluates.
+type kratosSide struct{ mapperCode, bodyCode string }
+
+func renderKratos(t *testing.T) kratosSide {
+	t.Helper()
+	plain := func(name string) kratos.Trait { return kratos.Trait{Name: name, ClaimPaths: [][]string{{name}}} }
+	d, err := kratos.Render(kratos.Config{
+		HookURL: "http://127.0.0.1:4480", APIKey: kratos.APIKey{Header: "X-API-Key", Value: "key"},
+		Providers: []kratos.Provider{{
+			ID: "acme", Issuers: []string{"https://acme.example"}, Claims: []string{"email", "email_verified", "name", "hd", "groups"},
+			Traits: []kratos.Trait{plain("email"), plain("name")},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func(url string) string {
+		data, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(url, "base64://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	return kratosSide{
+		mapperCode: code(d.SelfService.Methods.OIDC.Config.Providers[0].MapperURL),
+		bodyCode:   code(d.SelfService.Flows.Registration.After["oidc"].Hooks[0].Config.Body),
+	}
+}
+
+// mapper returns the identity that the mapper makes of claims.
+func (k kratosSide) mapper(t *testing.T, claims string) object {
+	t.Helper()
+	vm := jsonnet.MakeVM()
+	vm.ExtCode("claims", claims)
+	out, err := vm.EvaluateAnonymousSnippet("mapper.jsonnet", k.mapperCode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode(t, []byte(out))["identity"].(object)
+}
+
+// body returns what Kratos sends about a hook context.
+func (k kratosSide) body(t *testing.T, ctx object) string {
+	t.Helper()
+	data, err := json.Marshal(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vm := jsonnet.MakeVM()
+	vm.TLACode("ctx", string(data))
+	out, err := vm.EvaluateAnonymousSnippet("body.jsonnet", k.bodyCode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// capture is the context that a real Kratos gave its hook.
+func capture(t *testing.T, name string) object {
+	t.Helper()
+	data, err := os.ReadFile("../../deploy/testdata/captures/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode(t, data)
+}
+
+func decode(t *testing.T, data []byte) object {
+	t.Helper()
+	var o object
+	if err := json.Unmarshal(data, &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestEveryRenderedBodyIsDecoded: the goldens are what the template renders over
+// captures and their variants.
+func TestEveryRenderedBodyIsDecoded(t *testing.T) {
 	files, err := filepath.Glob("../../deploy/testdata/body/*.json")
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d goldens, %v", len(files), err)
@@ -373,8 +509,13 @@ func TestTemplateFeedsTheDecoder(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := "/login"
-			if strings.Contains(string(data), nobody) {
+			switch name := filepath.Base(f); {
+			case strings.HasPrefix(name, "prepare"):
 				path = "/registration/prepare"
+			case strings.HasPrefix(name, "commit"):
+				path = "/registration/commit"
+			case strings.HasPrefix(name, "settings"):
+				path = "/settings/profile"
 			}
 			status, reply := serve(t).post(path, string(data))
 			refused := strings.Contains(f, "without_identity") || strings.Contains(f, "identity_null")
@@ -382,6 +523,57 @@ func TestTemplateFeedsTheDecoder(t *testing.T) {
 				t.Errorf("%d %v", status, reply)
 			}
 		})
+	}
+}
+
+// TestEmptyTraitsAreSaid: without the field Kratos would keep what the browser
+// posted.
+func TestEmptyTraitsAreSaid(t *testing.T) {
+	s := serve(t)
+	s.post("/registration/prepare", payload(nobody))
+	s.post("/registration/commit", payload("k-1", signedIn()))
+	forged := func(i, _ object) {
+		i["traits"] = object{"department": "Root"}
+		i["metadata_public"].(object)["jithook"].(object)["subject"] = "s-2"
+		i["metadata_public"].(object)["jithook"].(object)["traits"] = object{}
+		i["metadata_public"].(object)["jithook"].(object)["claims"].(object)["email"] = "bob@acme.example"
+	}
+	_, reply := s.post("/registration/prepare", payload(nobody, forged))
+	if got, ok := reply["identity"].(object)["traits"].(object); !ok || len(got) != 0 {
+		t.Errorf("traits %v", reply["identity"])
+	}
+}
+
+// TestProfileOfSomebodyUnknown: what jithook knows nothing about stays, whatever
+// the configuration lists; only groups cannot be taken on the person's word.
+func TestProfileOfSomebodyUnknown(t *testing.T) {
+	for name, restore := range map[string][]string{"all": nil, "listed": {"email", "name", "groups"}} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, restore...)
+			bob := func(i, _ object) {
+				delete(i, "metadata_public")
+				i["traits"] = object{"email": "bob@acme.example", "name": "Bob", "department": "x"}
+			}
+			status, reply := s.post("/settings/profile", payload("k-9", bob))
+			want := object{"identity": object{"traits": object{"email": "bob@acme.example", "name": "Bob", "department": "x"}}}
+			if diff := cmp.Diff(want, reply); status != 200 || diff != "" {
+				t.Errorf("%d (-want +got):\n%s", status, diff)
+			}
+			status, reply = s.post("/settings/profile", payload("k-9", bob, func(i, _ object) { i["traits"].(object)["groups"] = []string{"admins"} }))
+			if _, reason := message(t, reply); status != 403 || reason != "identity_missing" {
+				t.Errorf("groups of somebody unknown: %d %s", status, reason)
+			}
+		})
+	}
+}
+
+// TestProfileAfterALostCommit: the subject in the metadata finds the person.
+func TestProfileAfterALostCommit(t *testing.T) {
+	s := serve(t)
+	s.post("/registration/prepare", payload(nobody))
+	_, reply := s.post("/settings/profile", payload("k-1", signedIn(), traits(object{"email": "ann@acme.example", "groups": []string{"admins"}})))
+	if diff := cmp.Diff([]any{"engineering"}, reply["identity"].(object)["traits"].(object)["groups"]); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -9,6 +9,7 @@
 package kratos
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -51,6 +52,9 @@ const nobody = "00000000-0000-0000-0000-000000000000"
 // maxID bounds the ids that we record, in bytes. Kratos's are UUIDs.
 const maxID = 64
 
+// maxName bounds a provider's id, in bytes.
+const maxName = 255
+
 func decode(c echo.Context) (payload, error) {
 	var p payload
 	if err := strictjson.Decode(c.Request().Body, &p); err != nil {
@@ -64,12 +68,21 @@ func decode(c echo.Context) (payload, error) {
 	case len(p.Flow.ID) > maxID:
 		return payload{}, problem.At("/flow/id", "a flow id has at most 64 bytes")
 	}
+	for i, m := range p.Session.AuthenticationMethods {
+		if len(m.Provider) > maxName {
+			return payload{}, problem.At(fmt.Sprintf("/session/authentication_methods/%d/provider", i), "a provider id has at most 255 bytes")
+		}
+	}
+	if m, _ := p.metadata(); len(m.provider) > maxName {
+		return payload{}, problem.At("/identity/metadata_public/jithook/provider", "a provider id has at most 255 bytes")
+	}
 	return p, nil
 }
 
 // metadata is the part of metadata_public that our mapper writes.
 type metadata struct {
 	provider, issuer, subject string
+	identityID                string
 	claims, traits            map[string]any
 }
 
@@ -83,25 +96,31 @@ func (p payload) metadata() (m metadata, ok bool) {
 	m.provider, _ = ours["provider"].(string)
 	m.issuer, _ = ours["issuer"].(string)
 	m.subject, _ = ours["subject"].(string)
+	m.identityID, _ = ours["identity_id"].(string)
 	m.claims, _ = ours["claims"].(map[string]any)
 	m.traits, _ = ours["traits"].(map[string]any)
 	return m, true
 }
 
 // federated returns the provider of the session: the one oidc method that
-// names any. None or several leave it unknown.
-func (p payload) federated() string {
-	provider := ""
+// names any; none or several leave it unknown. A method without provider is how
+// Kratos marks that this sign-in connected another one.
+func (p payload) federated() (provider string, linking bool) {
+	named := map[string]bool{}
 	for _, m := range p.Session.AuthenticationMethods {
-		if m.Method != "oidc" || m.Provider == "" || m.Provider == provider {
-			continue
+		switch {
+		case m.Method != "oidc":
+		case m.Provider == "":
+			linking = true
+		default:
+			named[m.Provider] = true
+			provider = m.Provider
 		}
-		if provider != "" {
-			return ""
-		}
-		provider = m.Provider
 	}
-	return provider
+	if len(named) > 1 {
+		provider = ""
+	}
+	return provider, linking
 }
 
 // login is the payload in the words of the domain. The provider is the
@@ -124,9 +143,9 @@ func (p payload) login(c echo.Context, h identity.Hook) identity.Login {
 			Issuer: m.issuer, Subject: m.subject, Claims: m.claims,
 		}}
 	}
-	l.Provider = m.provider
+	l.Provider, l.Known = m.provider, m.identityID
 	if h == identity.HookLogin {
-		l.Provider = p.federated()
+		l.Provider, l.Linking = p.federated()
 	}
 	return l
 }

@@ -22,7 +22,9 @@ type reply struct {
 }
 
 type replyIdentity struct {
-	Traits              map[string]any `json:"traits,omitempty"`
+	// Traits are never omitted: without them Kratos would keep what the browser
+	// posted. An empty object removes all.
+	Traits              map[string]any `json:"traits"`
 	MetadataPublic      map[string]any `json:"metadata_public,omitempty"`
 	VerifiableAddresses []address      `json:"verifiable_addresses,omitempty"`
 }
@@ -113,41 +115,35 @@ func (r restorer) truth(name string) (any, bool) {
 	return v, ok
 }
 
+// decides reports whether the trait is one that jithook restores.
+func (r restorer) decides(name string) bool { return r.paths == nil || slices.Contains(r.paths, name) }
+
 // registration returns the traits to persist at a first sign-in. A trait that
 // neither we nor the mapper know is the client's invention and goes.
 func (r restorer) registration(received map[string]any) map[string]any {
-	names := r.paths
-	if names == nil {
-		names = slices.AppendSeq(slices.Collect(maps.Keys(received)), maps.Keys(r.mapped))
+	traits := r.restored(received)
+	for name := range received {
+		if _, known := r.truth(name); !known && r.decides(name) {
+			delete(traits, name)
+		}
 	}
-	return r.restore(received, names)
+	return traits
 }
 
 // profile returns the traits to persist from the profile form. A trait that
 // neither we nor the mapper know is the person's own to edit.
-func (r restorer) profile(received map[string]any) map[string]any {
-	names := r.paths
-	if names == nil {
-		for name := range received {
-			if _, decided := r.truth(name); decided {
-				names = append(names, name)
-			}
-		}
-		names = slices.AppendSeq(names, maps.Keys(r.mapped))
-	}
-	return r.restore(received, names)
-}
+func (r restorer) profile(received map[string]any) map[string]any { return r.restored(received) }
 
-func (r restorer) restore(received map[string]any, names []string) map[string]any {
-	traits := maps.Clone(received)
-	if traits == nil {
-		traits = map[string]any{}
-	}
-	for _, name := range names {
-		if v, ok := r.truth(name); ok {
+// restored returns the received traits with those put right about which there
+// is a truth: what was received, what the mapper wrote, and what the
+// configuration says that Kratos's schema has.
+func (r restorer) restored(received map[string]any) map[string]any {
+	traits := map[string]any{}
+	maps.Copy(traits, received)
+	names := slices.AppendSeq(slices.Collect(maps.Keys(received)), maps.Keys(r.mapped))
+	for _, name := range append(names, r.paths...) {
+		if v, known := r.truth(name); known && r.decides(name) {
 			traits[name] = v
-		} else {
-			delete(traits, name)
 		}
 	}
 	return traits
@@ -211,22 +207,33 @@ type refused struct {
 }
 
 // explain adds a message for the person to a request that could not be
-// understood.
-func explain(next echo.HandlerFunc) echo.HandlerFunc {
+// understood, and a line for the operator, since no decision records it. The
+// place stands in the reply alone: its names are the sender's.
+func (h *Handler) explain(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
 		var p *problem.Problem
 		if !errors.As(err, &p) {
 			return err
 		}
-		r := refused{*p, denial(identity.Because(identity.CodeMalformed), hook.RequestID(c))}
+		h.Log.WarnContext(c.Request().Context(), "request of Kratos refused", "path", c.Path(), "status", p.Status,
+			"detail", p.Detail, "request_id", hook.RequestID(c))
+		why := identity.Because(identity.CodeMalformed)
+		why.Text += " (reference " + hook.RequestID(c) + ")"
+		r := refused{*p, denial(why, "")}
 		r.RequestID = hook.RequestID(c)
 		c.Response().Header().Set(echo.HeaderContentType, problem.ContentType)
 		return c.JSON(p.Status, r)
 	}
 }
 
-// fault is the answer to a panic.
+// fault is the answer to a panic. Kratos has persisted the person by the time of
+// a commit, and would show them an error page for nothing.
 func fault(c echo.Context) error {
-	return c.JSON(http.StatusFailedDependency, denial(identity.Because(identity.CodeInternal), hook.RequestID(c)))
+	if c.Path() == prefix+commitPath {
+		return c.NoContent(http.StatusNoContent)
+	}
+	why := identity.Because(identity.CodeInternal)
+	why.Text += " (reference " + hook.RequestID(c) + ")"
+	return c.JSON(http.StatusFailedDependency, denial(why, ""))
 }

@@ -14,10 +14,11 @@ import (
 // linking is disabled: a link that jithook did not decide would be a way in
 // that no policy saw.
 func (h *Handler) check(c echo.Context) error {
-	if _, err := decode(c); err != nil {
+	p, err := decode(c)
+	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusForbidden, denial(identity.Because(identity.CodeLinkingDisabled), ""))
+	return h.refuse(c, p, identity.CodeLinkingDisabled)
 }
 
 // profile gives the profile form's traits back what jithook decides about
@@ -27,19 +28,35 @@ func (h *Handler) profile(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	e := identity.ExternalID{System: identity.SystemKratos, Instance: hook.CallerOf(c).Instance, ID: p.Identity.ID}
-	i, known, err := h.Service.Known(c.Request().Context(), e)
+	m, _ := p.metadata()
+	r := restorer{mapped: m.traits, paths: h.RestoreTraits}
+	i, known, err := h.Service.Known(c.Request().Context(), p.login(c, identity.HookLogin))
 	switch {
 	case err != nil:
 		h.Log.ErrorContext(c.Request().Context(), "profile not checked", "request_id", hook.RequestID(c), "error", err)
-		return c.JSON(http.StatusFailedDependency, denial(identity.Because(identity.CodeStoreUnavailable), hook.RequestID(c)))
-	case known && i.State != identity.StateActive:
-		return c.JSON(http.StatusForbidden, denial(identity.Because(identity.CodeSuspended), ""))
-	}
-	m, _ := p.metadata()
-	r := restorer{mapped: m.traits, paths: h.RestoreTraits}
-	if known {
+		why := identity.Because(identity.CodeStoreUnavailable)
+		why.Text += " (reference " + hook.RequestID(c) + ")"
+		return c.JSON(http.StatusFailedDependency, denial(why, ""))
+	case known && i.State == identity.StateSuspended:
+		return h.refuse(c, p, identity.CodeSuspended)
+	case known && i.State == identity.StateDeprovisioned:
+		return h.refuse(c, p, identity.CodeDeprovisioned)
+	case known:
 		r.identity = &i
 	}
+	// Who is unknown here has been granted no group, and what they had before
+	// this form nobody can tell.
+	claimed, _ := p.Identity.Traits[groups].([]any)
+	if _, decided := r.truth(groups); len(claimed) > 0 && !decided && r.decides(groups) {
+		return h.refuse(c, p, identity.CodeIdentityMissing)
+	}
 	return c.JSON(http.StatusOK, reply{Identity: replyIdentity{Traits: r.profile(p.Identity.Traits)}})
+}
+
+// refuse denies a settings flow, which leaves no decision record: the log says
+// so.
+func (h *Handler) refuse(c echo.Context, p payload, code identity.Code) error {
+	h.Log.InfoContext(c.Request().Context(), "settings refused", "path", c.Path(), "reason", code,
+		"flow_id", p.Flow.ID, "request_id", hook.RequestID(c))
+	return c.JSON(http.StatusForbidden, denial(identity.Because(code), ""))
 }

@@ -43,13 +43,25 @@ func (s *Store) Record(ctx context.Context, records []identity.Record, touched [
 	})
 }
 
-// touch notes a login, unless the identity is gone or a later one is noted.
+// touch notes a login and the time of its claims, unless the identity is gone
+// or later ones are noted.
 func touch(tx *bbolt.Tx, t store.Touch) error {
 	i, err := load(tx, []byte(t.ID))
-	if err != nil || i == nil || !t.At.After(i.LastLoginAt) {
+	if err != nil || i == nil {
 		return err
 	}
-	i.LastLoginAt = t.At
+	later := t.At.After(i.LastLoginAt)
+	if later {
+		i.LastLoginAt = t.At
+	}
+	for n, l := range i.Links {
+		if t.Link == identity.FedKey(l.Issuer, l.Subject) && t.ClaimsTime.After(l.ClaimsTime) {
+			i.Links[n].ClaimsTime, later = t.ClaimsTime, true
+		}
+	}
+	if !later {
+		return nil
+	}
 	return rewrite(tx, i)
 }
 

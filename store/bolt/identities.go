@@ -102,7 +102,7 @@ func (s *Store) Swap(ctx context.Context, i identity.Identity, r identity.Record
 		if err != nil {
 			return err
 		}
-		if stored == nil || stored.Revision != i.Revision-1 {
+		if stored == nil || stored.Revision != i.Revision-1 || seenLater(stored, i) {
 			return store.ErrConflict
 		}
 		if err := taken(tx, i.ID, i.Keys); err != nil {
@@ -120,6 +120,15 @@ func (s *Store) Swap(ctx context.Context, i identity.Identity, r identity.Record
 			return err
 		}
 		return putRecord(tx, r, record)
+	})
+}
+
+// seenLater reports whether claims later than those of i were noted for one of
+// its links since it was read.
+func seenLater(stored *identity.Identity, i identity.Identity) bool {
+	return slices.ContainsFunc(i.Links, func(l identity.Link) bool {
+		at := stored.Link(l.Issuer, l.Subject)
+		return at >= 0 && stored.Links[at].ClaimsTime.After(l.ClaimsTime)
 	})
 }
 

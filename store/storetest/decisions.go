@@ -4,6 +4,7 @@ package storetest
 // found by who and what they are about, and go when they are old.
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -100,6 +101,31 @@ func testTouch(t *testing.T, s store.Store) {
 	never.LastLoginAt = clock
 	must(t, s.Record(t.Context(), nil, []store.Touch{{ID: never.ID, At: clock}}))
 	wantStored(t, s, never)
+}
+
+// testClaimsTouch: the time of claims that changed nothing is noted without a
+// new revision, and bars a swap that was planned from older ones.
+func testClaimsTouch(t *testing.T, s store.Store) {
+	i := newIdentity(newFed())
+	i.Links = []identity.Link{{Provider: "acme", Issuer: "https://acme.example", Subject: newID(), ClaimsTime: clock}}
+	key := identity.FedKey(i.Links[0].Issuer, i.Links[0].Subject)
+	i.Keys = []identity.Key{key}
+	must(t, s.Insert(t.Context(), i, newRecord(i, identity.Created)))
+	planned := next(i, i.Keys...)
+
+	late := clock.Add(time.Hour)
+	must(t, s.Record(t.Context(), nil, []store.Touch{
+		{ID: i.ID, Link: key, ClaimsTime: late},
+		{ID: i.ID, Link: key, ClaimsTime: late.Add(-time.Minute)},
+		{ID: i.ID, Link: newFed(), ClaimsTime: late.Add(time.Hour)}, // no link of this identity
+	}))
+	i.Links[0].ClaimsTime = late
+	wantStored(t, s, i)
+	if err := s.Swap(t.Context(), planned, newRecord(i, identity.Updated)); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("swap with older claims: %v, want ErrConflict", err)
+	}
+	wantStored(t, s, i)
+	must(t, s.Swap(t.Context(), next(i, i.Keys...), newRecord(i, identity.Updated)))
 }
 
 // history stores n records about two of everything and returns them, newest

@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"PageTokens", testPageTokens},
 		{"Record", testRecord},
 		{"Touch", testTouch},
+		{"ClaimsTouch", testClaimsTouch},
 		{"Decisions", testDecisions},
 		{"DecisionsFilters", testDecisionsFilters},
 		{"DropDecisions", testDropDecisions},
