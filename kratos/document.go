@@ -44,9 +44,16 @@ type ProviderEntry struct {
 
 // Flows are the flows that get hooks.
 type Flows struct {
-	Registration Flow `json:"registration" yaml:"registration"`
-	Login        Flow `json:"login" yaml:"login"`
-	Settings     Flow `json:"settings" yaml:"settings"`
+	Registration Flow     `json:"registration" yaml:"registration"`
+	Login        Flow     `json:"login" yaml:"login"`
+	Settings     Flow     `json:"settings" yaml:"settings"`
+	Recovery     Recovery `json:"recovery" yaml:"recovery"`
+}
+
+// Recovery is the flow of a forgotten credential, which signs the person in. Its
+// hooks are not by method.
+type Recovery struct {
+	After Hooks `json:"after" yaml:"after"`
 }
 
 // Flow is one flow.

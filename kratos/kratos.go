@@ -126,6 +126,9 @@ func (c caller) flows(login []string) Flows {
 			"profile": {Hooks: []Hook{c.hook("settings/profile", true)}},
 		}},
 	}
+	// Recovery signs in without any login hook (seen on v1.3.1): whoever is
+	// suspended would get in by a link in their mail.
+	f.Recovery = Recovery{After: Hooks{Hooks: []Hook{c.hook("login", true)}}}
 	for _, method := range login {
 		f.Login.After[method] = Hooks{Hooks: []Hook{c.hook("login", true)}}
 	}

@@ -39,6 +39,7 @@ func TestHooksStandWhereKratosNeedsThem(t *testing.T) {
 		"settings.after.oidc": {
 			"parse http://127.0.0.1:4480/hooks/kratos/settings/check",
 		},
+		"recovery.after":         login,
 		"settings.after.profile": {"parse http://127.0.0.1:4480/hooks/kratos/settings/profile"},
 	}
 	got := map[string][]string{}
@@ -267,6 +268,7 @@ func mustRender(t *testing.T, cfg kratos.Config) kratos.Document {
 func hooksOf(d kratos.Document) map[string][]kratos.Hook {
 	all := map[string][]kratos.Hook{}
 	f := d.SelfService.Flows
+	all["recovery.after"] = f.Recovery.After.Hooks
 	for flow, after := range map[string]kratos.After{"registration": f.Registration.After, "login": f.Login.After, "settings": f.Settings.After} {
 		for method, hooks := range after {
 			all[flow+".after."+method] = hooks.Hooks

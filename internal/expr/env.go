@@ -25,8 +25,8 @@ const (
 	maxNodes     = 20_000  // after macros
 	maxRegex     = 1_000   // instructions of a compiled pattern
 	maxRange     = 10_000  // elements of lists.range
-	maxCost      = 500_000 // CEL's cost units: tens of milliseconds
-	checkEvery   = 64      // turns of a loop between looks at the deadline
+	maxCost      = 500_000 // CEL's cost units; the time of one depends on what it is
+	checkEvery   = 1       // turns of a loop between looks at the deadline: one turn may be long
 	maxRecovered = 20      // syntax errors reported of one expression
 )
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,4 +131,31 @@ func (c *endsDuring) Err() error {
 		return context.DeadlineExceeded
 	}
 	return nil
+}
+
+// TestSharedErrorsDoNotRace: CEL keeps some errors for the whole process, and
+// writes into them where it failed. Run with -race.
+func TestSharedErrorsDoNotRace(t *testing.T) {
+	env, err := expr.NewEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, claim := range map[string]any{
+		"timestamp(claims.t)": "0000-01-01T00:00:00Z",
+		"claims.t + 1":        "a",
+	} {
+		program, err := env.Compile(expr.Source{Text: text, File: "f", Line: 1, Col: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if _, err := program.Eval(t.Context(), expr.Vars{Claims: map[string]any{"t": claim}}); err == nil {
+					t.Errorf("%s: no error", text)
+				}
+			})
+		}
+		wg.Wait()
+	}
 }

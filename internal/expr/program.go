@@ -16,11 +16,14 @@ import (
 // nodeUnknown is the id of no node.
 const nodeUnknown = -1
 
-// CEL has one "no such overload" for all programs and writes the id of the node
-// that failed first into it, unguarded. Giving it an id before the first
-// evaluation keeps that write from racing and the id from meaning some node of
-// another program.
-var _ = types.LabelErrNode(nodeUnknown, types.NoSuchOverloadErr())
+// CEL has one "no such overload" and one "timestamp overflow" for all programs,
+// and writes the id of the node that failed first into it, unguarded. Giving
+// them an id before the first evaluation keeps that write from racing and the id
+// from meaning some node of another program.
+var (
+	_ = types.LabelErrNode(nodeUnknown, types.NoSuchOverloadErr())
+	_ = types.LabelErrNode(nodeUnknown, types.String("0000-01-01T00:00:00Z").ConvertToType(types.TimestampType))
+)
 
 // Vars is what an expression sees. It is read, never changed, and holds JSON
 // values: string, bool, int64, float64, []any, map[string]any, nil.

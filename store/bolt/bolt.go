@@ -96,14 +96,25 @@ func (s *Store) begin(ctx context.Context) error {
 	return nil
 }
 
-// view runs fn in a read transaction: one unchanging state of the file.
+// view runs fn in a read transaction: one unchanging state of the file. It
+// returns when ctx ends even while the disk stands still; fn goes on then, and
+// its result is dropped. fn must write to what only its caller's success reads.
 func (s *Store) view(ctx context.Context, op string, fn func(*bbolt.Tx) error) (err error) {
 	defer func() { s.report(op, err) }()
 	if err := s.begin(ctx); err != nil {
 		return explain(op, err)
 	}
-	defer s.calls.Done()
-	return explain(op, guard(func() error { return s.db.View(fn) }))
+	done := make(chan error, 1)
+	go func() {
+		defer s.calls.Done()
+		done <- guard(func() error { return s.db.View(fn) })
+	}()
+	select {
+	case err := <-done:
+		return explain(op, err)
+	case <-ctx.Done():
+		return explain(op, ctx.Err())
+	}
 }
 
 // report tells who watches the store of a failure, which an answer is not.

@@ -108,7 +108,10 @@ func (s *Store) Decision(ctx context.Context, id string) (identity.Record, error
 		found = *r
 		return nil
 	})
-	return found, err
+	if err != nil {
+		return identity.Record{}, err
+	}
+	return found, nil
 }
 
 // Decisions returns a page of records, newest first: the order of their ids,
@@ -132,7 +135,10 @@ func (s *Store) Decisions(ctx context.Context, q store.DecisionQuery) (store.Dec
 		})
 		return err
 	})
-	return page, err
+	if err != nil {
+		return store.DecisionPage{}, err
+	}
+	return page, nil
 }
 
 // recordTerms returns what the index knows of a record.

@@ -49,7 +49,10 @@ func (s *Store) Get(ctx context.Context, id string) (identity.Identity, error) {
 		found = *i
 		return nil
 	})
-	return found, err
+	if err != nil {
+		return identity.Identity{}, err
+	}
+	return found, nil
 }
 
 // Insert writes a new identity and its record; see store.Store.

@@ -36,7 +36,10 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 		})
 		return err
 	})
-	return page, err
+	if err != nil {
+		return store.Page{}, err
+	}
+	return page, nil
 }
 
 // held is the whole list of q, which names a key: one identity or none.

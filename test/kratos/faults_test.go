@@ -70,14 +70,14 @@ func (b *breakable) heal()          { b.broken.Store(nil) }
 
 // brokenWorld is a world whose jithook runs in the test, over a store that can
 // be broken.
-func brokenWorld(t *testing.T) (world, *breakable, service.Service) {
+func brokenWorld(t *testing.T, more ...map[string]any) (world, *breakable, service.Service) {
 	t.Helper()
 	var handler atomic.Pointer[http.Handler]
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		(*handler.Load()).ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	w := newWorld(t, server.URL)
+	w := newWorld(t, server.URL, more...)
 	s := service.Open(t, io.Discard, strings.Replace(acmeFile, "ISSUER", w.op.Issuer, 1))
 	b := &breakable{Store: s.Bolt}
 	s.Store = b
