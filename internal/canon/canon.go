@@ -59,14 +59,8 @@ func lookAlike(r rune) string {
 	if r <= unicode.MaxASCII {
 		return ""
 	}
-	const why = "has a non-ASCII character that changes into an ASCII one"
 	if unicode.ToLower(r) <= unicode.MaxASCII || unicode.ToUpper(r) <= unicode.MaxASCII || hasASCII(norm.NFKC.String(string(r))) {
-		return why
-	}
-	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-		if f <= unicode.MaxASCII {
-			return why
-		}
+		return "has a non-ASCII character that changes into an ASCII one"
 	}
 	return ""
 }

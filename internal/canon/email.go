@@ -19,11 +19,9 @@ var ErrEmail = errors.New("e-mail address cannot be used")
 // 5321, section 4.5.3.1.3, with erratum 1690).
 const MaxEmailLength = 254
 
-// Limits of a domain name in bytes (RFC 1035, section 2.3.4).
-const (
-	maxDomain = 253
-	maxLabel  = 63
-)
+// maxLabel is the longest label of a domain, in bytes (RFC 1035, section 2.3.4).
+// The domain as a whole is bounded by the address.
+const maxLabel = 63
 
 // atext is what RFC 5322, section 3.2.3, lets an unquoted local part have
 // besides letters, digits and dots.
@@ -34,8 +32,9 @@ const atext = "!#$%&'*+-/=?^_`{|}~"
 // 5891). Plus tags and dots stay: whether they matter is the domain's business.
 //
 // Quoted local parts, display names, comments and address literals are refused,
-// and so is anything that would fold to ASCII from elsewhere, such as ß (ss). An
-// address with a canonical form need not exist, nor belong to who claims it.
+// and so is anything that would fold to ASCII from elsewhere, such as ß: some
+// systems take it for ss. (Its A-label is unambiguous, and fine.) An address with
+// a canonical form need not exist, nor belong to who claims it.
 func Email(s string) (string, error) {
 	canonical, why := email(s)
 	if why == "" {
@@ -110,8 +109,9 @@ func domainName(s string) (canonical, why string) {
 			return "", bad
 		}
 		// An A-label that hides pure ASCII (xn--acme- for acme) is a second
-		// spelling of that label: the class of CVE-2024-12224.
-		if strings.HasPrefix(ascii, "xn--") != isNonASCII(decoded) || isNonASCII(label) && !strings.HasPrefix(ascii, "xn--") {
+		// spelling of that label: the class of CVE-2024-12224. The library
+		// refuses it as well; the harm is too great to rest on that alone.
+		if strings.HasPrefix(ascii, "xn--") != isNonASCII(decoded) {
 			return "", bad
 		}
 		// The label may have come encoded: what it hides is held to the same.
@@ -120,11 +120,7 @@ func domainName(s string) (canonical, why string) {
 		}
 		labels[i] = ascii
 	}
-	canonical = strings.Join(labels, ".")
-	if len(canonical) > maxDomain {
-		return "", bad
-	}
-	return canonical, ""
+	return strings.Join(labels, "."), ""
 }
 
 func isNonASCII(s string) bool {

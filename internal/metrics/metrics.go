@@ -66,9 +66,22 @@ func New(version string) *Metrics {
 		Name: "jithook_build_info", Help: "Always 1; the version is the label.",
 	}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
+	for _, operation := range storeOperations() {
+		m.storeErrors.WithLabelValues(operation)
+	}
 	m.registry.MustRegister(m.logins, m.durations, m.storeErrors, m.dropped, m.providers, m.reloads, m.reloadGood, m.reloadTime, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// storeOperations are the operations of the stores. Their counters are there
+// from the start, at 0: an alert on an increase would miss a first failure that
+// also makes the counter.
+func storeOperations() []string {
+	return []string{
+		"delete identity", "drop decisions", "find identities", "get decision", "get identity", "insert identity",
+		"list decisions", "list identities", "ping", "record decisions", "renew identity", "swap identity",
+	}
 }
 
 // Handler serves the metrics.

@@ -22,6 +22,9 @@ func (d *document) check(node ast.Node, l level) {
 		d.refuse(n, fmt.Sprintf("mappings and lists nest deeper than %d", MaxDepth))
 		return
 	}
+	if l.flow && n.block() {
+		d.refuse(n, "within brackets, a mapping needs braces and a list brackets")
+	}
 	switch v := node.(type) {
 	case *ast.SequenceNode:
 		d.checkList(n, v, l.within(v.IsFlowStyle))
@@ -51,8 +54,8 @@ func (d *document) checkMapping(members []*ast.MappingValueNode, l level) {
 		switch m.Key.(type) {
 		case *ast.MergeKeyNode:
 			continue // reported with the tags
-		case *ast.MappingKeyNode:
-			d.refuse(key, "keys after ? are not allowed; write key: value")
+		case *ast.MappingKeyNode, *ast.LiteralNode:
+			d.refuse(key, "a key is a string on one line; write key: value")
 			continue
 		}
 		d.checkKey(key, lines, l.flow)
@@ -63,6 +66,10 @@ func (d *document) checkMapping(members []*ast.MappingValueNode, l level) {
 		d.check(m.Value, l)
 	}
 }
+
+// maxKey is the longest key (YAML 1.2, section 7.4.3, counts characters), in
+// bytes.
+const maxKey = 1024
 
 // checkKey refuses what is no key or has been one before; lines holds the lines
 // of those.
@@ -75,6 +82,8 @@ func (d *document) checkKey(key Node, lines map[string]int, flow bool) {
 		d.refuse(key, "a key is missing")
 	case s.text == "":
 		d.refuse(key, "a key is empty")
+	case len(s.text) > maxKey:
+		d.refuse(key, "a key is longer than 1024 bytes")
 	case lines[s.text] > 0:
 		d.refuse(key, fmt.Sprintf("duplicate key %s, first on line %d", quoted(s.text), lines[s.text]))
 	default:
@@ -82,14 +91,19 @@ func (d *document) checkKey(key Node, lines map[string]int, flow bool) {
 	}
 }
 
-// checkColon refuses a colon that touches the value: after a plain key others
-// take {a:b} for the key "a:b" without a value.
+// checkColon refuses a colon that does not follow its key on its line, and one
+// that touches the value: after a plain key others take {a:b} for the key "a:b"
+// without a value.
 func (d *document) checkColon(key Node, colon *token.Position) {
+	if colon.Line != key.Pos().Line {
+		d.refuse(key, "a key and its colon stand on one line")
+		return
+	}
 	line := []rune(d.lines[min(colon.Line, len(d.lines))-1])
 	if colon.Column >= len(line) || line[colon.Column-1] != ':' {
 		return // the last of its line, or a key without a colon
 	}
-	if next := line[colon.Column]; !key.quoted() && !isBlank(next) && !isBracket(next) {
+	if next := line[colon.Column]; !key.quoted() && !isBlank(next) {
 		d.refuse(key, "a space is missing after the key's colon")
 	}
 }
@@ -99,12 +113,25 @@ func (d *document) checkColon(key Node, colon *token.Position) {
 // key's first letter.
 func (d *document) checkIndent(key, value Node) {
 	k, v := key.Pos(), value.Pos()
-	if s, ok := value.node.(*ast.SequenceNode); ok && !s.IsFlowStyle {
+	if value.Kind() == List && value.block() {
 		k.Col--
 	}
 	if v.Line > k.Line && v.Col <= k.Col {
 		d.refuse(value, "the value must be indented deeper than its key")
 	}
+}
+
+// block says whether n is a mapping or list by indentation.
+func (n Node) block() bool {
+	switch v := n.node.(type) {
+	case *ast.SequenceNode:
+		return !v.IsFlowStyle
+	case *ast.MappingNode:
+		return !v.IsFlowStyle
+	case *ast.MappingValueNode:
+		return !v.IsFlowStyle
+	}
+	return false
 }
 
 func (d *document) refuse(n Node, message string) {

@@ -92,14 +92,13 @@ func (n Node) decodeStruct(v reflect.Value) []Problem {
 	var problems []Problem
 	seen := map[string]bool{}
 	for _, e := range n.Entries() {
+		seen[e.Key.Value] = true
 		i, ok := fields[e.Key.Value]
-		switch {
-		case !ok:
+		if !ok {
 			problems = append(problems, e.Key.unknown(slices.Sorted(maps.Keys(fields))))
-		case !seen[e.Key.Value]: // a duplicate is reported by check
-			seen[e.Key.Value] = true
-			problems = append(problems, e.Value.decode(v.Field(i))...)
+			continue
 		}
+		problems = append(problems, e.Value.decode(v.Field(i))...)
 	}
 	return append(problems, n.missing(v.Type(), seen)...)
 }

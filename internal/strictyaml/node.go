@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
@@ -56,7 +57,17 @@ func (n Node) Pos() Pos {
 	}
 	t := node.GetToken()
 	p := Pos{File: n.doc.file, Line: t.Position.Line, Col: t.Position.Column}
-	if start := (Node{doc: n.doc, node: node}); start.plain() && t.Type != token.ImplicitNullType {
+	switch start := (Node{doc: n.doc, node: node}); {
+	case t.Type == token.ImplicitNullType:
+		line := n.doc.lines[min(p.Line, len(n.doc.lines))-1]
+		p.Col = min(p.Col, utf8.RuneCountInString(line)+1) // in the last line it is beyond
+	case start.quoted():
+		// Behind tabs the library's column may be too small.
+		line := []rune(n.doc.lines[min(p.Line, len(n.doc.lines))-1])
+		for p.Col < len(line) && isBlank(line[p.Col-1]) {
+			p.Col++
+		}
+	case start.plain():
 		p.Col = n.doc.column(p.Line, p.Col, t.Value)
 	}
 	return p
@@ -161,12 +172,11 @@ func (n Node) text(s scalar) Text {
 	return t
 }
 
-// column returns where in the line a plain scalar begins. The library counts
+// column returns where in its line a plain scalar begins. The library counts
 // spaces after it into the column that it gives, and tabs before it not at all.
 func (d *document) column(line, col int, text string) int {
-	word, _, _ := strings.Cut(text, " ")
 	runes := []rune(d.lines[min(line, len(d.lines))-1])
-	begins := func(c int) bool { return strings.HasPrefix(string(runes[c-1:]), word) }
+	begins := func(c int) bool { return strings.HasPrefix(string(runes[c-1:]), text) }
 	for c := min(col, len(runes)); c >= 1; c-- {
 		if begins(c) {
 			return c

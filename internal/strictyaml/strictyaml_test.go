@@ -96,6 +96,53 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// A field that must be there is missed at the mapping that lacks it; one that is
+// there without a value, or with a wrong one, is not missed as well.
+func TestMissing(t *testing.T) {
+	type item struct {
+		When strictyaml.Text `yaml:"when" missing:"a condition"`
+	}
+	type file struct {
+		Version int    `yaml:"version" missing:"write version: 1"`
+		Name    string `yaml:"name"`
+		Items   []item `yaml:"items"`
+	}
+	for in, want := range map[string][]string{
+		"version: 1":             nil,
+		"name: x\nversion:":      {"f:2:9: there is no value; give it one, or leave the key out"},
+		"name: x\nversion: soon": {"f:2:10: want an integer, in decimal digits without quotes"},
+		"\nname: x\nitems:\n- {}\n- when: a\n": {
+			"f:2:1: version is missing: write version: 1",
+			"f:4:3: when is missing: a condition",
+		},
+	} {
+		var f file
+		var got []string
+		for _, p := range strictyaml.Decode("f", []byte(in), &f) {
+			got = append(got, p.String())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: problems (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
+// A file whose last line has no end is read no worse.
+func TestNoLineEnd(t *testing.T) {
+	for in, want := range map[string]string{
+		"allow: !claims.x":   "f:1:8: tags are not allowed; an expression that begins with ! needs quotes",
+		"rules: []!x":        "f:1:10: tags are not allowed; an expression that begins with ! needs quotes",
+		"allow: |0":          `f:1:8: not valid YAML: invalid header option: "0"`,
+		"name: x\nallow: *a": "f:2:8: aliases are not allowed; a string that begins with * needs quotes",
+	} {
+		var s schema
+		got := strictyaml.Decode("f", []byte(in), &s)
+		if len(got) != 1 || got[0].String() != want {
+			t.Errorf("%q: problems %v, want %s", in, got, want)
+		}
+	}
+}
+
 func text(value string, line, col int) strictyaml.Text {
 	return strictyaml.Text{Value: value, File: "f.yaml", Line: line, Col: col}
 }
@@ -159,7 +206,6 @@ short: claims.d
 		"as written": input,
 		"CRLF":       strings.ReplaceAll(input, "\n", "\r\n"),
 		"BOM":        "\ufeff" + input,
-		"markers":    input + "...\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := schema{Untagged: "kept"}
@@ -170,6 +216,13 @@ short: claims.d
 				t.Errorf("decoded (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestDocumentMarker(t *testing.T) {
+	var got schema
+	if p := strictyaml.Decode("f.yaml", []byte("# why\n--- # here\nname: x\n"), &got); len(p) > 0 || got.Name != "x" {
+		t.Errorf("decoded %q, problems %v", got.Name, p)
 	}
 }
 
@@ -196,6 +249,7 @@ func TestTextPlace(t *testing.T) {
 		"plain":                   {"allow: é x", "é x", 1, 8},
 		"double quoted":           {"allow: \"x\"", "x", 1, 9},
 		"single quoted":           {"allow:   'x'", "x", 1, 11},
+		"spaces at the end":       {"allow: x x  \nname: x", "x x", 1, 8},
 		"on the next line":        {"allow:\n    x", "x", 2, 5},
 		"after a wide key":        {"{\"ключ\": 1, \"allow\": \"x\"}", "x", 1, 23},
 		"literal":                 {"allow: |\n   a\n   b\n", "a\nb\n", 2, 4},

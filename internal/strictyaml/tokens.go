@@ -2,25 +2,34 @@ package strictyaml
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/token"
 )
 
 // unreadable finds the first character that YAML 1.2, section 5.1, does not
-// allow in a file, or that starts a new line for some readers only.
+// allow in a file, that starts a new line for some readers only, or that the
+// library cannot handle.
 func unreadable(data []byte) (line, col int, what string) {
 	line, col = 1, 1
+	indent := true
 	for len(data) > 0 {
 		r, size := utf8.DecodeRune(data)
 		switch {
 		case r == utf8.RuneError && size == 1:
 			return line, col, "the file is not valid UTF-8"
 		case r == '\n':
-			line, col = line+1, 0
-		case r == '\t':
+			line, col, indent = line+1, 0, true
+		case r == '\t' && !indent:
+			// The library drops some of them: "a\tb" without quotes is "ab".
+			return line, col, "a tab within a line; write spaces, or \\t in double quotes"
+		case isBlank(r):
 		case r < ' ', 0x7f <= r && r < 0xa0, r == '\u2028', r == '\u2029', r == '\ufeff':
 			return line, col, fmt.Sprintf("the character %U is not allowed", r)
+		default:
+			indent = false
 		}
 		col++
 		data = data[size:]
@@ -60,10 +69,11 @@ func tooDeep(tokens token.Tokens) *token.Token {
 	return nil
 }
 
-// withoutProperties reports every tag, anchor, alias and merge key, and returns
-// the tokens without the former, so that the rest of the file is read and
-// reported as well: the parser takes the lines after a lone tag for the tag's value.
-func (d *document) withoutProperties(tokens token.Tokens) token.Tokens {
+// checkTokens reports every tag, anchor, alias, merge key and stray comma, and
+// returns the tokens without the first three, so that the rest of the file is
+// read and reported as well: the parser takes the lines after a lone tag for the
+// tag's value.
+func (d *document) checkTokens(tokens token.Tokens) token.Tokens {
 	var rest token.Tokens
 	for i, t := range tokens {
 		what := ""
@@ -76,10 +86,21 @@ func (d *document) withoutProperties(tokens token.Tokens) token.Tokens {
 			what = "aliases are not allowed; a string that begins with * needs quotes"
 		case token.MergeKeyType:
 			what = "merge keys are not allowed"
+		case token.DocumentEndType:
+			what = "the marker ... is not allowed; the file is one document and ends where it ends"
+		case token.DocumentHeaderType:
+			before, _, _ := strings.Cut(d.lines[t.Position.Line-1], " #")
+			if strings.TrimRight(before, " ") != t.Value {
+				what = "the marker --- stands alone on its line"
+			}
+		case token.CollectEntryType:
+			if slices.Contains([]token.Type{token.CollectEntryType, token.MappingStartType, token.SequenceStartType}, t.PreviousType()) {
+				what = "a comma has nothing before it"
+			}
 		}
 		if what != "" {
 			p := Pos{File: d.file, Line: t.Position.Line, Col: t.Position.Column}
-			d.properties = append(d.properties, p.Problemf("%s", what))
+			d.refused = append(d.refused, p.Problemf("%s", what))
 		}
 		switch {
 		case t.Type == token.TagType, t.Type == token.AnchorType, t.Type == token.AliasType:
@@ -89,7 +110,7 @@ func (d *document) withoutProperties(tokens token.Tokens) token.Tokens {
 			rest = append(rest, t)
 		}
 	}
-	if len(d.properties) == 0 {
+	if len(d.refused) == 0 {
 		return tokens
 	}
 	for i, t := range rest {
