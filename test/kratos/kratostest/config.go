@@ -11,12 +11,12 @@ import (
 	"slices"
 )
 
+// defaultSchema is the identity schema of a Config without one: email (required,
+// verified by e-mail), username, name, department, groups.
+//
 //go:embed identity.schema.json
 var defaultSchema string
 
-// DefaultIdentitySchema returns the identity schema of a Config without one:
-// email (required, verified by e-mail), username, name, department, groups.
-func DefaultIdentitySchema() string { return defaultSchema }
 
 // Config is what a test brings to a Kratos.
 type Config struct {
@@ -27,7 +27,7 @@ type Config struct {
 	// whole. It takes what `jithook kratos config -o json` prints, as it is.
 	Documents []map[string]any
 	// IdentitySchema is the JSON schema of identities; empty stands for
-	// DefaultIdentitySchema.
+	// identity.schema.json beside this file.
 	IdentitySchema string
 	// DSN is Kratos's database; empty stands for an SQLite file that ends with
 	// the test. "memory" loses sign-ins that come at the same time.

@@ -100,7 +100,7 @@ func database(c Config, peers Peers, dir string) (string, error) {
 	}
 	file := filepath.Join(dir, "kratos.sqlite")
 	if err := os.WriteFile(file, empty, 0o600); err != nil {
-		return "", fmt.Errorf("Kratos's database: %w", err)
+		return "", fmt.Errorf("database of Kratos: %w", err)
 	}
 	return "sqlite://" + file + "?_fk=true&mode=rwc", nil
 }
