@@ -17,7 +17,6 @@ import (
 //go:embed identity.schema.json
 var defaultSchema string
 
-
 // Config is what a test brings to a Kratos.
 type Config struct {
 	// Providers are the OpenID providers that people can sign in with.

@@ -96,7 +96,7 @@ func database(c Config, peers Peers, dir string) (string, error) {
 	}
 	empty, err := os.ReadFile(peers.KratosDB)
 	if err != nil {
-		return "", fmt.Errorf("Kratos's empty database: %w", err)
+		return "", fmt.Errorf("empty database of Kratos: %w", err)
 	}
 	file := filepath.Join(dir, "kratos.sqlite")
 	if err := os.WriteFile(file, empty, 0o600); err != nil {
