@@ -55,12 +55,9 @@ func (c *compiler) build(f file) *Provider {
 	if f.Version.Value != "1" {
 		c.refuse(f.Version, "version %q is not known; there is 1", f.Version.Value)
 	}
-	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f.JIT, f.Provider.File), Mapping: c.mapping(f)}
+	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f.JIT, f.Provider.File), Mapping: c.mapping(f), groups: f.Groups != nil}
 	if p.ID == "" || len(p.ID) > maxName {
 		c.refuse(f.Provider, "a provider's id has 1 to %d bytes", maxName)
-	}
-	if f.Issuer != nil && len(f.Issuer) == 0 {
-		c.refuse(f.Provider, "issuer is an empty list")
 	}
 	for i, issuer := range f.Issuer {
 		switch {
@@ -186,13 +183,13 @@ func (c *compiler) trait(key strictyaml.Text, t traitSection) (mapper.TraitSpec,
 func (c *compiler) groups(g groupsSection) *mapper.GroupsSpec {
 	spec := &mapper.GroupsSpec{Map: map[string]string{}, Absent: c.oneOf(g.Absent, mapper.AbsentKeep, mapper.AbsentKeep, mapper.AbsentClear, mapper.AbsentReject)}
 	spec.From = source(g.From)
-	for _, a := range g.Allow {
+	for _, a := range g.Allow.value {
 		spec.Allow = append(spec.Allow, a.Value)
 	}
-	for _, m := range g.Map {
+	for _, m := range g.Map.value {
 		spec.Map[m.Key.Value] = m.Value.Value
 	}
-	if len(g.Allow)+len(g.Map) == 0 {
+	if len(g.Allow.value)+len(g.Map.value) == 0 && !g.Allow.failed && !g.Map.failed {
 		c.problems = append(c.problems, g.Problemf("groups needs allow or map: only groups that are named here are ever granted"))
 	}
 	return spec

@@ -5,14 +5,14 @@ import "github.com/jithook/jithook/internal/strictyaml"
 // file is the schema of a provider's file, as it is written. A field with a
 // missing tag must be there.
 type file struct {
-	Version  strictyaml.Text                       `yaml:"version" missing:"write version: 1"`
-	Provider strictyaml.Text                       `yaml:"provider" missing:"the provider's id in the identity server"`
-	Issuer   strictyaml.OneOrMany[strictyaml.Text] `yaml:"issuer" missing:"one URL or a list, compared exactly with the claims' iss"`
-	Claims   claimsSection                         `yaml:"claims"`
-	Trust    trustSection                          `yaml:"trust"`
-	JIT      jitSection                            `yaml:"jit" missing:"without it nobody could tell whether logins may create accounts"`
-	Traits   strictyaml.Map[traitSection]          `yaml:"traits" missing:"at least one trait must come from the claims"`
-	Groups   *groupsSection                        `yaml:"groups"`
+	Version  strictyaml.Text              `yaml:"version" missing:"write version: 1"`
+	Provider strictyaml.Text              `yaml:"provider" missing:"the provider's id in the identity server"`
+	Issuer   issuers                      `yaml:"issuer" missing:"one URL or a list, compared exactly with the claims' iss"`
+	Claims   claimsSection                `yaml:"claims"`
+	Trust    trustSection                 `yaml:"trust"`
+	JIT      jitSection                   `yaml:"jit" missing:"without it nobody could tell whether logins may create accounts"`
+	Traits   strictyaml.Map[traitSection] `yaml:"traits" missing:"at least one trait must come from the claims"`
+	Groups   *groupsSection               `yaml:"groups"`
 }
 
 type claimsSection struct {
@@ -50,8 +50,33 @@ type traitSection struct {
 type groupsSection struct {
 	strictyaml.Pos
 
-	From   strictyaml.Text                 `yaml:"from" missing:"the expression that yields the list of groups"`
-	Allow  []strictyaml.Text               `yaml:"allow"`
-	Map    strictyaml.Map[strictyaml.Text] `yaml:"map"`
-	Absent *strictyaml.Text                `yaml:"absent"`
+	From   strictyaml.Text                          `yaml:"from" missing:"the expression that yields the list of groups"`
+	Allow  attempt[[]strictyaml.Text]               `yaml:"allow"`
+	Map    attempt[strictyaml.Map[strictyaml.Text]] `yaml:"map"`
+	Absent *strictyaml.Text                         `yaml:"absent"`
+}
+
+// issuers is one issuer or a list that has some.
+type issuers strictyaml.OneOrMany[strictyaml.Text]
+
+// DecodeYAML implements strictyaml.Decoder.
+func (i *issuers) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
+	if n.Kind() == strictyaml.List && len(n.Items()) == 0 {
+		return []strictyaml.Problem{n.Problemf("issuer is an empty list")}
+	}
+	return n.Decode((*strictyaml.OneOrMany[strictyaml.Text])(i))
+}
+
+// attempt is a value that remembers whether it was written in another form, so
+// that nobody calls it missing as well.
+type attempt[T any] struct {
+	value  T
+	failed bool
+}
+
+// DecodeYAML implements strictyaml.Decoder.
+func (a *attempt[T]) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
+	problems := n.Decode(&a.value)
+	a.failed = len(problems) > 0
+	return problems
 }

@@ -30,6 +30,23 @@ type Provider struct {
 	File    string
 	// Digest is the SHA-256 of the file's bytes, in hex.
 	Digest string
+
+	groups bool // the file says which groups are granted
+}
+
+// TraitNames returns the names of the traits that the file decides, sorted, and
+// "groups" among them if it grants any: identity servers keep memberships as a
+// trait of that name.
+func (p *Provider) TraitNames() []string {
+	var names []string
+	for _, t := range p.Mapping.Traits() {
+		names = append(names, t.Path[1:])
+	}
+	if p.groups {
+		names = append(names, "groups")
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // ClaimNames returns the names of the claims that the file's expressions may

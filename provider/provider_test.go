@@ -122,6 +122,9 @@ func TestSampleIsGood(t *testing.T) {
 		t.Fatalf("problems %v", problems)
 	}
 	p, _ := set.Get("acme")
+	if got, want := p.TraitNames(), []string{"department", "email", "groups", "name", "username"}; !slices.Equal(got, want) {
+		t.Errorf("traits %v, want %v", got, want)
+	}
 	names, all := p.ClaimNames()
 	want := []string{"department", "email", "email_verified", "groups", "hd", "name", "preferred_username", "user_type"}
 	if all || !slices.Equal(names, want) {

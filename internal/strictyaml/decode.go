@@ -163,7 +163,10 @@ func (n Node) decodeScalar(v reflect.Value) []Problem {
 			return []Problem{n.want("true or false")}
 		}
 		if s.kind != kindBool {
-			wrong = "want true or false, without quotes"
+			wrong = "want true or false"
+			if n.quoted() {
+				wrong += ", without quotes"
+			}
 		}
 		v.SetBool(s.text == "true")
 	case v.Kind() == reflect.Int, v.Kind() == reflect.Int64:
