@@ -33,8 +33,8 @@ type Jithook struct {
 }
 
 // NewJithook writes a configuration with these provider files, by name. hookURL
-// is where Kratos will call; empty picks a free port. restore are the traits of
-// Kratos's identity schema that jithook decides.
+// is where Kratos will call; empty picks a free port. restore is
+// kratos.restore_traits; nil leaves it unset.
 func NewJithook(t testing.TB, binary, hookURL string, restore []string, files map[string]string) *Jithook {
 	t.Helper()
 	ends, err := freePorts()
@@ -46,6 +46,10 @@ func NewJithook(t testing.TB, binary, hookURL string, restore []string, files ma
 		j.HookURL = hookURL
 	}
 	dir := t.TempDir()
+	hooks := map[string]any{"hook_url": j.HookURL}
+	if restore != nil {
+		hooks["restore_traits"] = restore
+	}
 	config := map[string]any{
 		"listen": fmt.Sprintf("127.0.0.1:%d", ends.publicPort),
 		"admin":  map[string]any{"listen": fmt.Sprintf("127.0.0.1:%d", ends.adminPort), "token": "env:JITHOOK_ADMIN_TOKEN"},
@@ -54,7 +58,7 @@ func NewJithook(t testing.TB, binary, hookURL string, restore []string, files ma
 		}}},
 		"store":     map[string]any{"bolt": map[string]any{"path": "jithook.db"}},
 		"providers": "providers",
-		"kratos":    map[string]any{"hook_url": j.HookURL, "restore_traits": restore},
+		"kratos":    hooks,
 	}
 	text, err := json.Marshal(config) // JSON is YAML
 	if err != nil {
