@@ -24,6 +24,7 @@ test: peers lint house ## everything: peers, lint, the house's rules, all tests 
 
 .PHONY: unit
 unit: ## all tests, quickly; those that need a missing peer skip and say so
+	@./test/kratos/peers.sh --where >/dev/null || echo "make unit: the tests against a real Kratos are skipped until make peers has built it" >&2
 	$(GO) test ./...
 
 .PHONY: peers

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/hook"
-	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/metrics"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/provider"
@@ -42,34 +40,40 @@ type app struct {
 
 // newApp opens the store and loads the providers. Errors name every problem.
 func newApp(c config, log *slog.Logger) (*app, error) {
+	a, err := closedApp(c, log)
+	if err != nil {
+		return nil, err
+	}
+	if problems := a.live.Load(); len(problems) > 0 {
+		return nil, providerProblems(c.located(problems))
+	}
+	return a, a.open()
+}
+
+// closedApp is the app without its providers and its store.
+func closedApp(c config, log *slog.Logger) (*app, error) {
 	loader, err := newLoader(c)
 	if err != nil {
 		return nil, err
 	}
 	a := &app{config: c, log: log, metrics: metrics.New(versionText())}
 	a.live = provider.NewLive(c.providersDir, loader, log, a.metrics.ProvidersLoaded)
-	if problems := a.live.Load(); len(problems) > 0 {
-		return nil, fmt.Errorf("providers in %s:\n%s", c.providersDir, list(problems))
-	}
-	s, err := bolt.Open(c.boltPath, bolt.Options{Failed: a.metrics.StoreError})
-	if err != nil {
-		return nil, err
-	}
-	a.store = s
-	a.recorder = provision.NewRecorder(s, log, a.metrics.RecordDropped)
-	a.service = &provision.Service{
-		Store: s, Journal: s, Later: a.recorder, Providers: a.live.Set, Userstores: c.userstores,
-		Now: time.Now, Log: log, Observe: a.metrics.Login,
-	}
 	return a, nil
 }
 
-func newLoader(c config) (provider.Loader, error) {
-	env, err := expr.NewEnv()
+// open opens the store.
+func (a *app) open() error {
+	s, err := bolt.Open(a.config.boltPath, bolt.Options{Failed: a.metrics.StoreError})
 	if err != nil {
-		return provider.Loader{}, err
+		return err
 	}
-	return provider.Loader{Env: env, Userstores: c.userstores, Now: time.Now}, nil
+	a.store = s
+	a.recorder = provision.NewRecorder(s, a.log, a.metrics.RecordDropped)
+	a.service = &provision.Service{
+		Store: s, Journal: s, Later: a.recorder, Providers: a.live.Set, Userstores: a.config.userstores,
+		Now: time.Now, Log: a.log, Observe: a.metrics.Login,
+	}
+	return nil
 }
 
 // admin returns the admin API that answers to this token.
@@ -132,8 +136,10 @@ func newLogger(c config, w io.Writer) *slog.Logger {
 }
 
 // openLocal opens the store of a configuration for one command, with an admin
-// API whose token the caller sets. No server may be running on the file.
-func openLocal(_ context.Context, configPath string) (*admin.API, func() error, error) {
+// API whose token the caller sets. No server may be running on the file. Broken
+// providers' files are an error only for a command that needs their rules; any
+// other one says so on warn.
+func openLocal(configPath string, rules bool, warn io.Writer) (*admin.API, func() error, error) {
 	c, err := mustConfig(configPath)
 	if err != nil {
 		return nil, nil, err
@@ -141,8 +147,17 @@ func openLocal(_ context.Context, configPath string) (*admin.API, func() error, 
 	if _, err := os.Stat(c.boltPath); errors.Is(err, os.ErrNotExist) {
 		return nil, nil, fmt.Errorf("there is no store at %s yet", c.boltPath)
 	}
-	a, err := newApp(c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	a, err := closedApp(c, slog.New(slog.NewTextHandler(warn, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
+		return nil, nil, err
+	}
+	if problems := c.located(a.live.Load()); len(problems) > 0 {
+		if rules {
+			return nil, nil, providerProblems(problems)
+		}
+		fmt.Fprintf(warn, "jithook: warning: %s (jithook check -c %s)\n", providerProblems(problems), configPath)
+	}
+	if err := a.open(); err != nil {
 		return nil, nil, err
 	}
 	return a.admin(""), a.store.Close, nil

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +26,8 @@ type problemView struct {
 }
 
 func newCheckCmd() *cobra.Command {
-	var path, output string
+	var path string
+	var out format
 	cmd := &cobra.Command{
 		Use: "check", Short: "Check the configuration and the providers' files", Args: cobra.NoArgs,
 		Long: `Check the configuration and every provider's file, and print all problems as
@@ -35,31 +38,43 @@ file:line:col. Secrets are not read. Exit code 2 when there are problems.`,
 			if err != nil {
 				return err
 			}
-			providers := 0
-			if c.providersDir != "" {
-				loader, err := newLoader(c)
-				if err != nil {
-					return err
-				}
-				set, found := loader.Load(os.DirFS(c.providersDir))
-				for i := range found {
-					found[i].File = c.providersDir + "/" + found[i].File
-				}
-				problems = append(problems, found...)
-				if set != nil {
-					providers = set.Len()
-				}
+			if c.providersDir == "" {
+				return out.report(cmd, problems, 0)
 			}
-			return report(cmd, output, problems, providers)
+			set, found, err := loadProviders(c)
+			if err != nil {
+				return err
+			}
+			problems, providers := append(problems, found...), 0
+			if set != nil {
+				problems, providers = append(problems, c.unmatched(set)...), set.Len()
+			}
+			sortByPlace(problems, path)
+			return out.report(cmd, problems, providers)
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "jithook.yaml", "the server's configuration")
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	out.bindAs(cmd, "table", "table or json")
 	return cmd
 }
 
-func report(cmd *cobra.Command, output string, problems []strictyaml.Problem, providers int) error {
-	if output == "json" {
+// sortByPlace puts the problems into the order of their places, those of the
+// configuration first.
+func sortByPlace(problems []strictyaml.Problem, config string) {
+	slices.SortStableFunc(problems, func(a, b strictyaml.Problem) int {
+		return cmp.Or(inFile(a, config)-inFile(b, config), strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col)
+	})
+}
+
+func inFile(p strictyaml.Problem, file string) int {
+	if p.File == file {
+		return 0
+	}
+	return 1
+}
+
+func (f *format) report(cmd *cobra.Command, problems []strictyaml.Problem, providers int) error {
+	if f.json {
 		out := checked{Problems: []problemView{}, Providers: providers}
 		for _, p := range problems {
 			out.Problems = append(out.Problems, problemView{p.File, p.Line, p.Col, p.Message})

@@ -38,6 +38,7 @@ const (
 // opening the store itself.
 type access struct {
 	admin, config string
+	rules         bool // the command needs the providers' rules, and not only the store
 }
 
 func (a *access) bind(cmd *cobra.Command) {
@@ -47,9 +48,9 @@ func (a *access) bind(cmd *cobra.Command) {
 }
 
 // with calls fn with a client of the admin API.
-func (a *access) with(ctx context.Context, fn func(*client) error) error {
+func (a *access) with(fn func(*client) error) error {
 	if a.config != "" {
-		return withLocal(ctx, a.config, fn)
+		return a.withLocal(fn)
 	}
 	base, err := adminURL(a.admin)
 	if err != nil {
@@ -73,8 +74,8 @@ func adminURL(text string) (string, error) {
 // withLocal opens the store and serves the admin API to this process alone: on
 // a loopback port of its own, behind a token that nobody else has. So there is
 // one way in which commands ask.
-func withLocal(ctx context.Context, config string, fn func(*client) error) (err error) {
-	api, closeStore, err := openLocal(ctx, config)
+func (a *access) withLocal(fn func(*client) error) (err error) {
+	api, closeStore, err := openLocal(a.config, a.rules, os.Stderr)
 	if errors.Is(err, bolt.ErrLocked) {
 		return fmt.Errorf("%w; leave out -c to ask a running jithook through its admin API", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 	defaultListen      = "127.0.0.1:4480"
 	defaultAdminListen = "127.0.0.1:4481"
 	defaultRetention   = 30 * 24 * time.Hour
+	minRetention       = time.Hour
 	maxConfig          = 1 << 20
 )
 
@@ -33,9 +35,12 @@ type config struct {
 	basics              []basic
 	boltPath            string
 	userstores          []string
-	providersDir        string
+	providersDir        string            // empty if the configuration names none
+	providersAt         strictyaml.Text   // where it names it
+	providersShown      string            // as messages show it: like the configuration's own path
+	spokenFor           []strictyaml.Text // the providers that credentials name
 	hookURL             string
-	restoreTraits       []string
+	restoreTraits       []strictyaml.Text // nil: all
 	logLevel            slog.Level
 	logFormat           string
 	retention           time.Duration
@@ -55,9 +60,10 @@ type basic struct {
 
 // configReader turns a configFile into a config and collects what is wrong.
 type configReader struct {
-	dir      string
-	problems []strictyaml.Problem
-	names    []string // credentials
+	dir       string
+	problems  []strictyaml.Problem
+	names     []string // credentials
+	spokenFor []strictyaml.Text
 }
 
 // readConfig reads and checks a configuration. Secrets are not read.
@@ -74,6 +80,10 @@ func readConfig(path string) (config, []strictyaml.Problem, error) {
 	problems := strictyaml.Decode(path, data, &f)
 	r := configReader{dir: filepath.Dir(abs)}
 	c := r.read(f)
+	c.providersAt, c.providersShown = f.Providers, f.Providers.Value
+	if !filepath.IsAbs(c.providersShown) {
+		c.providersShown = filepath.Join(filepath.Dir(path), c.providersShown)
+	}
 	for _, p := range r.problems {
 		// What could not be decoded has no place, and a problem already.
 		if p.Line > 0 || len(problems) == 0 {
@@ -105,6 +115,7 @@ func (r *configReader) read(f configFile) config {
 	r.address(f.Admin.Listen, &c.adminListen)
 	c.adminToken = r.secret(f.Admin.Token)
 	r.auth(f.Auth, &c)
+	c.spokenFor = r.spokenFor
 	c.boltPath = r.path(f.Store.Bolt.Path)
 	c.userstores = []string{provider.DefaultUserstore}
 	for _, u := range f.Userstores {
@@ -115,8 +126,8 @@ func (r *configReader) read(f configFile) config {
 	c.providersDir = r.path(f.Providers)
 	r.kratos(f.Kratos, &c)
 	r.log(f.Log, &c)
-	if f.Decisions.Retention > 0 {
-		c.retention = f.Decisions.Retention
+	if f.Decisions.Retention != nil {
+		c.retention = time.Duration(*f.Decisions.Retention)
 	}
 	return c
 }
@@ -157,6 +168,7 @@ func (r *configReader) caller(name strictyaml.Text, endpoints, providers []stric
 	for _, p := range providers {
 		caller.Providers = append(caller.Providers, p.Value)
 	}
+	r.spokenFor = append(r.spokenFor, providers...)
 	if instance != nil {
 		caller.Instance = instance.Value
 	}
@@ -173,7 +185,8 @@ func (r *configReader) kratos(k kratosSection, c *config) {
 		c.hookURL = strings.TrimSuffix(k.HookURL.Value, "/")
 	}
 	for _, t := range k.RestoreTraits {
-		c.restoreTraits = append(c.restoreTraits, strings.TrimPrefix(t.Value, "/"))
+		t.Value = strings.TrimPrefix(t.Value, "/")
+		c.restoreTraits = append(c.restoreTraits, t)
 	}
 }
 
@@ -195,15 +208,19 @@ func (r *configReader) address(t *strictyaml.Text, into *string) {
 	if t == nil {
 		return
 	}
-	if _, _, err := net.SplitHostPort(t.Value); err != nil {
+	_, port, err := net.SplitHostPort(t.Value)
+	if err != nil {
 		r.wrong(*t, "%q is not host:port", t.Value)
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		r.wrong(*t, "%q is not host:port: a port is a number from 0 to 65535", t.Value)
 	}
 	*into = t.Value
 }
 
-// path is relative to the folder of the configuration.
+// path is relative to the folder of the configuration. What could not be
+// decoded is no path, rather than that folder itself.
 func (r *configReader) path(t strictyaml.Text) string {
-	if filepath.IsAbs(t.Value) {
+	if t.Value == "" || filepath.IsAbs(t.Value) {
 		return t.Value
 	}
 	return filepath.Join(r.dir, t.Value)

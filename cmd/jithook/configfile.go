@@ -69,5 +69,22 @@ type logSection struct {
 }
 
 type decisionsSection struct {
-	Retention time.Duration `yaml:"retention"`
+	Retention *retention `yaml:"retention"`
+}
+
+// retention is how long decision records are kept.
+type retention time.Duration
+
+// DecodeYAML implements strictyaml.Decoder. It refuses 0, which others take for
+// "for ever" and which would drop the answer to "why?" before anybody asked.
+func (r *retention) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
+	var d time.Duration
+	if problems := n.Decode(&d); len(problems) > 0 {
+		return problems
+	}
+	if d < minRetention {
+		return []strictyaml.Problem{n.Problemf("decision records are kept for 1h at least")}
+	}
+	*r = retention(d)
+	return nil
 }

@@ -13,9 +13,7 @@ import (
 )
 
 func newDecisionsCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "decisions", Short: "Why was she let in, or kept out?"}
-	cmd.AddCommand(newDecisionsListCmd(), newDecisionsShowCmd())
-	return cmd
+	return group("decisions", "Why was she let in, or kept out?", newDecisionsListCmd(), newDecisionsShowCmd())
 }
 
 func newDecisionsListCmd() *cobra.Command {
@@ -26,7 +24,7 @@ func newDecisionsListCmd() *cobra.Command {
 		Use: "list", Short: "List decisions, newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := filters(cmd, "identity", "issuer", "subject", "flow-id", "decision", "page-size")
-			return from.with(cmd.Context(), func(c *client) error {
+			return from.with(func(c *client) error {
 				reply, err := page.fetch(cmd, c, "/decisions", "decisions", query)
 				if err != nil {
 					return err
@@ -73,7 +71,7 @@ func newDecisionsShowCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show ID", Short: "Show one decision and what it rests on", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return from.with(cmd.Context(), func(c *client) error {
+			return from.with(func(c *client) error {
 				if args[0] == "" {
 					return errors.New("there is no decision with an empty id")
 				}
@@ -114,7 +112,7 @@ func record(w io.Writer, r identity.Record) error {
 		{"Identity", r.IdentityID},
 		{"Userstore", r.Userstore},
 		{"Committed", when(r.CommittedAt)},
-		{"Took", r.Duration.Round(time.Microsecond).String()},
+		{"Decided in", r.Duration.Round(time.Microsecond).String()},
 		{"Flow id", r.FlowID},
 		{"Delivery id", r.DeliveryID},
 		{"Request id", r.RequestID},

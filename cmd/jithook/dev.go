@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -71,12 +72,21 @@ jithook is running. A first login (again, and it is "unchanged"):
 Then, in another terminal:
 
   export JITHOOK_ADMIN_TOKEN="$(cat '%[1]s/admin-token')"
-  jithook identity list        who is in the userstore
-  jithook decisions list       what was decided, and why
+  %[4]s identity list        # who is in the userstore
+  %[4]s decisions list       # what was decided, and why
 
 Rules: %[1]s/providers/acme.yaml (a change counts at once)
 
-`, dir, devLogin, c.listen)
+`, dir, devLogin, c.listen, startedAs(os.Args[0]))
+}
+
+// startedAs is what to type for another command of this program. "go run"
+// starts it from a folder of its own, whose name has go-build in it.
+func startedAs(arg string) string {
+	if strings.Contains(arg, "go-build") {
+		return "go run ./cmd/jithook"
+	}
+	return arg
 }
 
 // prepareDev writes what is missing below dir.

@@ -16,9 +16,7 @@ import (
 )
 
 func newIdentityCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "identity", Short: "Look at who is in the userstore"}
-	cmd.AddCommand(newIdentityGetCmd(), newIdentityListCmd())
-	return cmd
+	return group("identity", "Look at who is in the userstore", newIdentityGetCmd(), newIdentityListCmd())
 }
 
 func newIdentityGetCmd() *cobra.Command {
@@ -29,7 +27,7 @@ func newIdentityGetCmd() *cobra.Command {
 		Long: `Show one identity: its traits and who wrote them, its groups and who granted
 them, its links and ids. Long values are cut; -o json has them whole.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return from.with(cmd.Context(), func(c *client) error {
+			return from.with(func(c *client) error {
 				if args[0] == "" {
 					return errors.New("there is no identity with an empty id")
 				}
@@ -61,7 +59,7 @@ func newIdentityListCmd() *cobra.Command {
 		Use: "list", Short: "List identities, oldest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := filters(cmd, "userstore", "state", "issuer", "subject", "page-size")
-			return from.with(cmd.Context(), func(c *client) error {
+			return from.with(func(c *client) error {
 				reply, err := page.fetch(cmd, c, "/identities", "identities", query)
 				if err != nil {
 					return err

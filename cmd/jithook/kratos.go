@@ -3,12 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provider"
 )
@@ -17,13 +17,12 @@ import (
 const keyPlaceholder = "PUT-THE-HOOK-KEY-HERE"
 
 func newKratosCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "kratos", Short: "Hook up Ory Kratos"}
-	cmd.AddCommand(newKratosConfigCmd())
-	return cmd
+	return group("kratos", "Hook up Ory Kratos", newKratosConfigCmd())
 }
 
 func newKratosConfigCmd() *cobra.Command {
-	var path, output string
+	var path, credential string
+	var out format
 	var methods []string
 	var withKey bool
 	cmd := &cobra.Command{
@@ -33,19 +32,29 @@ configuration, with the templates inline. Merge it into kratos.yml: each entry
 of selfservice.methods.oidc.config.providers belongs to the provider with the
 same id, and its mapper_url replaces the one there.
 
-Kratos stores the traits that it is given; kratos.restore_traits of the
-configuration says which of them its identity schema has.`,
+Kratos's identity schema must have every trait that the providers' files map, or
+kratos.restore_traits of the configuration lists those that it has.`,
 		Example: "  jithook kratos config -c jithook.yaml\n  jithook kratos config -c jithook.yaml --with-key -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := mustConfig(path)
 			if err != nil {
 				return err
 			}
-			d, err := kratosDocument(c, methods, withKey)
+			key, doc, err := kratosConfig(c, credential)
 			if err != nil {
 				return err
 			}
-			if output == "json" {
+			doc.LoginMethods = methods
+			if withKey {
+				if doc.APIKey.Value, err = key.value.read(); err != nil {
+					return err
+				}
+			}
+			d, err := kratos.Render(doc)
+			if err != nil {
+				return err
+			}
+			if out.json {
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")
 				return enc.Encode(d)
@@ -59,49 +68,87 @@ configuration says which of them its identity schema has.`,
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "jithook.yaml", "the server's configuration")
-	cmd.Flags().StringVarP(&output, "output", "o", "yaml", "yaml or json")
+	out.bindAs(cmd, "yaml", "yaml or json")
+	cmd.Flags().StringVar(&credential, "credential", "", "the api key that this Kratos calls with, by its `NAME`; needed where several differ in what they may do")
 	cmd.Flags().StringSliceVar(&methods, "login-methods", nil, "sign-in methods that get the login hook (default: every method that Kratos knows)")
 	cmd.Flags().BoolVar(&withKey, "with-key", false, "print the hook key itself instead of "+keyPlaceholder)
 	return cmd
 }
 
-func kratosDocument(c config, methods []string, withKey bool) (kratos.Document, error) {
-	loader, err := newLoader(c)
+// kratosConfig is what one Kratos has to be told, with a placeholder for the
+// key, and the key.
+func kratosConfig(c config, credential string) (apiKey, kratos.Config, error) {
+	set, problems, err := loadProviders(c)
 	if err != nil {
-		return kratos.Document{}, err
+		return apiKey{}, kratos.Config{}, err
 	}
-	set, problems := loader.Load(os.DirFS(c.providersDir))
 	if len(problems) > 0 {
-		return kratos.Document{}, fmt.Errorf("providers in %s:\n%s", c.providersDir, list(problems))
+		return apiKey{}, kratos.Config{}, providerProblems(problems)
 	}
-	at := slices.IndexFunc(c.apiKeys, func(k apiKey) bool { return k.May(hook.EndpointKratos) })
-	if at < 0 {
-		return kratos.Document{}, fmt.Errorf("no api key has %q among its endpoints", hook.EndpointKratos)
+	key, err := c.kratosKey(credential, set)
+	if err != nil {
+		return apiKey{}, kratos.Config{}, err
 	}
-	key := kratos.APIKey{Header: c.apiKeys[at].header, Value: keyPlaceholder}
-	if withKey {
-		if key.Value, err = c.apiKeys[at].value.read(); err != nil {
-			return kratos.Document{}, err
-		}
-	}
-	out := kratos.Config{HookURL: c.hookURL, APIKey: key, LoginMethods: methods}
+	out := kratos.Config{HookURL: c.hookURL, APIKey: kratos.APIKey{Header: key.header, Value: keyPlaceholder}}
 	for _, p := range set.All() {
-		if c.apiKeys[at].MaySpeakFor(p.ID) {
+		if key.MaySpeakFor(p.ID) {
 			out.Providers = append(out.Providers, kratosProvider(p, c.restoreTraits))
 		}
 	}
-	return kratos.Render(out)
+	return key, out, nil
+}
+
+// kratosKey returns the api key with this name or, without one, the only one
+// that Kratos may use. Several will do if they may do the same: a document with
+// half of the providers would leave the others without their mapper.
+func (c config) kratosKey(name string, set *provider.Set) (apiKey, error) {
+	var keys []apiKey
+	var names []string
+	for _, k := range c.apiKeys {
+		if k.May(hook.EndpointKratos) {
+			keys, names = append(keys, k), append(names, k.Name)
+		}
+	}
+	if len(keys) == 0 {
+		return apiKey{}, fmt.Errorf("no api key has %q among its endpoints", hook.EndpointKratos)
+	}
+	if name != "" {
+		at := slices.Index(names, name)
+		if at < 0 {
+			return apiKey{}, fmt.Errorf("no api key %q has %q among its endpoints; there are %q", name, hook.EndpointKratos, names)
+		}
+		return keys[at], nil
+	}
+	for _, k := range keys[1:] {
+		if k.Instance != keys[0].Instance || !slices.Equal(spokenFor(k, set), spokenFor(keys[0], set)) {
+			return apiKey{}, fmt.Errorf("the api keys %q differ in providers or instance: choose the one that this Kratos calls with by --credential NAME", names)
+		}
+	}
+	return keys[0], nil
+}
+
+// spokenFor are the providers that a key may speak for.
+func spokenFor(k apiKey, set *provider.Set) []string {
+	var ids []string
+	for _, p := range set.All() {
+		if k.MaySpeakFor(p.ID) {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
 }
 
 // kratosProvider is what Kratos's mapper has to know of a provider: the traits
-// that Kratos's schema has and that come straight from a claim. Any other
+// that Kratos's schema has (kratos.restore_traits; all where that is unset) and
+// that come straight from a claim. Any other
 // trait jithook computes, and its reply to prepare brings it.
-func kratosProvider(p *provider.Provider, schema []string) kratos.Provider {
+func kratosProvider(p *provider.Provider, restored []strictyaml.Text) kratos.Provider {
 	out := kratos.Provider{ID: p.ID, Issuers: p.Issuers}
 	out.Claims, out.AllClaims = p.ClaimNames()
 	for _, t := range p.Mapping.Traits() {
 		name := t.Path[1:]
-		if len(t.ClaimPaths) > 0 && (schema == nil || slices.Contains(schema, name)) {
+		listed := slices.ContainsFunc(restored, func(r strictyaml.Text) bool { return r.Value == name })
+		if len(t.ClaimPaths) > 0 && (restored == nil || listed) {
 			out.Traits = append(out.Traits, kratos.Trait{Name: name, ClaimPaths: t.ClaimPaths})
 		}
 	}

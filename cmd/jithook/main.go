@@ -52,3 +52,24 @@ Exit codes: 0 yes · 1 could not do it (usage, I/O, malformed) ·
 		newDecisionsCmd(), newKratosCmd(), newVersionCmd())
 	return root
 }
+
+// group returns a command that has only others below it. Alone it prints its
+// help; cobra would do the same for a slip, and call it a success.
+func group(use, short string, below ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, DisableFlagsInUseLine: true, SuggestionsMinimumDistance: 2,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			fmt.Fprint(cmd.ErrOrStderr(), cmd.UsageString()+"\n")
+			hint := ""
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = ", did you mean " + near[0] + "?"
+			}
+			return fmt.Errorf("unknown command %q for %q%s", args[0], cmd.CommandPath(), hint)
+		},
+	}
+	cmd.AddCommand(below...)
+	return cmd
+}

@@ -19,37 +19,44 @@ import (
 	"github.com/jithook/jithook/identity"
 )
 
-// format is what -o asks for.
-type format string
+// format is what -o asks for: JSON, or the form for people.
+type format struct {
+	people string // the name of that form
+	json   bool
+}
 
-const (
-	formatTable format = "table"
-	formatJSON  format = "json"
-)
-
-func (f *format) String() string { return string(*f) }
+func (f *format) String() string {
+	if f.json {
+		return "json"
+	}
+	return f.people
+}
 
 // Type is what the flag's help shows for a value.
 func (f *format) Type() string { return "FORMAT" }
 
 // Set reads the flag's value.
 func (f *format) Set(text string) error {
-	switch format(text) {
-	case formatTable, formatJSON:
-		*f = format(text)
-		return nil
+	if text != f.people && text != "json" {
+		return fmt.Errorf("there are %s and json", f.people)
 	}
-	return errors.New("there are table and json")
+	f.json = text == "json"
+	return nil
 }
 
+// bind adds the flag to a command that prints a document of the admin API.
 func (f *format) bind(cmd *cobra.Command) {
-	*f = formatTable
-	cmd.Flags().VarP(f, "output", "o", "table, or json: the admin API's own document")
+	f.bindAs(cmd, "table", "table, or json: the admin API's own document")
+}
+
+func (f *format) bindAs(cmd *cobra.Command, people, usage string) {
+	f.people = people
+	cmd.Flags().VarP(f, "output", "o", usage)
 }
 
 // print writes a reply of the admin API: as it came, or as table lays it out.
-func (f format) print(w io.Writer, reply []byte, table func(io.Writer) error) error {
-	if f == formatTable {
+func (f *format) print(w io.Writer, reply []byte, table func(io.Writer) error) error {
+	if !f.json {
 		return table(w)
 	}
 	_, err := w.Write(append(bytes.TrimRight(reply, "\n"), '\n'))

@@ -15,7 +15,7 @@ import (
 )
 
 func newPlanCmd() *cobra.Command {
-	var from access
+	from := access{rules: true}
 	var out format
 	var login string
 	cmd := &cobra.Command{
@@ -29,7 +29,7 @@ why, as of now. Nothing is written. Exit code 2 when the login would not pass.`,
 			if err != nil {
 				return err
 			}
-			return from.with(cmd.Context(), func(c *client) error {
+			return from.with(func(c *client) error {
 				reply, err := c.post(cmd.Context(), "/plan", filters(cmd, "instance"), body)
 				if err != nil {
 					return explained(err)

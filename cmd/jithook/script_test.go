@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/jithook/jithook/kratos"
 )
 
 const (
@@ -48,7 +51,7 @@ func TestScripts(t *testing.T) {
 			return os.CopyFS(e.WorkDir, os.DirFS("testdata/world"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": startServer, "shutdown": shutdown, "login": login, "stranger": stranger, "exit": exit,
+			"server": startServer, "shutdown": shutdown, "login": login, "stranger": stranger, "exit": exit, "mapper": mapper,
 		},
 	})
 }
@@ -188,6 +191,26 @@ func stranger(ts *testscript.TestScript, neg bool, args []string) {
 	s := httptest.NewServer(replies[args[0]])
 	ts.Defer(s.Close)
 	ts.Setenv("ADMIN", s.URL)
+}
+
+// mapper is the script command "mapper ID": it replaces the standard output, a
+// document of `kratos config -o json`, by the mapper of the provider with the id.
+func mapper(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: mapper ID")
+	}
+	var d kratos.Document
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &d))
+	for _, p := range d.SelfService.Methods.OIDC.Config.Providers {
+		if p.ID == args[0] {
+			code, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(p.MapperURL, "base64://"))
+			ts.Check(err)
+			_, err = ts.Stdout().Write(code)
+			ts.Check(err)
+			return
+		}
+	}
+	ts.Fatalf("there is no provider %s", args[0])
 }
 
 // exit is the script command "exit CODE COMMAND…": it runs a command that must

@@ -77,7 +77,7 @@ func serve(ctx context.Context, c config, listening func()) error {
 	}
 	o := hook.Options{Auth: auth, Log: log, Ready: a.store.Ping}
 	e := hook.New(o)
-	kratos.Mount(e, o, &kratos.Handler{Service: a.service, Log: log, RestoreTraits: c.restoreTraits})
+	kratos.Mount(e, o, &kratos.Handler{Service: a.service, Log: log, RestoreTraits: c.restored()})
 	generic.Mount(e, o, &generic.Handler{Service: a.service})
 	for _, s := range c.secretsInClear() {
 		log.Warn("a secret stands in the configuration itself; env:NAME or file:PATH keep it out", "file", s.at.File, "line", s.at.Line)
@@ -190,4 +190,13 @@ func (c config) secretsInClear() []secret {
 		}
 	}
 	return clear
+}
+
+// restored are the names of the traits to restore; nil stands for all.
+func (c config) restored() []string {
+	var names []string
+	for _, t := range c.restoreTraits {
+		names = append(names, t.Value)
+	}
+	return names
 }

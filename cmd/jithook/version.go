@@ -24,17 +24,17 @@ func versionText() string {
 }
 
 func newVersionCmd() *cobra.Command {
-	var output string
+	var out format
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output == "json" {
+			if out.json {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"version": versionText()})
 			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "jithook", versionText())
 			return err
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	out.bindAs(cmd, "table", "table or json")
 	return cmd
 }

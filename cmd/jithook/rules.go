@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/provider"
+)
+
+func newLoader(c config) (provider.Loader, error) {
+	env, err := expr.NewEnv()
+	if err != nil {
+		return provider.Loader{}, err
+	}
+	return provider.Loader{Env: env, Userstores: c.userstores, Now: time.Now}, nil
+}
+
+// loadProviders reads the providers' files of a configuration that names them.
+// With any problem there is no set.
+func loadProviders(c config) (*provider.Set, []strictyaml.Problem, error) {
+	loader, err := newLoader(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, problems := loader.Load(os.DirFS(c.providersDir))
+	return set, c.located(problems), nil
+}
+
+// located gives problems of the providers' files the places that a person can
+// open: the files below the folder as the configuration spells it, and for the
+// folder as a whole the line that names it.
+func (c config) located(problems []strictyaml.Problem) []strictyaml.Problem {
+	problems = slices.Clone(problems)
+	for i, p := range problems {
+		if p.Line == 0 {
+			problems[i] = c.providersAt.Problemf("%s", p.Message)
+			continue
+		}
+		problems[i].File = filepath.Join(c.providersShown, p.File)
+	}
+	return problems
+}
+
+// providerProblems is the error of a command that cannot go on with them.
+func providerProblems(problems []strictyaml.Problem) error {
+	return fmt.Errorf("the providers' files have problems:\n%s", list(problems))
+}
+
+// unmatched returns what the configuration says about providers that no file
+// bears out: most likely a slip, and one that opens or closes a door quietly.
+func (c config) unmatched(set *provider.Set) []strictyaml.Problem {
+	var problems []strictyaml.Problem
+	for _, t := range c.spokenFor {
+		if _, ok := set.Get(t.Value); !ok && t.Value != "*" {
+			problems = append(problems, t.Problemf("no provider's file has the id %q", t.Value))
+		}
+	}
+	var mapped []string
+	for _, p := range set.All() {
+		mapped = append(mapped, p.TraitNames()...)
+	}
+	slices.Sort(mapped)
+	mapped = slices.Compact(mapped)
+	for _, t := range c.restoreTraits {
+		if !slices.Contains(mapped, t.Value) {
+			problems = append(problems, t.Problemf("no provider maps the trait %q: misspelt, it leaves the true one open to whoever signs in; else take it out of Kratos's schema, or map it", t.Value))
+		}
+	}
+	return problems
+}
