@@ -46,6 +46,7 @@ var rules = []rule{
 	{path: "store", project: []string{"identity"}},
 	{path: "store/storetest", project: []string{"identity", "store"}, modules: []string{"github.com/google/go-cmp", "github.com/google/uuid"}},
 	{path: "store/bolt", project: []string{"identity", "store"}, modules: []string{"go.etcd.io/bbolt"}},
+	{path: "store/mongo", project: []string{"identity", "store"}, modules: []string{"go.mongodb.org/mongo-driver/v2"}},
 	{
 		path:    "provision",
 		project: []string{"identity", "internal/canon", "internal/expr", "policy", "mapper", "claims", "kratos", "provider", "store"},

@@ -1,0 +1,17 @@
+package mongo_test
+
+// The database keeps the contract, whoever else uses it at the same time.
+
+import (
+	"testing"
+
+	"github.com/jithook/jithook/store"
+	"github.com/jithook/jithook/store/storetest"
+)
+
+func TestContract(t *testing.T) {
+	srv := serve(t)
+	storetest.Suite{Contention: srv.contention}.Run(t, func(t *testing.T) store.Store {
+		return open(t, srv.uri, database(t, srv.uri))
+	})
+}
