@@ -167,17 +167,23 @@ func (p *Process) State() *os.ProcessState {
 
 // LogTail returns the last lines of the output without the secrets.
 func (p *Process) LogTail() string {
-	const lines = 60
-	text, err := os.ReadFile(p.logPath)
-	if err != nil {
-		return fmt.Sprintf("(no log: %v)", err)
-	}
-	all := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	tail := string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
+	tail := Tail(filepath.Dir(p.logPath), p.name)
 	for _, secret := range p.secrets {
 		if secret != "" {
 			tail = strings.ReplaceAll(tail, secret, "[secret]")
 		}
 	}
 	return tail
+}
+
+// Tail returns the last lines that processes of this name wrote in dir, those
+// that have ended included. Only LogTail hides secrets.
+func Tail(dir, name string) string {
+	const lines = 60
+	text, err := os.ReadFile(filepath.Join(dir, name+".log"))
+	if err != nil {
+		return fmt.Sprintf("(no log: %v)", err)
+	}
+	all := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
 }
