@@ -53,6 +53,9 @@ func view(i identity.Identity) Identity {
 		Revision: i.Revision, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt, LastLoginAt: i.LastLoginAt,
 		DecisionID: i.DecisionID,
 	}
+	if v.Traits == nil {
+		v.Traits = map[string]any{}
+	}
 	for _, l := range i.Links {
 		v.Links = append(v.Links, Link{l.Provider, l.Issuer, l.Subject, l.LinkedAt, l.Evidence})
 	}

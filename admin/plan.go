@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/hook/generic"
 	"github.com/jithook/jithook/identity"
@@ -13,10 +14,6 @@ import (
 	"github.com/jithook/jithook/internal/strictjson"
 	"github.com/jithook/jithook/provision"
 )
-
-// defaultInstance is the instance of credentials whose configuration names
-// none.
-const defaultInstance = "main"
 
 // Plan is what a login would become: the generic contract's answer without the
 // id of a decision, since there is none to look up, and with the line of the
@@ -33,9 +30,10 @@ type Plan struct {
 	Policy string `json:"policy,omitempty"`
 }
 
-// plan is the dry run of a login by the generic contract, as a caller who may
-// speak for every provider: nothing is written, no record kept. An external id
-// in the body is one of the parameter instance.
+// plan is the dry run of a login, as a caller who may speak for every provider:
+// nothing is written, no record kept. Its claims count as those of whichever
+// source the provider's file asks, so that rules for Kratos can be tried
+// without one. An external id in the body is one of the parameter instance.
 func (a *API) plan(c echo.Context) error {
 	if err := known(c, "instance"); err != nil {
 		return err
@@ -47,8 +45,14 @@ func (a *API) plan(c echo.Context) error {
 	if err := r.Check(a.Service.Now()); err != nil {
 		return err
 	}
-	caller := hook.Caller{Name: "admin", Providers: []string{"*"}, Instance: cmp.Or(c.QueryParam("instance"), defaultInstance)}
-	out, err := a.Service.Preview(c.Request().Context(), r.Login(caller))
+	caller := hook.Caller{Name: "admin", Providers: []string{"*"}, Instance: cmp.Or(c.QueryParam("instance"), hook.DefaultInstance)}
+	l := r.Login(caller)
+	said := l.Offers[0]
+	l.Offers = nil
+	for _, said.Source = range claims.Sources() {
+		l.Offers = append(l.Offers, said)
+	}
+	out, err := a.Service.Preview(c.Request().Context(), l)
 	if err != nil {
 		return fault(err)
 	}
@@ -61,7 +65,7 @@ func planOf(out provision.Outcome) Plan {
 		r.Identity.ID = "" // made up for the plan; the login makes another
 	}
 	return Plan{
-		Decision: r.Decision, Identity: r.Identity, Changes: append([]identity.Change{}, r.Changes...), Reasons: r.Reasons,
+		Decision: r.Decision, Identity: r.Identity, Changes: r.Changes, Reasons: r.Reasons,
 		Rule: out.Record.Rule, Policy: out.Record.Policy,
 	}
 }

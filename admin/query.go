@@ -16,8 +16,9 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
-// known refuses a request with parameters other than these: a misspelt filter
-// would not filter, and the reply would look as if everybody matched it.
+// known refuses a request with parameters other than these, or with an empty
+// one: such a filter would not filter, and the reply would look as if everybody
+// matched it.
 func known(c echo.Context, names ...string) error {
 	params, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
@@ -29,6 +30,9 @@ func known(c echo.Context, names ...string) error {
 		}
 		if len(values) > 1 {
 			return problem.New(http.StatusBadRequest, name+" is there more than once")
+		}
+		if values[0] == "" && name != "page_token" { // the first page has none
+			return problem.New(http.StatusBadRequest, name+" is empty: leave it out where it should not matter")
 		}
 	}
 	return nil

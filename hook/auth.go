@@ -20,6 +20,9 @@ const (
 	EndpointLogin Endpoint = "login"
 )
 
+// DefaultInstance is the instance of a credential that names none.
+const DefaultInstance = "main"
+
 // Caller is who a credential stands for and what it may do.
 type Caller struct {
 	Name      string

@@ -55,7 +55,7 @@ func (c *compiler) build(f file) *Provider {
 	if f.Version.Value != "1" {
 		c.refuse(f.Version, "version %q is not known; there is 1", f.Version.Value)
 	}
-	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f.JIT), Mapping: c.mapping(f)}
+	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f.JIT, f.Provider.File), Mapping: c.mapping(f)}
 	if p.ID == "" || len(p.ID) > maxName {
 		c.refuse(f.Provider, "a provider's id has 1 to %d bytes", maxName)
 	}
@@ -94,8 +94,8 @@ func (c *compiler) sources(f file, o claims.Origin) []claims.Source {
 	return sources
 }
 
-func (c *compiler) policy(jit jitSection) *policy.Policy {
-	spec := policy.Spec{Enabled: jit.Enabled, Userstore: DefaultUserstore}
+func (c *compiler) policy(jit jitSection, file string) *policy.Policy {
+	spec := policy.Spec{Enabled: jit.Enabled, Userstore: DefaultUserstore, File: file}
 	if u := jit.Userstore; u != nil {
 		spec.Userstore = u.Value
 		if !slices.Contains(c.Userstores, u.Value) {

@@ -70,7 +70,7 @@ func report(cmd *cobra.Command, output string, problems []strictyaml.Problem, pr
 	} else if len(problems) > 0 {
 		fmt.Fprintln(cmd.OutOrStdout(), list(problems))
 	} else {
-		fmt.Fprintf(cmd.OutOrStdout(), "no problems; %d providers\n", providers)
+		fmt.Fprintln(cmd.OutOrStdout(), "no problems; providers:", providers)
 	}
 	if len(problems) > 0 {
 		return errNo

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
@@ -21,7 +22,6 @@ const (
 	defaultListen      = "127.0.0.1:4480"
 	defaultAdminListen = "127.0.0.1:4481"
 	defaultRetention   = 30 * 24 * time.Hour
-	defaultInstance    = "main"
 	maxConfig          = 1 << 20
 )
 
@@ -71,11 +71,17 @@ func readConfig(path string) (config, []strictyaml.Problem, error) {
 		return config{}, nil, err
 	}
 	var f configFile
-	r := configReader{dir: filepath.Dir(abs), problems: strictyaml.Decode(path, data, &f)}
-	if len(r.problems) > 0 {
-		return config{}, r.problems, nil
+	problems := strictyaml.Decode(path, data, &f)
+	r := configReader{dir: filepath.Dir(abs)}
+	c := r.read(f)
+	for _, p := range r.problems {
+		// What could not be decoded has no place, and a problem already.
+		if p.Line > 0 || len(problems) == 0 {
+			problems = append(problems, p)
+		}
 	}
-	return r.read(f), r.problems, nil
+	slices.SortFunc(problems, func(a, b strictyaml.Problem) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
+	return c, problems, nil
 }
 
 func readBounded(path string) ([]byte, error) {
@@ -133,7 +139,7 @@ func (r *configReader) auth(a authSection, c *config) {
 }
 
 func (r *configReader) caller(name strictyaml.Text, endpoints, providers []strictyaml.Text, instance *strictyaml.Text) hook.Caller {
-	caller := hook.Caller{Name: name.Value, Instance: defaultInstance}
+	caller := hook.Caller{Name: name.Value, Instance: hook.DefaultInstance}
 	if slices.Contains(r.names, name.Value) {
 		r.wrong(name, "there is a credential %q already", name.Value)
 	}

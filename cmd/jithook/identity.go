@@ -120,29 +120,22 @@ func card(w io.Writer, i admin.Identity) error {
 	for _, p := range i.Provenance {
 		written[p.Path] = p
 	}
-	section(w, t, "TRAIT", "VALUE", "WRITTEN BY", "AT", "VERIFIED BY")
+	traits := [][]string{{"TRAIT", "VALUE", "WRITTEN BY", "AT", "VERIFIED BY"}}
 	for _, name := range slices.Sorted(maps.Keys(i.Traits)) {
 		p := written["/"+name]
-		t.row(name, value(i.Traits[name]), p.Source, when(p.At), p.VerifiedBy)
+		traits = append(traits, []string{name, value(i.Traits[name]), p.Source, when(p.At), p.VerifiedBy})
 	}
-	section(w, t, "GROUP", "GRANTED BY")
+	groups := [][]string{{"GROUP", "GRANTED BY"}}
 	for _, g := range i.Groups {
-		t.row(g.Name, g.Source)
+		groups = append(groups, []string{g.Name, g.Source})
 	}
-	section(w, t, "LINK", "ISSUER", "SUBJECT", "LINKED", "EVIDENCE")
+	links := [][]string{{"LINK", "ISSUER", "SUBJECT", "LINKED", "EVIDENCE"}}
 	for _, l := range i.Links {
-		t.row(l.Provider, l.Issuer, l.Subject, when(l.LinkedAt), l.Evidence)
+		links = append(links, []string{l.Provider, l.Issuer, l.Subject, when(l.LinkedAt), l.Evidence})
 	}
-	section(w, t, "EXTERNAL SYSTEM", "ID")
+	ids := [][]string{{"EXTERNAL SYSTEM", "ID"}}
 	for _, system := range slices.Sorted(maps.Keys(i.ExternalIDs)) {
-		t.row(system, i.ExternalIDs[system])
+		ids = append(ids, []string{system, i.ExternalIDs[system]})
 	}
-	return t.flush()
-}
-
-// section ends the columns so far and begins others.
-func section(w io.Writer, t table, head ...string) {
-	t.flush()
-	fmt.Fprintln(w)
-	t.row(head...)
+	return t.sections(traits, groups, links, ids)
 }

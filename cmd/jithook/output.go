@@ -147,6 +147,24 @@ func (t table) row(cells ...string) {
 
 func (t table) flush() error { return t.w.Flush() }
 
+// sections ends the columns so far and writes each list with columns of its
+// own, below its head; a head alone is left out.
+func (t table) sections(lists ...[][]string) error {
+	for _, rows := range lists {
+		if len(rows) < 2 {
+			continue
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+		fmt.Fprintln(t.w)
+		for _, r := range rows {
+			t.row(r...)
+		}
+	}
+	return t.flush()
+}
+
 func cut(s string) string {
 	if utf8.RuneCountInString(s) <= maxCell {
 		return s

@@ -84,6 +84,7 @@ func planned(w io.Writer, p admin.Plan) error {
 	if p.Rule != "" {
 		t.row("Rule", p.Rule)
 	}
+	traits := [][]string{{"TRAIT", "VALUE"}}
 	if i := p.Identity; i != nil {
 		id := i.ID
 		if id == "" {
@@ -93,12 +94,11 @@ func planned(w io.Writer, p admin.Plan) error {
 		t.row("Userstore", i.Userstore)
 		t.row("State", string(i.State))
 		t.row("Groups", strings.Join(i.Groups, ", "))
-		section(w, t, "TRAIT", "VALUE")
 		for _, name := range slices.Sorted(maps.Keys(i.Traits)) {
-			t.row(name, value(i.Traits[name]))
+			traits = append(traits, []string{name, value(i.Traits[name])})
 		}
 	}
-	if err := t.flush(); err != nil {
+	if err := t.sections(traits); err != nil {
 		return err
 	}
 	reasons(w, p.Reasons)

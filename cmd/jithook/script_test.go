@@ -6,6 +6,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,8 @@ const (
 	testHookKey = "the-hook-key-of-the-scripts"
 	// patience is how long a server may take to start or stop on a busy machine.
 	patience = 30 * time.Second
+	// deadline ends a script whose command hangs.
+	deadline = 3 * time.Minute
 )
 
 func TestMain(m *testing.M) {
@@ -36,18 +40,25 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Deadline:            time.Now().Add(deadline),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("JITHOOK_ADMIN_TOKEN", testToken)
 			e.Setenv("HOOK_KEY", testHookKey)
+			e.Values[serverKey{}] = &server{}
 			return os.CopyFS(e.WorkDir, os.DirFS("testdata/world"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": startServer, "stop": stopServer, "login": login, "stranger": startStranger, "exit": exitCode,
+			"server": startServer, "shutdown": shutdown, "login": login, "stranger": stranger, "exit": exit,
 		},
 	})
 }
 
-// running is the server of a script.
+// server is what a script's Values hold under serverKey.
+type server struct{ running *running }
+
+type serverKey struct{}
+
+// running is a server that was started.
 type running struct {
 	cmd    *exec.Cmd
 	exited chan error
@@ -76,12 +87,12 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 		exited <- cmd.Wait()
 	}()
 	r := &running{cmd, exited}
-	ts.Defer(func() { r.stop() })
+	ts.Value(serverKey{}).(*server).running = r
+	ts.Defer(func() { _ = r.stop() }) // the script's own failure counts
 	select {
 	case at := <-listening:
 		ts.Setenv("HOOKS", "http://"+at[0])
 		ts.Setenv("ADMIN", "http://"+at[1])
-		ts.Setenv("SERVER", fmt.Sprint(cmd.Process.Pid))
 	case err := <-exited:
 		exited <- err
 		ts.Fatalf("the server ended: %v", err)
@@ -100,5 +111,100 @@ func (r *running) stop() error {
 	case <-time.After(patience):
 		_ = r.cmd.Process.Kill()
 		return fmt.Errorf("the server did not end within %s", patience)
+	}
+}
+
+// shutdown is the script command "shutdown": it ends the server that "server"
+// started, and takes no other end than a good one.
+func shutdown(ts *testscript.TestScript, neg bool, args []string) {
+	r := ts.Value(serverKey{}).(*server).running
+	if neg || len(args) != 0 || r == nil {
+		ts.Fatalf("usage: shutdown, after server")
+	}
+	ts.Check(r.stop())
+}
+
+// login is the script command "login FILE": it signs somebody in and sets
+// DECISION and IDENTITY to the ids in the answer.
+func login(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: login FILE")
+	}
+	r, err := http.NewRequest(http.MethodPost, ts.Getenv("HOOKS")+"/hooks/login", strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-API-Key", testHookKey)
+	reply, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer reply.Body.Close()
+	var answer struct {
+		DecisionID string `json:"decision_id"`
+		Identity   struct {
+			ID string `json:"id"`
+		} `json:"identity"`
+	}
+	ts.Check(json.NewDecoder(reply.Body).Decode(&answer))
+	if answer.DecisionID == "" {
+		ts.Fatalf("the login was not decided: %d", reply.StatusCode)
+	}
+	ts.Setenv("DECISION", answer.DecisionID)
+	ts.Setenv("IDENTITY", answer.Identity.ID)
+}
+
+// stranger is the script command "stranger KIND": it sets ADMIN to the URL of
+// something that is no admin API, or a hostile one.
+func stranger(ts *testscript.TestScript, neg bool, args []string) {
+	replies := map[string]http.HandlerFunc{
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/elsewhere" {
+				w.Header().Set("Content-Type", "application/json")
+				io.WriteString(w, `{"identities":[],"next_page_token":""}`)
+				return
+			}
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		},
+		"page": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>hello</html>") },
+		"cut": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, `{"identities":[`)
+		},
+		"other": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, `{"identities":"none"}`)
+		},
+		"colours": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"status":400,"title":"Bad","detail":"\u001b[31mred\r\nline","place":"\u202eplace"}`)
+		},
+		"loop": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, `{"identities":[],"next_page_token":"again"}`)
+		},
+	}
+	if neg || len(args) != 1 || replies[args[0]] == nil {
+		ts.Fatalf("usage: stranger KIND")
+	}
+	s := httptest.NewServer(replies[args[0]])
+	ts.Defer(s.Close)
+	ts.Setenv("ADMIN", s.URL)
+}
+
+// exit is the script command "exit CODE COMMAND…": it runs a command that must
+// end with this code.
+func exit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exit CODE COMMAND...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		code = strconv.Itoa(ended.ExitCode())
+	} else {
+		ts.Check(err)
+	}
+	if code != args[0] {
+		ts.Fatalf("exit code %s, want %s", code, args[0])
 	}
 }

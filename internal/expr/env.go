@@ -45,7 +45,6 @@ func NewEnv() (*Env, error) {
 		cel.Variable(loginVar, cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable(identityVar, cel.DynType),
 		cel.CrossTypeNumericComparisons(true),
-		cel.DefaultUTCTimeZone(true),
 		cel.ParserRecursionLimit(maxDepth),
 		cel.ParserErrorRecoveryLimit(maxRecovered),
 		cel.ParserExpressionSizeLimit(MaxTextLength),

@@ -44,8 +44,10 @@ func TestEval(t *testing.T) {
 		"map":                    {"claims.addr", map[string]any{"country": "DE"}},
 		"uint":                   {"1u", int64(1)},
 		"timestamp":              {`timestamp("2026-01-02T03:04:05.5+01:00")`, "2026-01-02T02:04:05.5Z"},
+		"time is UTC":            {`timestamp("2026-01-02T03:04:05+01:00").getHours()`, int64(2)},
 		"int equals double":      {"claims.n == 1.0", true},
 		"int below double":       {"claims.n < claims.f", true},
+		"size below double":      {"size(claims.groups) < 3.5", true},
 		"no string is a number":  {`claims.n == "1"`, false},
 		"no string is a boolean": {`claims.yes == "true"`, false},
 		"identity is null":       {"identity == null", true},
@@ -188,19 +190,22 @@ func TestEvalSharesNothingWithTheClaims(t *testing.T) {
 }
 
 // A "no such overload" is one object in all of CEL, in which the first failure
-// of the process leaves its node. With -race this also proves that ours does
-// not write to it while others read.
+// of the process leaves its node: the next one would be reported there. With
+// -race this also proves that evaluations do not write to it at once.
 func TestEvalOfSharedErrors(t *testing.T) {
-	first := compile(t, "claims.s ? claims.x : claims.y")
-	second := compile(t, "has(claims.x) ? claims.x : !claims.s")
+	programs := []*expr.Program{
+		compile(t, `  true && claims.n.matches("^a")`),
+		compile(t, "  claims.n == 2 ||\n claims.f.matches('^b')"),
+	}
 	var wait sync.WaitGroup
 	for range 4 {
 		wait.Go(func() {
 			for range 100 {
-				for _, p := range []*expr.Program{first, second} {
+				for _, p := range programs {
 					var failed *expr.RuntimeError
-					if _, err := p.Eval(context.Background(), vars()); !errors.As(err, &failed) {
-						t.Errorf("%s: %v, want a *RuntimeError", p.Source().Text, err)
+					if _, err := p.Eval(context.Background(), vars()); !errors.As(err, &failed) || failed.Pos != p.Source().Pos() {
+						t.Errorf("%s: %v, want a *RuntimeError of the whole expression", p.Source().Text, err)
+						return
 					}
 				}
 			}

@@ -53,6 +53,7 @@ func (f fault) Error() string { return string(f) }
 const (
 	errClosed  = fault("the store is closed")
 	errUnclear = fault("the time ran out during the commit, which may still succeed")
+	errCommit  = fault("the file cannot be written; has the disk room, and does it take writes?")
 	errPanic   = fault("a page of the file cannot be used; if it stays so, the file is damaged: restore a backup")
 	errDangles = fault("the file is damaged: a key or an index names an identity or a record that is not there; restore a backup")
 )
@@ -134,24 +135,25 @@ func answer(err error) bool {
 // explain adds the operation to an answer, and makes everything else a
 // store.ErrUnavailable that tells only what cannot hold a key or a value.
 func explain(op string, err error) error {
-	var f fault
-	var system syscall.Errno
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case answer(err):
-		return fmt.Errorf("bolt: %s: %w", op, err)
-	case errors.As(err, &f):
-		if cause := ended(err); cause != nil {
-			return fmt.Errorf("bolt: %s: %w: %w: %w", op, store.ErrUnavailable, f, cause)
-		}
-		return fmt.Errorf("bolt: %s: %w: %w", op, store.ErrUnavailable, f)
-	case ended(err) != nil:
-		return fmt.Errorf("bolt: %s: %w: %w", op, store.ErrUnavailable, ended(err))
-	case errors.As(err, &system): // such as: no space left on device
-		return fmt.Errorf("bolt: %s: %w: %w", op, store.ErrUnavailable, system)
 	}
-	return fmt.Errorf("bolt: %s: %w", op, store.ErrUnavailable)
+	if answer(err) {
+		return fmt.Errorf("bolt: %s: %w", op, err)
+	}
+	out := fmt.Errorf("bolt: %s: %w", op, store.ErrUnavailable)
+	var f fault
+	if errors.As(err, &f) {
+		out = fmt.Errorf("%w: %w", out, f)
+	}
+	if cause := ended(err); cause != nil {
+		out = fmt.Errorf("%w: %w", out, cause)
+	}
+	var system syscall.Errno
+	if errors.As(err, &system) { // such as: no space left on device
+		out = fmt.Errorf("%w: %w", out, system)
+	}
+	return out
 }
 
 // ended returns why a context in err's chain ended, or nil.

@@ -115,7 +115,10 @@ func (s *Store) try(batch []*job, results []error) (failed bool, err error) {
 		if !changed {
 			return nil // spare the disk a sync
 		}
-		return tx.Commit()
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("%w: %w", errCommit, err)
+		}
+		return nil
 	})
 	return failed, err
 }
