@@ -1,3 +1,5 @@
+//go:build unix
+
 package mongo_test
 
 // The database keeps the contract, whoever else uses it at the same time.
@@ -10,8 +12,8 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	srv := serve(t)
-	storetest.Suite{Contention: srv.contention}.Run(t, func(t *testing.T) store.Store {
-		return open(t, srv.uri, database(t, srv.uri))
+	srv := peer.Server(t)
+	storetest.Suite{Contention: contention(srv)}.Run(t, func(t *testing.T) store.Store {
+		return open(t, srv.URI, srv.Database(t))
 	})
 }

@@ -34,7 +34,7 @@ func (s *Store) Find(ctx context.Context, keys ...identity.Key) ([]identity.Iden
 		return nil, err
 	}
 	slices.SortFunc(found, func(a, b identity.Identity) int { return cmp.Compare(a.ID, b.ID) })
-	return found, nil
+	return slices.CompactFunc(found, func(a, b identity.Identity) bool { return a.ID == b.ID }), nil
 }
 
 // Get returns the identity with this id, or store.ErrNotFound.

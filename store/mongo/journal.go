@@ -9,8 +9,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	"github.com/jithook/jithook/store"
 )
 
 // A decision record is written inside the identity that it is about, in the
@@ -119,7 +117,7 @@ func (db *database) moveAll(ctx context.Context) error {
 		docs, err := all[identityDoc](ctx, db.identities, bson.D{
 			{Key: fieldJournalID, Value: bson.D{{Key: "$gt", Value: ""}}},
 			{Key: fieldID, Value: bson.D{{Key: "$gt", Value: last}}},
-		}, journalOptions().SetSort(byIDs(1)).SetLimit(moveBatch))
+		}, journalOptions().SetSort(byIDs(1)).SetLimit(moveBatch).SetHint(indexJournal))
 		if err != nil || len(docs) == 0 {
 			return err
 		}
@@ -187,6 +185,8 @@ func carries(journal []entryDoc) []carry {
 // writes at the same moment.
 const carryAttempts = 3
 
+const errMoving = fault("another jithook is moving the same records: try again")
+
 // carryOver writes records into decisions, unless their write has been there.
 func (db *database) carryOver(ctx context.Context, carried []carry) error {
 	for range carryAttempts {
@@ -203,7 +203,7 @@ func (db *database) carryOver(ctx context.Context, carried []carry) error {
 			return err
 		}
 	}
-	return store.ErrConflict
+	return errMoving
 }
 
 func carryModels(carried []carry) []driver.WriteModel {
@@ -223,7 +223,7 @@ func carryModels(carried []carry) []driver.WriteModel {
 // notCarried returns those whose write has not been there.
 func (db *database) notCarried(ctx context.Context, carried []carry) ([]carry, error) {
 	ids := convert(carried, func(c carry) string { return c.ID })
-	docs, err := all[decisionDoc](ctx, db.decisions,
+	docs, err := latest[decisionDoc](ctx, db.decisions,
 		bson.D{{Key: fieldID, Value: bson.D{{Key: "$in", Value: ids}}}},
 		options.Find().SetProjection(bson.D{{Key: fieldWrites, Value: 1}}))
 	if err != nil {

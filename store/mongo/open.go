@@ -23,8 +23,9 @@ type Options struct {
 	// Database is the database's name. One database is one userstore's, or
 	// several logical userstores'.
 	Database string
-	// Failed, if not nil, is told the operation of every call that fails. The
-	// names are constants: "insert identity".
+	// Failed, if not nil, is told the operation of every call that fails, and
+	// of what fails in the background. The names are constants: "insert
+	// identity". It must be safe for concurrent use.
 	Failed func(operation string)
 	// Sent, if not nil, is told the name of every command sent to the server:
 	// "find", "insert". It must be safe for concurrent use.
@@ -41,7 +42,7 @@ const (
 // Errors of Open. None shows the URI: it holds a password.
 var (
 	ErrURI      = errors.New("the MongoDB URI cannot be used: write mongodb://user:password@host:27017/?options or mongodb+srv://…, with special characters in the password percent-encoded")
-	ErrDatabase = errors.New(`the MongoDB database's name cannot be used: 1 to 38 bytes without any of /\. "$*<>:|?`)
+	ErrDatabase = errors.New(`the MongoDB database's name cannot be used: 1 to 63 bytes without any of /\. "$*<>:|?`)
 )
 
 // Open returns the store without waiting for a server: it connects, and makes
@@ -49,7 +50,7 @@ var (
 // first use, and tries again with every call until it succeeds. Errors: ErrURI,
 // ErrDatabase. (A mongodb+srv address is looked up only on connecting; its
 // mistakes show in the calls.)
-func Open(_ context.Context, opts Options) (*Store, error) {
+func Open(ctx context.Context, opts Options) (*Store, error) {
 	if !validDatabase(opts.Database) {
 		return nil, ErrDatabase
 	}
@@ -57,9 +58,8 @@ func Open(_ context.Context, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{opts: opts, move: make(chan string, moveQueue)}
-	// Background, not the caller's context: that ends when Open's caller is
-	// done starting, the store with Close.
-	s.life, s.end = context.WithCancel(context.Background())
+	// The caller's context may end with the start; the store ends with Close.
+	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	s.own.Go(s.mover)
 	return s, nil
 }
@@ -74,11 +74,10 @@ func checkURI(uri string) error {
 	return ErrURI
 }
 
-// validDatabase holds a name to MongoDB's rules ("Naming Restrictions" of its
-// manual), the strictest system's, and to 38 bytes, the bound of a sharded
-// cluster's older versions; NUL is in none.
+// validDatabase holds a name to the strictest of MongoDB's rules ("Naming
+// Restrictions" in its manual).
 func validDatabase(name string) bool {
-	return name != "" && len(name) <= 38 && !strings.ContainsAny(name, "/\\. \"$*<>:|?\x00")
+	return name != "" && len(name) <= 63 && !strings.ContainsAny(name, "/\\. \"$*<>:|?\x00")
 }
 
 // clientOptions are the defaults, then the URI, then what the contract demands.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package mongo_test
 
 // What the tests of this package stand on: a server, databases of their own on
@@ -5,57 +7,35 @@ package mongo_test
 
 import (
 	"context"
-	"crypto/rand"
 	"os"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store/mongo"
+	"github.com/jithook/jithook/test/mongo/mongotest"
 )
 
-// server is the one that the tests run on.
-type server struct {
-	uri        string
-	contention int // how many writers at once it stands
-}
+var peer mongotest.Shared
 
-func serve(t testing.TB) server {
-	t.Helper()
-	uri := os.Getenv("JITHOOK_TEST_MONGODB_URI")
-	if uri == "" {
-		t.Skip("no MongoDB server: run make mongo, or name one in JITHOOK_TEST_MONGODB_URI")
+func TestMain(m *testing.M) { os.Exit(peer.Run(m)) }
+
+// contention is how many writers at once the server stands.
+func contention(s *mongotest.Server) int {
+	if s.Real {
+		return 64
 	}
-	return server{uri: uri, contention: 16}
-}
-
-// database returns the name of a database that no other test has, and drops it
-// at the end of t.
-func database(t testing.TB, uri string) string {
-	t.Helper()
-	name := "jithook_test_" + strings.ToLower(rand.Text()[:16])
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := behind(t, uri, name).Drop(ctx); err != nil {
-			t.Errorf("the database %s stays: %v", name, err)
-		}
-	})
-	return name
+	return 16
 }
 
 // behind returns the database as the driver has it, without jithook.
-func behind(t testing.TB, uri, name string) *driver.Database {
+func behind(t testing.TB, s *mongotest.Server, name string) *driver.Database {
 	t.Helper()
-	client, err := driver.Connect(options.Client().ApplyURI(uri))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
-	return client.Database(name)
+	return s.Client(t).Database(name)
 }
 
 // open opens a store and closes it at the end of t.
@@ -76,4 +56,30 @@ func openWith(t testing.TB, opts mongo.Options) *mongo.Store {
 		}
 	})
 	return s
+}
+
+// newIdentity returns an identity that holds n keys of its own.
+func newIdentity(n int) identity.Identity {
+	i := identity.Identity{
+		ID: uuid.Must(uuid.NewV7()).String(), Userstore: "default", State: identity.StatePending,
+		Traits: map[string]any{"email": "ada@example.com"}, Revision: 1, CreatedAt: time.Now(), UpdatedAt: time.Now(),
+	}
+	for range n {
+		i.Keys = append(i.Keys, identity.FedKey("https://idp.example", uuid.NewString()))
+	}
+	slices.Sort(i.Keys)
+	return i
+}
+
+func newRecord(i identity.Identity) identity.Record {
+	return identity.Record{
+		ID: uuid.Must(uuid.NewV7()).String(), At: time.Now(), IdentityID: i.ID, Decision: identity.Created, FlowID: uuid.NewString(),
+	}
+}
+
+func insert(t testing.TB, s *mongo.Store, i identity.Identity) {
+	t.Helper()
+	if err := s.Insert(t.Context(), i, newRecord(i)); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -9,17 +9,13 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 )
 
 // database is a database that is set up.
 type database struct {
 	identities *driver.Collection
-	// latest is the same collection for reading back: linearizable, and so
-	// neither older than what this call has seen nor to be rolled back.
-	latest    *driver.Collection
-	decisions *driver.Collection
-	meta      *driver.Collection
+	decisions  *driver.Collection
+	meta       *driver.Collection
 }
 
 // Names of the collections.
@@ -40,6 +36,7 @@ const (
 
 const (
 	errNewer  = fault("the database is of a newer jithook: update this one")
+	errTwice  = fault("cannot make the unique index: two identities hold one key; tell them apart first, see docs/mongodb.md")
 	errUnique = fault("the server does not enforce a unique index over a list (FerretDB 1 does not): two people could get one account; use MongoDB, or FerretDB 2")
 )
 
@@ -104,7 +101,6 @@ func (s *Store) prepare() error {
 	d := client.Database(s.opts.Database)
 	db := &database{
 		identities: d.Collection(nameIdentities),
-		latest:     d.Collection(nameIdentities, options.Collection().SetReadConcern(readconcern.Linearizable())),
 		decisions:  d.Collection(nameDecisions),
 		meta:       d.Collection(nameMeta),
 	}
@@ -122,17 +118,23 @@ func (s *Store) prepare() error {
 	return nil
 }
 
+// connect returns the client and makes it if there is none. Only an attempt
+// calls it, one at a time. It may wait for the DNS, so not while holding mu.
 func (u *setUp) connect(opts Options) (*driver.Client, error) {
 	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.client == nil {
-		client, err := connect(opts)
-		if err != nil {
-			return nil, err
-		}
-		u.client = client
+	client := u.client
+	u.mu.Unlock()
+	if client != nil {
+		return client, nil
 	}
-	return u.client, nil
+	client, err := connect(opts)
+	if err != nil {
+		return nil, err
+	}
+	u.mu.Lock()
+	u.client = client
+	u.mu.Unlock()
+	return client, nil
 }
 
 func (u *setUp) disconnect() error {
@@ -200,6 +202,9 @@ func probe(ctx context.Context, c *driver.Collection) error {
 // from several replicas.
 func index(ctx context.Context, c *driver.Collection, models []driver.IndexModel) error {
 	_, err := c.Indexes().CreateMany(ctx, models)
+	if driver.IsDuplicateKeyError(err) {
+		return errTwice
+	}
 	return err
 }
 
@@ -220,8 +225,11 @@ func keysIndex() driver.IndexModel {
 	return m
 }
 
+// indexJournal is the name of the index that finds what is to be moved.
+const indexJournal = "journal"
+
 func identityIndexes() []driver.IndexModel {
-	journal := indexOn("journal", fieldJournalID)
+	journal := indexOn(indexJournal, fieldJournalID)
 	journal.Options.SetSparse(true) // of almost no document, and so tiny
 	return []driver.IndexModel{
 		keysIndex(),

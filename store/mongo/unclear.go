@@ -9,6 +9,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
@@ -40,14 +42,21 @@ func early(ctx context.Context) (context.Context, context.CancelFunc) {
 // from the latest state of the database, as it will last.
 func (db *database) readBack(ctx context.Context, id string, keys []string) ([]identityDoc, error) {
 	filter := bson.D{{Key: "$or", Value: bson.A{byID(id), holding(keys)}}}
-	found, err := all[identityDoc](ctx, db.latest, filter, identityOptions())
-	if notLinearizable(err) {
-		found, err = all[identityDoc](ctx, db.identities, filter, identityOptions())
-	}
+	found, err := latest[identityDoc](ctx, db.identities, filter, identityOptions())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnclear, err)
 	}
 	return found, nil
+}
+
+// latest is all from the latest state, as it will last: a linearizable read,
+// which is neither older than what this call has seen nor rolled back later.
+func latest[T any](ctx context.Context, c *driver.Collection, filter bson.D, opts *options.FindOptionsBuilder) ([]T, error) {
+	found, err := all[T](ctx, c.Clone(options.Collection().SetReadConcern(readconcern.Linearizable())), filter, opts)
+	if notLinearizable(err) {
+		return all[T](ctx, c, filter, opts)
+	}
+	return found, err
 }
 
 // notLinearizable reports whether a server refused to read like that: one that
@@ -161,8 +170,6 @@ func knownCode(code int) (why string, ok bool) {
 		return "a validation rule of the collection refuses what jithook writes: remove the rule", true
 	case 10334, 17280, 17419:
 		return "the document is too large", true
-	case 11000:
-		return "two documents have one key: nothing can be trusted before they are told apart", true
 	}
 	return "", false
 }
