@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -157,12 +158,16 @@ func reason(err error) fault {
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &server):
-		for _, code := range server.ErrorCodes() {
+		// 0 is the driver's for a lost connection.
+		codes := slices.DeleteFunc(server.ErrorCodes(), func(code int) bool { return code == 0 })
+		for _, code := range codes {
 			if why, ok := knownCode(code); ok {
 				return fault(fmt.Sprintf("%s (server code %d)", why, code))
 			}
 		}
-		return fault(fmt.Sprintf("the server answered with codes %d", server.ErrorCodes()))
+		if len(codes) > 0 {
+			return fault(fmt.Sprintf("the server answered with an error (server codes %d)", codes))
+		}
 	}
 	return errSilent
 }

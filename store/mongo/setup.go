@@ -3,6 +3,8 @@ package mongo
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -36,7 +38,7 @@ const (
 
 const (
 	errNewer  = fault("the database is of a newer jithook: update this one")
-	errTwice  = fault("cannot make the unique index: two identities hold one key; tell them apart first, see docs/mongodb.md")
+	errTwice  = fault("cannot make the indexes of identities: two identities hold one key; tell them apart first, see docs/mongodb.md")
 	errUnique = fault("the server does not enforce a unique index over a list (FerretDB 1 does not): two people could get one account; use MongoDB, or FerretDB 2")
 )
 
@@ -202,8 +204,14 @@ func probe(ctx context.Context, c *driver.Collection) error {
 // from several replicas.
 func index(ctx context.Context, c *driver.Collection, models []driver.IndexModel) error {
 	_, err := c.Indexes().CreateMany(ctx, models)
-	if driver.IsDuplicateKeyError(err) {
+	var command driver.CommandError
+	switch {
+	case driver.IsDuplicateKeyError(err):
 		return errTwice
+	case errors.As(err, &command) && command.Code != 0: // 0 is a lost connection
+		if _, ok := knownCode(int(command.Code)); !ok {
+			return fault(fmt.Sprintf("cannot make the indexes of %s (server code %d); if it stays so, see docs/mongodb.md", c.Name(), command.Code))
+		}
 	}
 	return err
 }
