@@ -6,6 +6,7 @@
 package faultproxy_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,19 @@ func TestMain(m *testing.M) { os.Exit(peer.Run(m)) }
 // short is a client's patience where the answer never comes, or comes late.
 const short = 150 * time.Millisecond
 
+// patience is how long a test waits for what must come.
+const patience = 10 * time.Second
+
+// await waits for a rule's channel.
+func await(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(patience):
+		t.Fatalf("not %s after %v", what, patience)
+	}
+}
+
 // world is a collection, through a proxy and straight.
 type world struct {
 	proxy         *faultproxy.Proxy
@@ -56,7 +70,9 @@ func newWorld(t *testing.T, opts *options.ClientOptions) world {
 
 func (w world) insert(t *testing.T, c *mongo.Collection, id string) {
 	t.Helper()
-	if _, err := c.InsertOne(t.Context(), bson.D{{Key: "_id", Value: id}}); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := c.InsertOne(ctx, bson.D{{Key: "_id", Value: id}}); err != nil {
 		t.Fatalf("insert %s: %v", id, err)
 	}
 }
@@ -126,9 +142,9 @@ func TestFaults(t *testing.T) {
 			if !tc.sees(err) {
 				t.Errorf("the client saw %v", err)
 			}
-			<-rule.Arrived()
+			await(t, "arrived", rule.Arrived())
 			if tc.stored {
-				<-rule.Served() // go test's deadline ends it
+				await(t, "served", rule.Served())
 			}
 			if got := w.has(t, "hit"); got != tc.stored {
 				t.Errorf("stored: %v, want %v", got, tc.stored)
@@ -186,26 +202,61 @@ func TestMatch(t *testing.T) {
 }
 
 // TestAny: each command of a client is hit, and its questions after the server
-// are not, or it would see no server at all.
+// are not: it asks again after such an error, and would find no server at all.
 func TestAny(t *testing.T) {
+	w := newWorld(t, options.Client().SetServerSelectionTimeout(patience))
+	w.proxy.On(faultproxy.Match{Command: faultproxy.Any}, faultproxy.NotWritablePrimary(false))
+	for range 2 {
+		if _, err := w.faulty.InsertOne(t.Context(), bson.D{}); !command(10107)(err) {
+			t.Errorf("insert: %v", err)
+		}
+		if err := w.faulty.FindOne(t.Context(), bson.D{}).Err(); !command(10107)(err) {
+			t.Errorf("find: %v", err)
+		}
+	}
+}
+
+// TestLateWrite: what was on its way arrives, though nobody waits for it any more.
+func TestLateWrite(t *testing.T) {
+	if peer.Server(t).Real {
+		t.Skip("speaks to the server without signing in: runs on the peer")
+	}
 	w := newWorld(t, nil)
-	w.proxy.On(faultproxy.Match{Command: faultproxy.Any}, faultproxy.DelayReply(short/3))
-	began := time.Now()
-	w.insert(t, w.faulty, "a")
-	if err := w.faulty.FindOne(t.Context(), bson.D{{Key: "_id", Value: "a"}}).Err(); err != nil {
+	rule := w.proxy.On(faultproxy.Match{Command: "insert", Nth: 1}, faultproxy.Delay(short))
+	client, err := net.Dial("tcp", address(w.proxy))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took < 2*short/3 {
-		t.Errorf("two commands took %v", took)
+	insert := bson.D{{Key: "insert", Value: "c"}, {Key: "$db", Value: w.plain.Database().Name()},
+		{Key: "documents", Value: bson.A{bson.D{{Key: "_id", Value: "late"}}}}}
+	if _, err := client.Write(frame(2013, number(0), body(t, insert))); err != nil {
+		t.Fatal(err)
 	}
+	await(t, "arrived", rule.Arrived())
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "served", rule.Served())
+	if !w.has(t, "late") {
+		t.Error("not stored")
+	}
+}
+
+// address is where a proxy listens.
+func address(p *faultproxy.Proxy) string {
+	addr, _, _ := strings.Cut(strings.TrimPrefix(p.URI, "mongodb://"), "/")
+	return addr[strings.LastIndexByte(addr, '@')+1:]
 }
 
 // TestDownAndUp: a client notices, and finds the server again by itself.
 func TestDownAndUp(t *testing.T) {
-	w := newWorld(t, options.Client().SetServerSelectionTimeout(short))
+	// Longer than the driver waits until it asks again after the server.
+	w := newWorld(t, options.Client().SetServerSelectionTimeout(800*time.Millisecond))
 	w.proxy.Down()
-	if _, err := w.faulty.InsertOne(t.Context(), bson.D{{Key: "_id", Value: "down"}}); err == nil {
-		t.Error("a server that is down took a write")
+	for i := range 3 { // the first one finds its connection cut, the others make new ones
+		if _, err := w.faulty.InsertOne(t.Context(), bson.D{{Key: "_id", Value: fmt.Sprint("down ", i)}}); err == nil {
+			t.Error("a server that is down took a write")
+		}
 	}
 	w.proxy.Up()
 	until := time.Now().Add(20 * time.Second)
@@ -218,8 +269,8 @@ func TestDownAndUp(t *testing.T) {
 			t.Fatalf("still down: %v", err)
 		}
 	}
-	if w.has(t, "down") || !w.has(t, "up") {
-		t.Error("the server holds the wrong document")
+	if !w.has(t, "up") {
+		t.Error("not stored")
 	}
 }
 
@@ -232,7 +283,7 @@ func TestUnacknowledged(t *testing.T) {
 	if _, err := c.InsertOne(t.Context(), bson.D{{Key: "_id", Value: "u"}}); err != nil {
 		t.Fatal(err)
 	}
-	<-rule.Arrived()
+	await(t, "arrived", rule.Arrived())
 	if err := w.faulty.FindOne(t.Context(), bson.D{{Key: "_id", Value: "first"}}).Err(); err != nil {
 		t.Errorf("the next command: %v", err)
 	}
@@ -241,13 +292,72 @@ func TestUnacknowledged(t *testing.T) {
 	}
 }
 
-// TestCompression: a client that would compress is not believed by the server.
+// TestCompression: the server does not hear of a client that would compress, or
+// the proxy could read nothing of what follows.
 func TestCompression(t *testing.T) {
-	w := newWorld(t, options.Client().SetCompressors([]string{"zlib"}))
-	w.insert(t, w.faulty, "plain")
-	if !w.has(t, "plain") {
-		t.Error("not stored")
+	s := peer.Server(t)
+	if s.Real {
+		t.Skip("looks at the bytes, so it needs a server without TLS: runs on the peer")
 	}
+	heard := make(chan byte, 1<<20)
+	p := faultproxy.Start(t, "mongodb://"+listenIn(t, strings.Trim(strings.TrimPrefix(s.URI, "mongodb://"), "/"), heard)+"/")
+	client, err := mongo.Connect(options.Client().ApplyURI(p.URI).SetCompressors([]string{"zlib"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Disconnect(context.Background())
+	if err := client.Ping(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for len(heard) > 0 {
+		all = append(all, <-heard)
+	}
+	if !bytes.Contains(all, []byte("isMaster")) && !bytes.Contains(all, []byte("hello")) {
+		t.Error("no greeting: this test would see nothing")
+	}
+	if bytes.Contains(all, []byte("zlib")) {
+		t.Error("compression was offered")
+	}
+}
+
+// listenIn relays to a server and keeps what clients send. It returns its address.
+func listenIn(t *testing.T, server string, heard chan<- byte) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			upstream, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(client, upstream); _ = client.Close() }()
+			go func() { _, _ = io.Copy(upstream, io.TeeReader(client, into(heard))); _ = upstream.Close() }()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// into keeps bytes as long as there is room.
+type into chan<- byte
+
+func (c into) Write(b []byte) (int, error) {
+	for _, one := range b {
+		select {
+		case c <- one:
+		default:
+		}
+	}
+	return len(b), nil
 }
 
 // ending stands for a test whose end this one brings about.
@@ -267,8 +377,7 @@ func (e *ending) Errorf(format string, args ...any) {
 func TestReportsWhatItCannotRead(t *testing.T) {
 	e := &ending{TB: t}
 	p := faultproxy.Start(e, peer.Server(t).URI)
-	addr, _, _ := strings.Cut(strings.TrimPrefix(p.URI, "mongodb://"), "/")
-	client, err := net.Dial("tcp", addr[strings.LastIndexByte(addr, '@')+1:])
+	client, err := net.Dial("tcp", address(p))
 	if err != nil {
 		t.Fatal(err)
 	}
