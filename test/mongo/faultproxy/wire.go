@@ -80,6 +80,14 @@ func (m message) flags() uint32 {
 	return binary.LittleEndian.Uint32(m[headerSize:])
 }
 
+// end is where the message's content ends: the checksum is none.
+func (m message) end() int {
+	if m.flags()&flagChecksum != 0 {
+		return len(m) - checksumSize
+	}
+	return len(m)
+}
+
 // wantsNoReply reports whether the client goes on without one.
 func (m message) wantsNoReply() bool { return m.flags()&flagMoreToCome != 0 }
 
@@ -124,9 +132,9 @@ func (m message) bounds() (from, to int, err error) {
 		if end < 0 {
 			return 0, 0, fmt.Errorf("%w: an OP_QUERY without a name", errProtocol)
 		}
-		return m.documentAt(headerSize + 4 + end + 1 + 8)
+		return m.documentAt(headerSize+4+end+1+8, len(m))
 	case opReply:
-		return m.documentAt(headerSize + 20)
+		return m.documentAt(headerSize+20, len(m))
 	case opCompressed:
 		return 0, 0, fmt.Errorf("%w: compressed, though none was offered", errProtocol)
 	}
@@ -135,14 +143,11 @@ func (m message) bounds() (from, to int, err error) {
 
 // bodyBounds looks for the body among the sections of an opMsg.
 func (m message) bodyBounds() (from, to int, err error) {
-	end := len(m)
-	if m.flags()&flagChecksum != 0 {
-		end -= checksumSize
-	}
+	end := m.end()
 	for at := headerSize + flagsSize; at < end; {
 		switch m[at] {
 		case sectionBody:
-			return m.documentAt(at + 1)
+			return m.documentAt(at+1, end)
 		case sectionSequence:
 			if at+1+4 > end {
 				return 0, 0, fmt.Errorf("%w: a section is cut off", errProtocol)
@@ -159,12 +164,13 @@ func (m message) bodyBounds() (from, to int, err error) {
 	return 0, 0, fmt.Errorf("%w: a message without a body", errProtocol)
 }
 
-func (m message) documentAt(at int) (from, to int, err error) {
-	if at+4 > len(m) {
+// documentAt returns the bounds of the document at at, which ends by limit.
+func (m message) documentAt(at, limit int) (from, to int, err error) {
+	if at+4 > limit {
 		return 0, 0, fmt.Errorf("%w: a document is cut off", errProtocol)
 	}
 	size := int(m.int32(at))
-	if size < 5 || size > len(m)-at {
+	if size < 5 || size > limit-at {
 		return 0, 0, fmt.Errorf("%w: a document of %d bytes", errProtocol, size)
 	}
 	if err := bson.Raw(m[at : at+size]).Validate(); err != nil {
@@ -196,11 +202,7 @@ func (m message) without(field string) (message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errProtocol, err)
 	}
-	end := len(m)
-	if m.flags()&flagChecksum != 0 {
-		end -= checksumSize
-	}
-	changed := bytes.Join([][]byte{m[:from], body, m[to:end]}, nil)
+	changed := bytes.Join([][]byte{m[:from], body, m[to:m.end()]}, nil)
 	binary.LittleEndian.PutUint32(changed, uint32(len(changed)))
 	if m.opcode() == opMsg {
 		binary.LittleEndian.PutUint32(changed[headerSize:], m.flags()&^flagChecksum)

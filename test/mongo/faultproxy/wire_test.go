@@ -77,15 +77,16 @@ func TestCommand(t *testing.T) {
 func TestRefusedMessages(t *testing.T) {
 	good := frame(2013, number(0), body(t, bson.D{{Key: "ping", Value: 1}}))
 	for name, m := range map[string][]byte{
-		"compressed":      frame(2012, number(2013)),
-		"unknown opcode":  frame(2002, number(0)),
-		"no body":         frame(2013, number(0)),
-		"no name":         frame(2013, number(0), body(t, bson.D{})),
-		"a third kind":    frame(2013, number(0), []byte{2}),
-		"body cut off":    frame(2013, good[16:len(good)-3]),
-		"endless section": frame(2013, number(0), []byte{1}, number(1<<31-1)),
-		"empty section":   frame(2013, number(0), []byte{1}, number(0)),
-		"query, no name":  frame(2004, number(0), []byte("admin")),
+		"compressed":       frame(2012, number(2013)),
+		"unknown opcode":   frame(2002, number(0)),
+		"no body":          frame(2013, number(0)),
+		"no name":          frame(2013, number(0), body(t, bson.D{})),
+		"a third kind":     frame(2013, number(0), []byte{2}),
+		"body cut off":     frame(2013, good[16:len(good)-3]),
+		"endless section":  frame(2013, number(0), []byte{1}, number(1<<31-1)),
+		"body in checksum": frame(2013, number(1), body(t, bson.D{{Key: "ping", Value: 1}})),
+		"empty section":    frame(2013, number(0), []byte{1}, number(0)),
+		"query, no name":   frame(2004, number(0), []byte("admin")),
 	} {
 		if command, _, err := faultproxy.CommandOf(m); err == nil {
 			t.Errorf("%s: read as %q", name, command)
