@@ -69,6 +69,15 @@ func putRecord(tx *bbolt.Tx, r identity.Record, doc []byte) error {
 	return tx.Bucket(bucketDecisions).Put([]byte(r.ID), doc)
 }
 
+// putRecordIfAny is putRecord for a write that may come without a record: an
+// import, a mending.
+func putRecordIfAny(tx *bbolt.Tx, r identity.Record, doc []byte) error {
+	if r.ID == "" {
+		return nil
+	}
+	return putRecord(tx, r, doc)
+}
+
 // loadRecord returns the record with this id, or nil.
 func loadRecord(tx *bbolt.Tx, id []byte) (*identity.Record, error) {
 	doc := tx.Bucket(bucketDecisions).Get(id)
@@ -104,7 +113,7 @@ func (s *Store) Decision(ctx context.Context, id string) (identity.Record, error
 func (s *Store) Decisions(ctx context.Context, q store.DecisionQuery) (store.DecisionPage, error) {
 	var page store.DecisionPage
 	err := s.view(ctx, "list decisions", func(tx *bbolt.Tx) error {
-		p, err := newPaging(kindDecisions, q.PageSize, q.PageToken)
+		p, err := newPaging(store.TokenDecisions, q.PageSize, q.PageToken)
 		if err != nil {
 			return err
 		}
