@@ -28,8 +28,10 @@ type Options struct {
 	// identity". It must be safe for concurrent use.
 	Failed func(operation string)
 	// Sent, if not nil, is told the name of every command sent to the server:
-	// "find", "insert". It must be safe for concurrent use.
-	Sent func(command string)
+	// "find", "insert". ctx is that of the call that sends it, with its values;
+	// what runs in the background has those of Open's. It must be safe for
+	// concurrent use.
+	Sent func(ctx context.Context, command string)
 }
 
 // Limits of time, inside the 1.5 s of a login; the URI may say otherwise.
@@ -98,8 +100,8 @@ func clientOptions(opts Options) *options.ClientOptions {
 	// An empty list is stored as one, a missing one as well.
 	c.SetBSONOptions(&options.BSONOptions{NilSliceAsEmpty: true})
 	if opts.Sent != nil {
-		c.SetMonitor(&event.CommandMonitor{Started: func(_ context.Context, e *event.CommandStartedEvent) {
-			opts.Sent(e.CommandName)
+		c.SetMonitor(&event.CommandMonitor{Started: func(ctx context.Context, e *event.CommandStartedEvent) {
+			opts.Sent(ctx, e.CommandName)
 		}})
 	}
 	return c
