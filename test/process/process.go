@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,9 +29,7 @@ type Process struct {
 	logPath string
 	secrets []string
 	exited  chan struct{} // closed once Wait returned
-
-	guard      *exec.Cmd
-	guardStdin io.Closer
+	guard   *Guard
 }
 
 // Start starts cmd, ends it with the test, and prints the end of its output if
@@ -77,46 +74,17 @@ func Launch(dir, name string, cmd *exec.Cmd, secrets ...string) (*Process, error
 		_ = cmd.Wait() // the exit status is read from ProcessState
 		close(p.exited)
 	}()
-	if err := p.startGuard(); err != nil {
+	// A server left behind would hold its port for ever.
+	if p.guard, err = NewGuard(`kill -s KILL -- "-$1" 2>/dev/null`, strconv.Itoa(p.Pid())); err != nil {
 		return nil, errors.Join(fmt.Errorf("guard of %s: %w", name, err), p.Stop())
 	}
 	return p, nil
 }
 
-// startGuard starts a shell that kills the process group when this test binary
-// is gone: a panic, a `go test -timeout` or a SIGKILL runs no cleanup, and a
-// server left behind would hold its port for ever. Its standard input is a pipe
-// whose other end only this binary has.
-func (p *Process) startGuard() error {
-	guard := exec.Command("sh", "-c", `cat >/dev/null; kill -s KILL -- "-$1" 2>/dev/null`, "guard", strconv.Itoa(p.Pid()))
-	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdin, err := guard.StdinPipe()
-	if err != nil {
-		return err
-	}
-	if err := guard.Start(); err != nil {
-		return err
-	}
-	p.guard, p.guardStdin = guard, stdin
-	return nil
-}
-
-// endGuard ends the guard before the group is, so that it cannot fire at a
-// process id that somebody else has got meanwhile.
-func (p *Process) endGuard() {
-	if p.guard == nil {
-		return
-	}
-	_ = syscall.Kill(-p.guard.Process.Pid, syscall.SIGKILL)
-	_ = p.guard.Wait()
-	_ = p.guardStdin.Close()
-	p.guard = nil
-}
-
 // Stop ends the process group: politely, then by force. It returns once the
 // process is gone; stopping twice is fine. Not for concurrent use.
 func (p *Process) Stop() error {
-	p.endGuard()
+	p.guard.End()
 	if !p.HasExited() {
 		_ = p.Signal(syscall.SIGTERM)
 		select {
@@ -129,7 +97,9 @@ func (p *Process) Stop() error {
 
 // Kill ends the process group by force and returns once the process is gone.
 func (p *Process) Kill() error {
-	p.endGuard()
+	// First the guard, so that it cannot fire at a process id that somebody else
+	// has got meanwhile.
+	p.guard.End()
 	err := p.Signal(syscall.SIGKILL)
 	<-p.exited
 	if err != nil && !errors.Is(err, syscall.ESRCH) {

@@ -10,9 +10,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,7 +131,7 @@ func TestNothingIsLeft(t *testing.T) {
 	t.Setenv("TMPDIR", dir)
 	t.Run("test", func(t *testing.T) {
 		s := mongotest.Start(t)
-		if got := processesNaming(t, dir); len(got) != 2 { // PostgreSQL and FerretDB
+		if got := processesNaming(t, dir); len(got) != 3 { // PostgreSQL, FerretDB, the guard
 			t.Errorf("processes %q: this test would see nothing", got)
 		}
 		if err := insert(t, s.Client(t).Database(s.Database(t)).Collection("c"), "a"); err != nil {
@@ -141,6 +143,41 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
 		t.Errorf("left behind: %v, %v", files, err)
+	}
+}
+
+const killedEnv = "MONGOTEST_KILLED"
+
+// TestNothingIsLeftOfAKilledTest: a test binary that is killed runs no cleanup.
+func TestNothingIsLeftOfAKilledTest(t *testing.T) {
+	if mongotest.Require(t).URI != "" {
+		t.Skip("about the peer's processes and files")
+	}
+	if os.Getenv(killedEnv) != "" {
+		mongotest.Start(t)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), killedEnv+"=1", "TMPDIR="+dir)
+	if out, err := child.CombinedOutput(); err == nil || strings.Contains(string(out), "FAIL") {
+		t.Fatalf("the child was not killed: %s", out)
+	}
+	until := time.Now().Add(20 * time.Second)
+	for {
+		files, err := filepath.Glob(filepath.Join(dir, "jithook-mongo-*"))
+		running := processesNaming(t, dir)
+		if err == nil && len(files) == 0 && len(running) == 0 {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("left behind: %q, %q, %v", files, running, err)
+		}
+		time.Sleep(20 * time.Millisecond) // a poll with a deadline
 	}
 }
 

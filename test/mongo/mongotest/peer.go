@@ -30,6 +30,7 @@ type peer struct {
 	addr  string // FerretDB's, from its first start on
 
 	postgres, ferretdb *process.Process
+	guard              *process.Guard // removes dir when the test binary is killed
 }
 
 // newPeer makes the data. Copying a cluster is much faster than making one.
@@ -40,13 +41,17 @@ func newPeer(where Peers) (*peer, error) {
 		return nil, fmt.Errorf("folder for the Mongo peer: %w", err)
 	}
 	p := &peer{where: where, dir: dir}
+	// Twice: the processes' own guards run at the same time.
+	if p.guard, err = process.NewGuard(`rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }`, dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("guard of the Mongo peer: %w", err), os.RemoveAll(dir))
+	}
 	if err := os.Mkdir(filepath.Join(dir, "state"), 0o700); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, p.remove())
 	}
 	// cp, since the files belong to a user that only the system inside knows.
 	out, err := exec.Command("cp", "-a", filepath.Join(where.Root, "template"), p.data()).CombinedOutput()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("copy the database's template: %w: %s", err, out), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("copy the database's template: %w: %s", err, out), p.remove())
 	}
 	return p, nil
 }
@@ -167,6 +172,12 @@ func (p *peer) stop() error {
 		err = errors.Join(err, fmt.Errorf("PostgreSQL did not stop within %v", stopLimit))
 	}
 	return errors.Join(err, p.kill())
+}
+
+// remove removes the data of a peer that does not run.
+func (p *peer) remove() error {
+	p.guard.End()
+	return os.RemoveAll(p.dir)
 }
 
 // logs returns the ends of both logs, also after the processes have ended.

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -214,5 +213,5 @@ func (s *Server) close() error {
 	if s.peer == nil {
 		return nil
 	}
-	return errors.Join(s.peer.kill(), os.RemoveAll(s.peer.dir))
+	return errors.Join(s.peer.kill(), s.peer.remove())
 }
