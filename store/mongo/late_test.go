@@ -106,6 +106,8 @@ func TestFaultsWhileMoving(t *testing.T) {
 	for name, fault := range map[string]faultproxy.Fault{
 		"lost": faultproxy.Cut(), "reply lost": faultproxy.DropReply(), "step-down": faultproxy.NotWritablePrimary(true),
 		"write concern": faultproxy.WriteConcernError(64, true), "unknown": faultproxy.Answer(commandError(1), false),
+		// Another mover inserts the record at this moment: it need not be all of it.
+		"duplicate": faultproxy.Answer(writeError(11000), false),
 	} {
 		for _, collection := range []string{"decisions", "identities"} {
 			t.Run(name+", "+collection, func(t *testing.T) {

@@ -164,6 +164,9 @@ func TestServerDownAtStartAndMidRun(t *testing.T) {
 			})
 			cancel()
 		}
+		within(t, time.Second+slack, func() { // one second is enough to know, for whoever has more
+			wantFailure(t, s.Ping(t.Context()), "check that a primary runs")
+		})
 		if _, told := failed.Load("find identities"); !told {
 			t.Errorf("%s: Failed was not told", what)
 		}
