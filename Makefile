@@ -1,5 +1,6 @@
 # `make help` lists the targets. Everything here runs on Linux and macOS with Go,
-# gcc (for the race detector and Kratos's SQLite), bash and Node.js 20.
+# gcc (for the race detector and Kratos's SQLite), bash and Node.js 20; only the
+# server of `make mongo` needs root on Debian, or else JITHOOK_TEST_MONGODB_URI.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -19,8 +20,8 @@ build: ## build bin/jithook, static, with the version from git
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/jithook ./cmd/jithook
 
 .PHONY: test
-test: peers lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
-	JITHOOK_TEST_REQUIRE=kratos $(GO) test -race -timeout 9m ./...
+test: peers mongo lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
+	JITHOOK_TEST_REQUIRE=kratos,mongo $(GO) test -race -timeout 9m ./...
 
 .PHONY: unit
 unit: ## all tests, quickly; those that need a missing peer skip and say so
@@ -30,6 +31,10 @@ unit: ## all tests, quickly; those that need a missing peer skip and say so
 .PHONY: peers
 peers: ## fetch and build the real Kratos and OpenID provider for the tests, once, into a cache
 	@./test/kratos/peers.sh
+
+.PHONY: mongo
+mongo: ## install and build the MongoDB-compatible server for the tests, once, into the cache (root on Debian)
+	@./test/mongo/peers.sh
 
 .PHONY: house
 house: ## who imports whom, package comments, file lengths (uncached: they read files that go test does not watch)

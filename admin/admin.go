@@ -39,7 +39,9 @@ type Store interface {
 
 // API is the admin API.
 type API struct {
-	Store     Store
+	Store Store
+	// Userstore is the whole of the same store, for the routes below /store.
+	Userstore store.Store
 	Service   *provision.Service
 	Providers func() *provider.Set
 	// Token admits; an empty one admits nobody.
@@ -72,6 +74,7 @@ func (a *API) Handler() http.Handler {
 	v1.GET("/providers", a.providers)
 	v1.POST("/plan", a.plan)
 	v1.GET("/openapi.json", openapi)
+	a.mountStore(v1)
 	return e
 }
 
@@ -120,8 +123,12 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// bound limits every request but those below /store, which limit themselves.
 func bound(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if strings.HasPrefix(c.Path(), storePath) {
+			return next(c)
+		}
 		ctx, cancel := context.WithTimeout(c.Request().Context(), timeout)
 		defer cancel()
 		r := c.Request().WithContext(ctx)

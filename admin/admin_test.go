@@ -66,7 +66,7 @@ func newWorld(t testing.TB) *world {
 		Now: time.Now, Log: log,
 	}
 	w.api = &admin.API{
-		Store: w.store, Service: w.service, Providers: w.service.Providers, Token: token, Host: "jithook.internal",
+		Store: w.store, Userstore: w.store, Service: w.service, Providers: w.service.Providers, Token: token, Host: "jithook.internal",
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "a_metric 1") }),
 		Log:     log,
 	}

@@ -265,7 +265,7 @@ func (p *Plan) touch() *store.Touch {
 	}
 	t := store.Touch{ID: p.After.ID, At: p.now}
 	if p.seen != nil {
-		t.Link, t.ClaimsTime = identity.FedKey(p.seen.Issuer, p.seen.Subject), p.seen.Time
+		t.Issuer, t.Subject, t.ClaimsTime = p.seen.Issuer, p.seen.Subject, p.seen.Time
 		return &t
 	}
 	if p.now.Sub(p.After.LastLoginAt) < time.Hour {

@@ -57,15 +57,17 @@ type Store interface {
 	// Insert writes a new identity and the record of the decision that made
 	// it in one atomic step. The id is inserted at most once: an identity with
 	// this id and revision is the caller's own earlier attempt and counts as
-	// success; with another revision it is ErrConflict. Errors: TakenError when
-	// one of i.Keys is held by another identity.
+	// success; with another revision it is ErrConflict. A record without an id
+	// is none: an import brings records apart. Errors: TakenError when one of
+	// i.Keys is held by another identity.
 	Insert(ctx context.Context, i identity.Identity, r identity.Record) error
 
 	// Swap replaces the identity i.ID if its stored revision is i.Revision-1,
 	// together with its keys and the record, in one atomic step. The stored
-	// last_login_at is kept if it is later. Errors: ErrConflict when the
-	// revision is another, the identity is gone, or a link's stored
-	// claims_time is later than i's; TakenError.
+	// last_login_at is kept if it is later. A record without an id is none: a
+	// mending is no decision. Errors: ErrConflict when the revision is another,
+	// the identity is gone, or a link's stored claims_time is later than i's;
+	// TakenError.
 	Swap(ctx context.Context, i identity.Identity, r identity.Record) error
 
 	// Renew sets renewed_at of a pending identity whose revision is the given
@@ -102,13 +104,13 @@ type Store interface {
 	Close() error
 }
 
-// Touch is a login that changed nothing. Where Link is set, claims_time of the
-// link with that key becomes ClaimsTime if it is older.
+// Touch is a login that changed nothing. Where ClaimsTime is set, claims_time
+// of the link to (Issuer, Subject) becomes ClaimsTime if it is older.
 type Touch struct {
-	ID         string
-	At         time.Time
-	Link       identity.Key
-	ClaimsTime time.Time
+	ID              string
+	At              time.Time
+	Issuer, Subject string
+	ClaimsTime      time.Time
 }
 
 // MaxPageSize bounds a page; DefaultPageSize is what 0 means.
@@ -149,9 +151,6 @@ type DecisionPage struct {
 	Records       []identity.Record
 	NextPageToken string
 }
-
-// ErrPageToken says that a page token was not made by this store.
-var ErrPageToken = errors.New("page_token was not issued by this server")
 
 // PageSize returns the size asked for within the bounds.
 func PageSize(n int) int {

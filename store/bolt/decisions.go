@@ -54,10 +54,8 @@ func touch(tx *bbolt.Tx, t store.Touch) error {
 	if later {
 		i.LastLoginAt = t.At
 	}
-	for n, l := range i.Links {
-		if t.Link == identity.FedKey(l.Issuer, l.Subject) && t.ClaimsTime.After(l.ClaimsTime) {
-			i.Links[n].ClaimsTime, later = t.ClaimsTime, true
-		}
+	if at := i.Link(t.Issuer, t.Subject); at >= 0 && t.ClaimsTime.After(i.Links[at].ClaimsTime) {
+		i.Links[at].ClaimsTime, later = t.ClaimsTime, true
 	}
 	if !later {
 		return nil
@@ -79,6 +77,15 @@ func putRecord(tx *bbolt.Tx, r identity.Record, doc []byte) error {
 		return err
 	}
 	return tx.Bucket(bucketDecisions).Put([]byte(r.ID), doc)
+}
+
+// putRecordIfAny is putRecord for a write that may come without a record: an
+// import, a mending.
+func putRecordIfAny(tx *bbolt.Tx, r identity.Record, doc []byte) error {
+	if r.ID == "" {
+		return nil
+	}
+	return putRecord(tx, r, doc)
 }
 
 // loadRecord returns the record with this id, or nil.
@@ -119,7 +126,7 @@ func (s *Store) Decision(ctx context.Context, id string) (identity.Record, error
 func (s *Store) Decisions(ctx context.Context, q store.DecisionQuery) (store.DecisionPage, error) {
 	var page store.DecisionPage
 	err := s.view(ctx, "list decisions", func(tx *bbolt.Tx) error {
-		p, err := newPaging(kindDecisions, q.PageSize, q.PageToken)
+		p, err := newPaging(store.TokenDecisions, q.PageSize, q.PageToken)
 		if err != nil {
 			return err
 		}

@@ -84,7 +84,7 @@ func (s *Store) Insert(ctx context.Context, i identity.Identity, r identity.Reco
 		if err := put(tx, &identity.Identity{}, &i, doc); err != nil {
 			return err
 		}
-		return putRecord(tx, r, record)
+		return putRecordIfAny(tx, r, record)
 	})
 }
 
@@ -122,7 +122,7 @@ func (s *Store) Swap(ctx context.Context, i identity.Identity, r identity.Record
 		if err := put(tx, stored, &i, doc); err != nil {
 			return err
 		}
-		return putRecord(tx, r, record)
+		return putRecordIfAny(tx, r, record)
 	})
 }
 

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
-	"hash/crc32"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -105,19 +103,13 @@ const maxScan = 1000
 
 // paging is where a page begins and how long it gets.
 type paging struct {
-	kind     byte // of the token: kindIdentities, kindDecisions
+	kind     byte // of the token: store.TokenIdentities, store.TokenDecisions
 	position string
 	size     int
 }
 
-// Kinds of page tokens.
-const (
-	kindIdentities = 'i'
-	kindDecisions  = 'd'
-)
-
 func newPaging(kind byte, size int, token string) (paging, error) {
-	position, err := parseToken(kind, token)
+	position, err := store.ParsePageToken(kind, token)
 	return paging{kind, position, store.PageSize(size)}, err
 }
 
@@ -128,7 +120,7 @@ func collect[T any](ctx context.Context, w *walk, p paging, load func(id []byte)
 	scanned, last := 0, ""
 	for id := w.first(p.position); id != nil; id = w.next() {
 		if len(items) == p.size || scanned == maxScan {
-			return items, newToken(p.kind, last), nil
+			return items, store.NewPageToken(p.kind, last), nil
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, "", err
@@ -143,28 +135,4 @@ func collect[T any](ctx context.Context, w *walk, p paging, load func(id []byte)
 		scanned, last = scanned+1, string(id)
 	}
 	return items, "", nil
-}
-
-// newToken returns a page token: the id where the page ended. The checksum
-// tells a token that we made from a typing error; it is no proof, and whoever
-// forges one sees what he may see anyway.
-func newToken(kind byte, id string) string {
-	body := append([]byte{kind}, id...)
-	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(body, crc32.ChecksumIEEE(body)))
-}
-
-// parseToken returns the id in a token; no token is the beginning.
-func parseToken(kind byte, token string) (string, error) {
-	if token == "" {
-		return "", nil
-	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) < 6 || raw[0] != kind {
-		return "", store.ErrPageToken
-	}
-	body, sum := raw[:len(raw)-4], raw[len(raw)-4:]
-	if crc32.ChecksumIEEE(body) != binary.BigEndian.Uint32(sum) {
-		return "", store.ErrPageToken
-	}
-	return string(body[1:]), nil
 }

@@ -16,7 +16,7 @@ import (
 func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 	var page store.Page
 	err := s.view(ctx, "list identities", func(tx *bbolt.Tx) error {
-		p, err := newPaging(kindIdentities, q.PageSize, q.PageToken)
+		p, err := newPaging(store.TokenIdentities, q.PageSize, q.PageToken)
 		if err != nil {
 			return err
 		}

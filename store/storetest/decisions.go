@@ -108,16 +108,16 @@ func testTouch(t *testing.T, s store.Store) {
 func testClaimsTouch(t *testing.T, s store.Store) {
 	i := newIdentity(newFed())
 	i.Links = []identity.Link{{Provider: "acme", Issuer: "https://acme.example", Subject: newID(), ClaimsTime: clock}}
-	key := identity.FedKey(i.Links[0].Issuer, i.Links[0].Subject)
-	i.Keys = []identity.Key{key}
+	l := i.Links[0]
+	i.Keys = []identity.Key{identity.FedKey(l.Issuer, l.Subject)}
 	must(t, s.Insert(t.Context(), i, newRecord(i, identity.Created)))
 	planned := next(i, i.Keys...)
 
 	late := clock.Add(time.Hour)
 	must(t, s.Record(t.Context(), nil, []store.Touch{
-		{ID: i.ID, Link: key, ClaimsTime: late},
-		{ID: i.ID, Link: key, ClaimsTime: late.Add(-time.Minute)},
-		{ID: i.ID, Link: newFed(), ClaimsTime: late.Add(time.Hour)}, // no link of this identity
+		{ID: i.ID, Issuer: l.Issuer, Subject: l.Subject, ClaimsTime: late},
+		{ID: i.ID, Issuer: l.Issuer, Subject: l.Subject, ClaimsTime: late.Add(-time.Minute)},
+		{ID: i.ID, Issuer: l.Issuer, Subject: newID(), ClaimsTime: late.Add(time.Hour)}, // no link of this identity
 	}))
 	i.Links[0].ClaimsTime = late
 	wantStored(t, s, i)

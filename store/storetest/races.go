@@ -14,14 +14,12 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
-// callers is how many write at once.
-const callers = 64
-
-func testRaceFirstLogin(t *testing.T, s store.Store) {
+func (c Suite) testRaceFirstLogin(t *testing.T, s store.Store) {
+	callers := c.contention()
 	fed := newFed()
-	var attempts [callers]identity.Identity
-	var records [callers]identity.Record
-	var results [callers]error
+	attempts := make([]identity.Identity, callers)
+	records := make([]identity.Record, callers)
+	results := make([]error, callers)
 	for k := range callers {
 		attempts[k] = newIdentity(fed, newMail())
 		records[k] = newRecord(attempts[k], identity.Created)
@@ -89,9 +87,10 @@ func increment(t *testing.T, s store.Store, id string) (int64, error) {
 	}
 }
 
-func testRaceIncrements(t *testing.T, s store.Store) {
+func (c Suite) testRaceIncrements(t *testing.T, s store.Store) {
+	callers := c.contention()
 	i := insert(t, s, newFed())
-	var sums [callers]int64
+	sums := make([]int64, callers)
 	together(callers, func(k int) {
 		n, err := increment(t, s, i.ID)
 		if err != nil {
@@ -99,27 +98,27 @@ func testRaceIncrements(t *testing.T, s store.Store) {
 		}
 		sums[k] = n
 	})
-	slices.Sort(sums[:])
+	slices.Sort(sums)
 	for k, n := range sums {
 		if n != int64(k+1) {
 			t.Fatalf("increments returned %v, want 1 to %d", sums, callers)
 		}
 	}
-	i.Revision, i.Traits["n"] = callers+1, int64(callers)
+	i.Revision, i.Traits["n"] = int64(callers)+1, int64(callers)
 	wantStored(t, s, i)
 	if got := len(decisions(t, s, store.DecisionQuery{IdentityID: i.ID})); got != callers+1 {
 		t.Errorf("records = %d, want one for each of the %d writes", got, callers+1)
 	}
 }
 
-func testRaceKeys(t *testing.T, s store.Store) {
+func (c Suite) testRaceKeys(t *testing.T, s store.Store) {
 	var owners []identity.Identity
 	for range 8 {
 		owners = append(owners, insert(t, s, newFed()))
 	}
 	contested := []identity.Key{newMail(), newMail(), newMail(), newMail()}
 	// Each caller moves its owner to one contested key after the other.
-	together(32, func(k int) {
+	together(c.contention()/2, func(k int) {
 		owner := owners[k%len(owners)]
 		for step := range 8 {
 			i, err := s.Get(t.Context(), owner.ID)

@@ -22,9 +22,31 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
-// Run runs the suite. open returns an empty store and closes it at the end of
-// t; it is called once for each part.
-func Run(t *testing.T, open func(t *testing.T) store.Store) {
+// Run runs the suite as it is for a backend that stands any number of callers.
+// open returns an empty store and closes it at the end of t; it is called once
+// for each part.
+func Run(t *testing.T, open func(t *testing.T) store.Store) { Suite{}.Run(t, open) }
+
+// Suite is the suite with its choices; the zero value is what Run runs.
+type Suite struct {
+	// Contention is how many callers write at once where they race for one
+	// identity or one key: 0 means DefaultContention. Less is for a server
+	// that gives way under many, never for a backend.
+	Contention int
+}
+
+// DefaultContention is what a Suite.Contention of 0 means.
+const DefaultContention = 64
+
+func (c Suite) contention() int {
+	if c.Contention <= 0 {
+		return DefaultContention
+	}
+	return c.Contention
+}
+
+// Run runs the suite; see the function Run.
+func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, part := range []struct {
 		name string
 		test func(*testing.T, store.Store)
@@ -56,10 +78,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Decisions", testDecisions},
 		{"DecisionsFilters", testDecisionsFilters},
 		{"DropDecisions", testDropDecisions},
-		{"RaceFirstLogin", testRaceFirstLogin},
+		{"RaceFirstLogin", c.testRaceFirstLogin},
 		{"RaceOneEmail", testRaceOneEmail},
-		{"RaceIncrements", testRaceIncrements},
-		{"RaceKeys", testRaceKeys},
+		{"RaceIncrements", c.testRaceIncrements},
+		{"RaceKeys", c.testRaceKeys},
 		{"RaceSweep", testRaceSweep},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open(t)) })

@@ -27,8 +27,15 @@ func testInsert(t *testing.T, s store.Store) {
 	wantHolder(t, s, mail, i.ID)
 	wantHolder(t, s, newFed(), "")
 
-	bare := insert(t, s) // without a key
+	// Who has no key is in nobody's way, before and after it had one.
+	bare, other := insert(t, s), insert(t, s)
 	wantStored(t, s, bare)
+	keyed := next(other, newFed())
+	must(t, s.Swap(t.Context(), keyed, newRecord(other, identity.Updated)))
+	other = next(keyed)
+	must(t, s.Swap(t.Context(), other, newRecord(other, identity.Updated)))
+	wantStored(t, s, other)
+	wantHolder(t, s, keyed.Keys[0], "")
 }
 
 func testInsertTaken(t *testing.T, s store.Store) {

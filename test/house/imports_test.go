@@ -29,6 +29,7 @@ var rules = []rule{
 	{path: "identity"},
 	{path: "deploy"},
 	{path: "internal/strictjson"},
+	{path: "internal/exactjson"},
 	{path: "internal/strictyaml", modules: []string{"github.com/goccy/go-yaml"}},
 	{path: "internal/canon", modules: []string{"golang.org/x/text", "golang.org/x/net/idna"}},
 	{path: "internal/expr", modules: []string{"cel.dev/cel-go"}},
@@ -45,7 +46,10 @@ var rules = []rule{
 	},
 	{path: "store", project: []string{"identity"}},
 	{path: "store/storetest", project: []string{"identity", "store"}, modules: []string{"github.com/google/go-cmp", "github.com/google/uuid"}},
-	{path: "store/bolt", project: []string{"identity", "store"}, modules: []string{"go.etcd.io/bbolt"}},
+	{path: "store/transfer", project: []string{"identity", "internal/exactjson", "store"}},
+	{path: "store/verify", project: []string{"identity", "store"}},
+	{path: "store/bolt", project: []string{"identity", "internal/exactjson", "store"}, modules: []string{"go.etcd.io/bbolt"}},
+	{path: "store/mongo", project: []string{"identity", "store"}, modules: []string{"go.mongodb.org/mongo-driver/v2"}},
 	{
 		path:    "provision",
 		project: []string{"identity", "internal/canon", "internal/expr", "policy", "mapper", "claims", "kratos", "provider", "store"},
@@ -68,7 +72,7 @@ var rules = []rule{
 	},
 	{
 		path:    "admin",
-		project: []string{"identity", "internal/strictjson", "internal/problem", "claims", "provider", "store", "provision", "hook", "hook/generic"},
+		project: []string{"identity", "internal/strictjson", "internal/problem", "claims", "provider", "store", "store/transfer", "store/verify", "provision", "hook", "hook/generic"},
 		modules: []string{"github.com/labstack/echo/v4"},
 	},
 	{path: "cmd/jithook", project: []string{anything}, modules: []string{anything}},

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jithook/jithook/test/process"
 )
 
 // The secrets of a Jithook. It lives as long as one test, on the loopback
@@ -29,7 +31,7 @@ type Jithook struct {
 	HookURL string
 
 	binary, config, adminURL string
-	running                  *process
+	running                  *process.Process
 }
 
 // NewJithook writes a configuration with these provider files, by name. hookURL
@@ -104,7 +106,7 @@ func (j *Jithook) KratosDocument(t testing.TB) map[string]any {
 // Start runs `jithook serve` and returns once it is ready.
 func (j *Jithook) Start(t testing.TB) {
 	t.Helper()
-	j.running = startProcess(t, "jithook", j.command("serve"), []string{hookKey, adminToken})
+	j.running = process.Start(t, "jithook", j.command("serve"), hookKey, adminToken)
 	until := time.Now().Add(30 * time.Second)
 	for {
 		if reply, err := http.Get(j.HookURL + "/readyz"); err == nil {
@@ -113,8 +115,8 @@ func (j *Jithook) Start(t testing.TB) {
 				return
 			}
 		}
-		if j.running.hasExited() || time.Now().After(until) {
-			t.Fatalf("jithook did not get ready:\n%s", j.running.logTail())
+		if j.running.HasExited() || time.Now().After(until) {
+			t.Fatalf("jithook did not get ready:\n%s", j.running.LogTail())
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -123,15 +125,15 @@ func (j *Jithook) Start(t testing.TB) {
 // Stop ends the server and returns once it has.
 func (j *Jithook) Stop(t testing.TB) {
 	t.Helper()
-	if err := syscall.Kill(j.running.cmd.Process.Pid, syscall.SIGTERM); err != nil {
+	if err := j.running.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case <-j.running.exited:
+	case <-j.running.Exited():
 	case <-time.After(20 * time.Second):
 		t.Fatal("jithook did not stop")
 	}
-	if code := j.running.cmd.ProcessState.ExitCode(); code != 0 {
+	if code := j.running.State().ExitCode(); code != 0 {
 		t.Errorf("jithook ended with exit code %d", code)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/jithook/jithook/test/process"
 )
 
 const (
@@ -83,7 +85,7 @@ func tryStart(t testing.TB, peers Peers, c Config) (*Kratos, error) {
 	cmd := exec.Command(peers.Kratos, "serve", "--dev", "--sqa-opt-out", "-c", file)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
-	p := startProcess(t, "kratos", cmd, secretsOf(config))
+	p := process.Start(t, "kratos", cmd, secretsOf(config)...)
 	k := &Kratos{PublicURL: ends.public(), AdminURL: ends.admin(), ends: ends, http: &http.Client{Timeout: 30 * time.Second}}
 	return k, k.waitReady(t.Context(), p)
 }
@@ -120,7 +122,7 @@ func freePorts() (endpoints, error) {
 }
 
 // waitReady asks Kratos until both servers answer, it ends, or time is up.
-func (k *Kratos) waitReady(ctx context.Context, p *process) error {
+func (k *Kratos) waitReady(ctx context.Context, p *process.Process) error {
 	ctx, cancel := context.WithTimeout(ctx, kratosStart)
 	defer cancel()
 	tick := time.NewTicker(kratosPoll)
@@ -130,14 +132,14 @@ func (k *Kratos) waitReady(ctx context.Context, p *process) error {
 			return nil
 		}
 		select {
-		case <-p.exited:
-			tail := p.logTail()
+		case <-p.Exited():
+			tail := p.LogTail()
 			if bytes.Contains([]byte(tail), []byte("address already in use")) {
 				return errPortTaken
 			}
-			return fmt.Errorf("Kratos ended early: %v\n%s", p.cmd.ProcessState, tail)
+			return fmt.Errorf("Kratos ended early: %v\n%s", p.State(), tail)
 		case <-ctx.Done():
-			return fmt.Errorf("Kratos was not ready within %v\n%s", kratosStart, p.logTail())
+			return fmt.Errorf("Kratos was not ready within %v\n%s", kratosStart, p.LogTail())
 		case <-tick.C:
 		}
 	}

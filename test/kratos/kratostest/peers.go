@@ -12,23 +12,10 @@
 package kratostest
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
-	"time"
-)
 
-// RequireEnv names the environment variable that lists, separated by commas,
-// the peers whose absence fails a test instead of skipping it. This package's
-// name in the list is "kratos".
-const RequireEnv = "JITHOOK_TEST_REQUIRE"
+	"github.com/jithook/jithook/test/peers"
+)
 
 // Peers says where the programs are that test/kratos/peers.sh built.
 type Peers struct {
@@ -39,70 +26,12 @@ type Peers struct {
 }
 
 // Require returns the peers. Without them it skips the test and names the make
-// target that builds them, or fails it where RequireEnv lists kratos: a complete
-// run must not pass because a peer was missing.
+// target that builds them, or fails it where peers.RequireEnv lists kratos.
 func Require(t testing.TB) Peers {
 	t.Helper()
-	peers, err := findPeers(t.Context())
-	if err == nil {
-		return peers
-	}
-	const hint = "real Kratos and OpenID provider not available: run `make peers` (needs Go, gcc, Node and npm)"
-	required := func(name string) bool { return strings.TrimSpace(name) == "kratos" }
-	if slices.ContainsFunc(strings.Split(os.Getenv(RequireEnv), ","), required) {
-		t.Fatalf("%s: %v", hint, err)
-	}
-	t.Skipf("%s: %v", hint, err)
-	return Peers{}
-}
-
-// findPeers asks peers.sh, which alone knows how the cache is laid out.
-func findPeers(ctx context.Context) (Peers, error) {
-	source, err := sourceFolder()
+	source, where, err := peers.Where(t.Context(), "kratos", "kratos", "kratos_db", "op_modules")
 	if err != nil {
-		return Peers{}, err
+		peers.Missing(t, "kratos", "real Kratos and OpenID provider not available: run `make peers` (needs Go, gcc, Node and npm)", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "bash", filepath.Join(source, "peers.sh"), "--where")
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return Peers{}, fmt.Errorf("peers.sh --where: %w: %s", err, bytes.TrimSpace(stderr.Bytes()))
-	}
-	peers := Peers{Source: source}
-	for line := range strings.Lines(stdout.String()) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		switch name {
-		case "kratos":
-			peers.Kratos = value
-		case "kratos_db":
-			peers.KratosDB = value
-		case "op_modules":
-			peers.OPModules = value
-		}
-	}
-	if peers.Kratos == "" || peers.KratosDB == "" || peers.OPModules == "" {
-		return Peers{}, errors.New("peers.sh --where did not print kratos=, kratos_db= and op_modules=")
-	}
-	return peers, nil
-}
-
-// sourceFolder finds test/kratos upwards from the test's working directory,
-// which is the folder of the package under test. (The path that the compiler
-// recorded would be wrong under -trimpath.)
-func sourceFolder() (string, error) {
-	start, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		source := filepath.Join(dir, "test", "kratos")
-		if _, err := os.Stat(filepath.Join(source, "peers.sh")); err == nil {
-			return source, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no folder test/kratos above %s", start)
-		}
-	}
+	return Peers{Kratos: where["kratos"], KratosDB: where["kratos_db"], OPModules: where["op_modules"], Source: source}
 }

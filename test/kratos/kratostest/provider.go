@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/jithook/jithook/test/process"
 )
 
 // The client that Kratos is at every provider of this package. Providers live
@@ -73,11 +75,11 @@ func StartProvider(t testing.TB, opts ProviderOptions) *Provider {
 		t.Fatalf("OpenID provider: %v", err)
 	}
 	cmd.Stdout = w
-	p := startProcess(t, "openid-provider", cmd, []string{clientSecret})
+	p := process.Start(t, "openid-provider", cmd, clientSecret)
 	_ = w.Close() // the child has its own descriptor; so reading ends with it
 	issuer, err := readIssuer(stdout, p)
 	if err != nil {
-		t.Fatalf("OpenID provider: %v\n%s", err, p.logTail())
+		t.Fatalf("OpenID provider: %v\n%s", err, p.LogTail())
 	}
 	return &Provider{Issuer: issuer}
 }
@@ -102,7 +104,7 @@ func prepareScript(t testing.TB, peers Peers, dir string) string {
 
 // readIssuer waits for the first line of the provider's output. It goes on
 // reading afterwards, so that the provider can never block on a full pipe.
-func readIssuer(stdout *os.File, p *process) (string, error) {
+func readIssuer(stdout *os.File, p *process.Process) (string, error) {
 	type answer struct {
 		issuer string
 		err    error
@@ -124,8 +126,8 @@ func readIssuer(stdout *os.File, p *process) (string, error) {
 	select {
 	case a := <-answers:
 		return a.issuer, a.err
-	case <-p.exited:
-		return "", fmt.Errorf("ended early: %v", p.cmd.ProcessState)
+	case <-p.Exited():
+		return "", fmt.Errorf("ended early: %v", p.State())
 	case <-time.After(providerStart):
 		return "", fmt.Errorf("did not start within %v", providerStart)
 	}

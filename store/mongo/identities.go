@@ -1,0 +1,251 @@
+package mongo
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
+)
+
+// Find returns the identities that hold any of the keys, sorted by id: one
+// round trip, to the primary.
+func (s *Store) Find(ctx context.Context, keys ...identity.Key) ([]identity.Identity, error) {
+	found := []identity.Identity{}
+	err := s.call(ctx, "find identities", func(ctx context.Context, db *database) error {
+		if len(keys) == 0 {
+			return nil
+		}
+		docs, err := all[identityDoc](ctx, db.identities, holding(texts(keys)), identityOptions())
+		if err != nil {
+			return err
+		}
+		found, err = decodeAll(docs, decodeIdentity)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b identity.Identity) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(found, func(a, b identity.Identity) bool { return a.ID == b.ID }), nil
+}
+
+// Get returns the identity with this id, or store.ErrNotFound.
+func (s *Store) Get(ctx context.Context, id string) (identity.Identity, error) {
+	var found identity.Identity
+	err := s.call(ctx, "get identity", func(ctx context.Context, db *database) error {
+		docs, err := all[identityDoc](ctx, db.identities, byID(id), identityOptions())
+		if err != nil {
+			return err
+		}
+		if len(docs) == 0 {
+			return store.ErrNotFound
+		}
+		found, err = decodeIdentity(docs[0])
+		return err
+	})
+	return found, err
+}
+
+// Insert writes a new identity and its record; see store.Store.
+func (s *Store) Insert(ctx context.Context, i identity.Identity, r identity.Record) error {
+	return s.call(ctx, "insert identity", func(ctx context.Context, db *database) error {
+		entry, err := newEntry(r)
+		if err != nil {
+			return err
+		}
+		doc, err := encodeIdentity(i, entry.Write)
+		if err != nil {
+			return err
+		}
+		doc.Journal = []entryDoc{entry}
+		writing, cancel := early(ctx)
+		defer cancel()
+		_, err = db.identities.InsertOne(writing, doc)
+		if err != nil && !refused(err) {
+			err = db.resolveInsert(ctx, i)
+		}
+		return s.moveAfter(i.ID, err)
+	})
+}
+
+// Swap replaces an identity and its keys; see store.Store.
+func (s *Store) Swap(ctx context.Context, i identity.Identity, r identity.Record) error {
+	return s.call(ctx, "swap identity", func(ctx context.Context, db *database) error {
+		entry, err := newEntry(r)
+		if err != nil {
+			return err
+		}
+		doc, err := encodeIdentity(i, entry.Write)
+		if err != nil {
+			return err
+		}
+		from := i.Revision - 1
+		err = db.update(ctx,
+			append(bson.D{{Key: fieldID, Value: i.ID}, {Key: fieldRevision, Value: from}}, notSeenLater(doc.Content)...),
+			bson.D{
+				{Key: "$set", Value: doc.Content},
+				{Key: "$max", Value: bson.D{{Key: fieldLastLoginAt, Value: doc.LastLoginAt}}},
+				{Key: "$push", Value: bson.D{{Key: fieldJournal, Value: entry}}},
+			},
+			func() error { return db.resolveUpdate(ctx, i.ID, entry.Write, from, i.Keys) })
+		return s.moveAfter(i.ID, err)
+	})
+}
+
+// notSeenLater selects the state in which no later claims than these were noted
+// for a link.
+func notSeenLater(d contentDoc) bson.D {
+	if len(d.Links) == 0 {
+		return nil
+	}
+	later := bson.A{}
+	for _, l := range d.Links {
+		later = append(later, bson.D{linkWith(l.Issuer, l.Subject, "$gt", l.ClaimsTime)})
+	}
+	return bson.D{{Key: "$nor", Value: later}}
+}
+
+// Renew sets renewed_at of a pending identity; see store.Store.
+func (s *Store) Renew(ctx context.Context, id string, revision int64, at time.Time, r identity.Record) error {
+	return s.call(ctx, "renew identity", func(ctx context.Context, db *database) error {
+		entry, err := newEntry(r)
+		if err != nil {
+			return err
+		}
+		renewed, err := stamp(at)
+		if err != nil {
+			return err
+		}
+		err = db.update(ctx,
+			bson.D{
+				{Key: fieldID, Value: id}, {Key: fieldRevision, Value: revision},
+				{Key: fieldState, Value: string(identity.StatePending)},
+			},
+			bson.D{
+				{Key: "$set", Value: bson.D{{Key: fieldRenewedAt, Value: renewed}, {Key: fieldWrite, Value: entry.Write}}},
+				{Key: "$push", Value: bson.D{{Key: fieldJournal, Value: entry}}},
+			},
+			func() error { return db.resolveUpdate(ctx, id, entry.Write, revision, nil) })
+		return s.moveAfter(id, err)
+	})
+}
+
+// update is one compare-and-swap. Whoever it does not find has changed.
+func (db *database) update(ctx context.Context, filter, change bson.D, resolve func() error) error {
+	writing, cancel := early(ctx)
+	defer cancel()
+	res, err := db.identities.UpdateOne(writing, filter, change)
+	switch {
+	case err != nil && !refused(err):
+		return resolve()
+	case err == nil && res.MatchedCount == 0:
+		return store.ErrConflict
+	}
+	return err
+}
+
+// deleteAttempts bounds how often Delete begins again when records or changes
+// come in between.
+const deleteAttempts = 3
+
+// Delete removes an identity and its keys; see store.Store. Its records are
+// moved first: why she was let in outlives her.
+func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt time.Time) error {
+	return s.call(ctx, "delete identity", func(ctx context.Context, db *database) error {
+		renewed, err := stamp(renewedAt)
+		if err != nil {
+			return err
+		}
+		for range deleteAttempts {
+			docs, err := all[identityDoc](ctx, db.identities, byID(id), options.Find())
+			if err != nil {
+				return err
+			}
+			if len(docs) == 0 || docs[0].Content.Revision != revision || docs[0].Content.RenewedAt != renewed {
+				return store.ErrConflict
+			}
+			if err := db.moveJournals(ctx, docs); err != nil {
+				return err
+			}
+			gone, err := db.remove(ctx, docs[0])
+			if gone || err != nil {
+				return err
+			}
+		}
+		return store.ErrConflict
+	})
+}
+
+// remove deletes the very state that was read, and reports whether the
+// identity is gone.
+func (db *database) remove(ctx context.Context, d identityDoc) (gone bool, err error) {
+	writing, cancel := early(ctx)
+	defer cancel()
+	res, err := db.identities.DeleteOne(writing, bson.D{
+		{Key: fieldID, Value: d.ID}, {Key: fieldRevision, Value: d.Content.Revision},
+		{Key: fieldRenewedAt, Value: d.Content.RenewedAt}, {Key: fieldWrite, Value: d.Content.Write},
+	})
+	if err == nil || refused(err) {
+		return err == nil && res.DeletedCount == 1, err
+	}
+	found, err := db.readBack(ctx, d.ID, nil)
+	return err == nil && len(found) == 0, err
+}
+
+// newEntry returns the journal's entry for a record, with a new name for the
+// write that it travels with.
+func newEntry(r identity.Record) (entryDoc, error) {
+	record, err := encodeRecord(r)
+	return entryDoc{Write: rand.Text(), ID: r.ID, Record: record}, err
+}
+
+// holding selects the identities that hold any of the keys.
+func holding(keys []string) bson.D {
+	return bson.D{{Key: fieldKeys, Value: bson.D{{Key: "$in", Value: keys}}}}
+}
+
+// identityOptions leaves out what is not the identity's.
+func identityOptions() *options.FindOptionsBuilder {
+	return options.Find().SetProjection(bson.D{{Key: fieldJournal, Value: 0}})
+}
+
+// all returns every document that the filter selects.
+func all[T any](ctx context.Context, c *driver.Collection, filter bson.D, opts *options.FindOptionsBuilder) ([]T, error) {
+	cursor, err := c.Find(ctx, filter, opts)
+	if err != nil {
+		return nil, err
+	}
+	// Closing a cursor that was read to its end sends nothing; one that was
+	// not is of a call that fails anyway, and the server drops it by itself.
+	defer func() { _ = cursor.Close(ctx) }()
+	var out []T
+	for cursor.Next(ctx) {
+		var doc T
+		if err := cursor.Decode(&doc); err != nil {
+			id, _ := cursor.Current.Lookup(fieldID).StringValueOK()
+			return nil, damaged("document", id)
+		}
+		out = append(out, doc)
+	}
+	return out, cursor.Err()
+}
+
+// decodeAll decodes every document.
+func decodeAll[Doc, T any](docs []Doc, decode func(Doc) (T, error)) ([]T, error) {
+	out := make([]T, len(docs))
+	for n, d := range docs {
+		var err error
+		if out[n], err = decode(d); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

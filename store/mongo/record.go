@@ -1,0 +1,97 @@
+package mongo
+
+import (
+	"strings"
+	"time"
+
+	"github.com/jithook/jithook/identity"
+)
+
+// decisionDoc is a document of the collection decisions.
+type decisionDoc struct {
+	ID     string    `bson:"_id"`
+	Record recordDoc `bson:",inline"`
+	// Writes names the writes of identities whose journals brought this
+	// record, so that none brings it twice; see journal.go.
+	Writes []string `bson:"writes,omitempty"`
+}
+
+// recordDoc is an identity.Record without its id.
+type recordDoc struct {
+	At          string      `bson:"at"`
+	Hook        string      `bson:"hook"`
+	Caller      string      `bson:"caller"`
+	Provider    string      `bson:"provider"`
+	Issuer      string      `bson:"issuer"`
+	SubjectKey  string      `bson:"subject_key"`
+	IdentityID  string      `bson:"identity_id"`
+	Userstore   string      `bson:"userstore"`
+	Decision    string      `bson:"decision"`
+	Reasons     []reasonDoc `bson:"reasons"`
+	Rule        string      `bson:"rule"`
+	Policy      string      `bson:"policy"`
+	Source      string      `bson:"claims_source"`
+	Change      []changeDoc `bson:"changes"`
+	FlowID      string      `bson:"flow_id"`
+	DeliveryID  string      `bson:"delivery_id"`
+	RequestID   string      `bson:"request_id"`
+	Duration    int64       `bson:"duration_ns"`
+	CommittedAt string      `bson:"committed_at"`
+}
+
+type reasonDoc struct {
+	Code string `bson:"code"`
+	Text string `bson:"text"`
+	Path string `bson:"path"`
+	Rule string `bson:"rule"`
+}
+
+type changeDoc struct {
+	Path string `bson:"path"`
+	Op   string `bson:"op"`
+}
+
+// encodeRecord returns the document of r without its id. The ids that a caller
+// sent along are a stranger's text: what is not UTF-8 in them is replaced,
+// since other readers of the database would fail on it.
+func encodeRecord(r identity.Record) (recordDoc, error) {
+	if r.ID == "" {
+		return recordDoc{}, errNoID
+	}
+	var w stampWriter
+	doc := recordDoc{
+		At: w.stamp(r.At), Hook: string(r.Hook), Caller: r.Caller, Provider: r.Provider, Issuer: r.Issuer,
+		SubjectKey: string(r.SubjectKey), IdentityID: r.IdentityID, Userstore: r.Userstore, Decision: string(r.Decision),
+		Reasons: convert(r.Reasons, func(x identity.Reason) reasonDoc {
+			return reasonDoc{string(x.Code), x.Text, x.Path, x.Rule}
+		}),
+		Rule: r.Rule, Policy: r.Policy, Source: r.Source,
+		Change: convert(r.Change, func(c identity.Change) changeDoc { return changeDoc(c) }),
+		FlowID: utf8Only(r.FlowID), DeliveryID: utf8Only(r.DeliveryID), RequestID: utf8Only(r.RequestID),
+		Duration: int64(r.Duration), CommittedAt: w.stamp(r.CommittedAt),
+	}
+	return doc, w.err
+}
+
+// decodeRecord undoes encodeRecord.
+func decodeRecord(d decisionDoc) (identity.Record, error) {
+	var t stampReader
+	c := d.Record
+	r := identity.Record{
+		ID: d.ID, At: t.time(c.At), Hook: identity.Hook(c.Hook), Caller: c.Caller, Provider: c.Provider, Issuer: c.Issuer,
+		SubjectKey: identity.Key(c.SubjectKey), IdentityID: c.IdentityID, Userstore: c.Userstore, Decision: identity.Decision(c.Decision),
+		Reasons: convert(c.Reasons, func(x reasonDoc) identity.Reason {
+			return identity.Reason{Code: identity.Code(x.Code), Text: x.Text, Path: x.Path, Rule: x.Rule}
+		}),
+		Rule: c.Rule, Policy: c.Policy, Source: c.Source,
+		Change: convert(c.Change, func(x changeDoc) identity.Change { return identity.Change(x) }),
+		FlowID: c.FlowID, DeliveryID: c.DeliveryID, RequestID: c.RequestID,
+		Duration: time.Duration(c.Duration), CommittedAt: t.time(c.CommittedAt),
+	}
+	if t.err != nil {
+		return identity.Record{}, damaged("decision record", d.ID)
+	}
+	return r, nil
+}
+
+func utf8Only(s string) string { return strings.ToValidUTF8(s, "\ufffd") }

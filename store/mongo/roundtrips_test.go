@@ -1,0 +1,116 @@
+//go:build unix
+
+package mongo_test
+
+// What a login costs in commands to the server, counted by the driver's own
+// monitor through the real service: every command is a round trip that somebody
+// waits for. What runs in the background is counted apart.
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/provision"
+	"github.com/jithook/jithook/store"
+	"github.com/jithook/jithook/store/mongo"
+)
+
+const acme = `
+version: 1
+provider: acme
+issuer: https://acme.example
+trust: {authoritative_domains: [acme.example]}
+jit: {enabled: true, userstore: employees, allow: 'claims.hd == "acme.example"'}
+traits:
+  email: {value: claims.email, verified: claims.email_verified, canonical: email, unique: true, required: true}
+  name: {value: claims.name}
+`
+
+// spy collects the commands of each test step by the context of its calls.
+type spy struct {
+	mu   sync.Mutex
+	sent map[string][]string
+}
+
+type stepKey struct{}
+
+func (s *spy) step(t *testing.T, name string) context.Context {
+	return context.WithValue(t.Context(), stepKey{}, name)
+}
+
+func (s *spy) hear(ctx context.Context, command string) {
+	name, _ := ctx.Value(stepKey{}).(string)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sent == nil {
+		s.sent = map[string][]string{}
+	}
+	s.sent[name] = append(s.sent[name], command)
+}
+
+func (s *spy) want(t *testing.T, name string, want ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got := s.sent[name]; !slices.Equal(got, want) {
+		t.Errorf("%s sent %v, want %v", name, got, want)
+	}
+}
+
+func service(t *testing.T, s *mongo.Store) *provision.Service {
+	t.Helper()
+	env, err := expr.NewEnv()
+	must(t, err)
+	files := fstest.MapFS{"acme.yaml": {Data: []byte(acme)}}
+	names := []string{"default", "employees"}
+	set, problems := provider.Loader{Env: env, Userstores: names, Now: time.Now}.Load(files)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	log := slog.New(slog.DiscardHandler)
+	return &provision.Service{
+		Store: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
+		Providers:  func() *provider.Set { return set },
+		Userstores: names, Now: time.Now, Log: log,
+	}
+}
+
+func TestRoundTrips(t *testing.T) {
+	srv := peer.Server(t)
+	var spy spy
+	s := openWith(t, mongo.Options{URI: srv.URI, Database: srv.Database(t), Sent: spy.hear})
+	must(t, s.Ping(t.Context()))
+	house := service(t, s)
+	login := func(step string, want identity.Decision, edit func(map[string]any)) {
+		t.Helper()
+		claims := map[string]any{"email": "ann@acme.example", "email_verified": true, "hd": "acme.example", "name": "Ann"}
+		edit(claims)
+		out := house.Provision(spy.step(t, step), identity.Login{
+			Hook: identity.HookGeneric, Caller: "test", Providers: []string{"acme"}, Provider: "acme",
+			Offers: []identity.Offer{{Source: identity.SourceHookBody, Provider: "acme", Subject: "s-1", Claims: claims}},
+		})
+		if out.Record.Decision != want {
+			t.Fatalf("%s: %s %v, want %s", step, out.Record.Decision, out.Record.Reasons, want)
+		}
+	}
+	login("first login", identity.Created, func(map[string]any) {})
+	spy.want(t, "first login", "find", "insert")
+	login("returning login", identity.Unchanged, func(map[string]any) {})
+	spy.want(t, "returning login", "find")
+	login("login with a change", identity.Updated, func(c map[string]any) { c["name"] = "Ann Example" })
+	spy.want(t, "login with a change", "find", "update")
+	login("denial", identity.Denied, func(c map[string]any) { c["hd"] = "other.example" })
+	spy.want(t, "denial", "find", "find", "update")
+
+	r := newRecord(newIdentity(0))
+	must(t, s.Record(spy.step(t, "a batch"), []identity.Record{r}, []store.Touch{{ID: newIdentity(0).ID, At: time.Now()}}))
+	spy.want(t, "a batch", "find", "update", "update")
+}

@@ -1,0 +1,292 @@
+//go:build unix
+
+package mongo_test
+
+// A write whose outcome is unknown is never guessed: what was done counts as
+// done, what was not done left nothing behind, and what arrives late meets the
+// unique index or the revision.
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
+	"github.com/jithook/jithook/store/mongo"
+	"github.com/jithook/jithook/test/mongo/faultproxy"
+	"github.com/jithook/jithook/test/mongo/mongotest"
+)
+
+// patience is what a call has that waits for an answer which never comes, and
+// then reads back. recovery is what one has that lost its connection: the driver
+// looks after the server again at most twice a second.
+const (
+	patience = 1200 * time.Millisecond
+	recovery = 5 * time.Second
+)
+
+func impatient(t *testing.T, limit time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// world is one database, through a proxy and past it.
+type world struct {
+	proxy         *faultproxy.Proxy
+	server        *mongotest.Server
+	name          string
+	store, direct *mongo.Store
+}
+
+func newWorld(t *testing.T, server *mongotest.Server) world {
+	t.Helper()
+	w := world{server: server, name: server.Database(t), proxy: faultproxy.Start(t, server.URI)}
+	// Where the driver can repeat a write by itself, it would hide the fault.
+	w.store = open(t, w.proxy.URI+"&retryWrites=false", w.name)
+	w.direct = open(t, server.URI, w.name)
+	must(t, w.store.Ping(t.Context()))
+	must(t, w.direct.Ping(t.Context()))
+	return w
+}
+
+func writeError(code int32) bson.D {
+	return bson.D{{Key: "n", Value: int32(0)}, {Key: "ok", Value: 1.0}, {Key: "writeErrors", Value: bson.A{
+		bson.D{{Key: "index", Value: int32(0)}, {Key: "code", Value: code}, {Key: "errmsg", Value: "geheim"}},
+	}}}
+}
+
+func commandError(code int32) bson.D {
+	return bson.D{{Key: "ok", Value: 0.0}, {Key: "code", Value: code}, {Key: "errmsg", Value: "geheim"}}
+}
+
+// unclear lists what leaves the outcome of a write open, with whether it was
+// done.
+var unclear = []struct {
+	name  string
+	fault faultproxy.Fault
+	done  bool
+	limit time.Duration
+}{
+	{"the reply is lost", faultproxy.DropReply(), true, recovery},
+	{"the reply never comes", faultproxy.HangReply(), true, patience},
+	{"the primary stepped down after it", faultproxy.NotWritablePrimary(true), true, recovery},
+	{"a majority came too late", faultproxy.WriteConcernError(64, true), true, recovery},
+	{"a shutdown after it", faultproxy.WriteConcernError(91, true), true, recovery},
+	{"an unknown code after it", faultproxy.Answer(commandError(16908292), true), true, recovery},
+	{"a duplicate of its own", faultproxy.Answer(writeError(11000), true), true, recovery},
+	{"it is lost", faultproxy.Cut(), false, recovery},
+	{"it never arrives", faultproxy.Hang(), false, patience},
+	{"the primary stepped down before it", faultproxy.NotWritablePrimary(false), false, recovery},
+	{"it was rolled back", faultproxy.WriteConcernError(64, false), false, recovery},
+	{"an unknown code instead of it", faultproxy.Answer(commandError(1), false), false, recovery},
+	{"a duplicate of what is gone", faultproxy.Answer(writeError(11000), false), false, recovery},
+}
+
+// write is one operation on an identity that was inserted and has been moved.
+type write struct {
+	command string
+	call    func(context.Context, *mongo.Store, *identity.Identity, identity.Record) error
+}
+
+var writes = map[string]write{
+	"Insert": {"insert", func(ctx context.Context, s *mongo.Store, i *identity.Identity, r identity.Record) error {
+		*i = newIdentity(2)
+		return s.Insert(ctx, *i, r)
+	}},
+	"Swap": {"update", func(ctx context.Context, s *mongo.Store, i *identity.Identity, r identity.Record) error {
+		i.Revision++
+		i.Keys = newIdentity(1).Keys
+		return s.Swap(ctx, *i, r)
+	}},
+	"Renew": {"update", func(ctx context.Context, s *mongo.Store, i *identity.Identity, r identity.Record) error {
+		i.RenewedAt = time.Now()
+		return s.Renew(ctx, i.ID, i.Revision, i.RenewedAt, r)
+	}},
+	"Delete": {"delete", func(ctx context.Context, s *mongo.Store, i *identity.Identity, r identity.Record) error {
+		return s.Delete(ctx, i.ID, i.Revision, i.RenewedAt)
+	}},
+}
+
+func TestUnclearWrites(t *testing.T) {
+	w := newWorld(t, peer.Server(t))
+	for op, write := range writes {
+		for _, c := range unclear {
+			t.Run(op+", "+c.name, func(t *testing.T) {
+				before, _ := moved(t, w.direct)
+				after, r := before, newRecord(before)
+				w.proxy.On(faultproxy.Match{Command: write.command, Collection: "identities", Nth: 1}, c.fault)
+				defer w.proxy.Heal()
+				var err error
+				within(t, c.limit+slack, func() { err = write.call(impatient(t, c.limit), w.store, &after, r) })
+				w.proxy.Heal()
+				switch {
+				case c.done:
+					must(t, err)
+					w.wantDone(t, op, after, r)
+				// Delete begins again by itself when what it read still stands.
+				case op == "Delete" && err == nil:
+					w.wantDone(t, op, after, r)
+				default:
+					if !errors.Is(err, store.ErrConflict) || strings.Contains(err.Error(), "geheim") {
+						t.Errorf("%s: %v, want ErrConflict: plan again", op, err)
+					}
+					w.wantUndone(t, before, after, r)
+				}
+				// Whoever plans again succeeds.
+				again := before
+				if c.done || err == nil {
+					again, _ = moved(t, w.direct)
+				}
+				must(t, write.call(t.Context(), w.store, &again, newRecord(again)))
+			})
+		}
+	}
+}
+
+func (w world) wantDone(t *testing.T, op string, i identity.Identity, r identity.Record) {
+	t.Helper()
+	got, err := w.direct.Get(t.Context(), i.ID)
+	if op == "Delete" {
+		if !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Get after Delete: %v, want ErrNotFound", err)
+		}
+		return
+	}
+	must(t, err)
+	if got.Revision != i.Revision || !got.RenewedAt.Equal(i.RenewedAt) {
+		t.Errorf("stored revision %d renewed %v, want %d, %v", got.Revision, got.RenewedAt, i.Revision, i.RenewedAt)
+	}
+	if _, err := w.direct.Decision(t.Context(), r.ID); err != nil {
+		t.Errorf("the record of a write that was done: %v", err)
+	}
+	w.wantHolder(t, i)
+}
+
+func (w world) wantHolder(t *testing.T, i identity.Identity) {
+	t.Helper()
+	for _, key := range i.Keys {
+		found, err := w.direct.Find(t.Context(), key)
+		must(t, err)
+		if len(found) != 1 || found[0].ID != i.ID {
+			t.Errorf("a key is held by %d identities, want the one that was written", len(found))
+		}
+	}
+}
+
+func (w world) wantUndone(t *testing.T, before, after identity.Identity, r identity.Record) {
+	t.Helper()
+	if before.ID != after.ID {
+		if _, err := w.direct.Get(t.Context(), after.ID); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Get of what was not inserted: %v", err)
+		}
+	}
+	got, err := w.direct.Get(t.Context(), before.ID)
+	must(t, err)
+	if got.Revision != before.Revision || !got.RenewedAt.Equal(before.RenewedAt) {
+		t.Errorf("stored revision %d renewed %v, want what was there", got.Revision, got.RenewedAt)
+	}
+	if _, err := w.direct.Decision(t.Context(), r.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the record of a write that was not done: %v", err)
+	}
+	w.wantHolder(t, before)
+}
+
+// A refusal for good needs no reading back, and is no conflict: to plan again
+// would not help.
+func TestRefusedWrites(t *testing.T) {
+	w := newWorld(t, peer.Server(t))
+	for says, answer := range map[string]bson.D{
+		"remove the rule": writeError(121), "readWrite": commandError(13), "too large": writeError(10334),
+	} {
+		for op, write := range writes {
+			before, _ := moved(t, w.direct)
+			after, r := before, newRecord(before)
+			w.proxy.On(faultproxy.Match{Command: write.command, Collection: "identities", Nth: 1}, faultproxy.Answer(answer, false))
+			read := w.proxy.On(faultproxy.Match{Command: "find", Collection: "identities"}, faultproxy.Delay(0))
+			err := write.call(impatient(t, recovery), w.store, &after, r)
+			wantFailure(t, err, says, "geheim")
+			select {
+			case <-read.Arrived():
+				if op != "Delete" { // which reads before it writes
+					t.Errorf("%s read back after a refusal", op)
+				}
+			default:
+			}
+			w.proxy.Heal()
+			w.wantUndone(t, before, after, r)
+		}
+	}
+}
+
+// Somebody else holds the key: that is an answer, however the server put it.
+func TestUnclearWriteOfATakenKey(t *testing.T) {
+	w := newWorld(t, peer.Server(t))
+	holder, _ := moved(t, w.direct)
+	mine, _ := moved(t, w.direct)
+	for _, fault := range []faultproxy.Fault{
+		faultproxy.DropReply(), faultproxy.NotWritablePrimary(false), faultproxy.Answer(commandError(1), false), faultproxy.Cut(),
+	} {
+		w.proxy.On(faultproxy.Match{Command: "insert", Collection: "identities", Nth: 1}, fault)
+		w.proxy.On(faultproxy.Match{Command: "update", Collection: "identities", Nth: 1}, fault)
+		i := newIdentity(0)
+		i.Keys = holder.Keys
+		swapped := mine
+		swapped.Revision, swapped.Keys = mine.Revision+1, holder.Keys
+		for what, err := range map[string]error{
+			"Insert": w.store.Insert(impatient(t, recovery), i, newRecord(i)),
+			"Swap":   w.store.Swap(impatient(t, recovery), swapped, newRecord(mine)),
+		} {
+			var taken *store.TakenError
+			if !errors.As(err, &taken) || taken.Key != holder.Keys[0] {
+				t.Errorf("%s: %v, want a TakenError", what, err)
+			}
+		}
+		w.proxy.Heal()
+	}
+	w.wantHolder(t, holder)
+	w.wantHolder(t, mine)
+}
+
+// Nobody can be asked either: the error says that the outcome is open.
+func TestUnclearAndUnreachable(t *testing.T) {
+	w := newWorld(t, peer.Server(t))
+	i := newIdentity(1)
+	r := newRecord(i)
+	rule := w.proxy.On(faultproxy.Match{Command: "insert", Collection: "identities", Nth: 1}, faultproxy.HangReply())
+	go func() { <-rule.Served(); w.proxy.Down() }()
+	within(t, patience+slack, func() { wantFailure(t, w.store.Insert(impatient(t, patience), i, r), "may still succeed") })
+	w.proxy.Up()
+	w.wantDone(t, "Insert", i, r)
+	must(t, w.direct.Insert(t.Context(), i, r)) // one's own earlier attempt
+}
+
+// A change that was done and changed again before it could be read back is a
+// conflict, and the later one stays.
+func TestUnclearAndOvertaken(t *testing.T) {
+	w := newWorld(t, peer.Server(t))
+	i, _ := moved(t, w.direct)
+	rule := w.proxy.On(faultproxy.Match{Command: "update", Collection: "identities", Nth: 1}, faultproxy.HangReply())
+	i.Revision++
+	later := i
+	later.Revision++
+	result := make(chan error, 1)
+	go func() {
+		<-rule.Served()
+		result <- w.direct.Swap(context.Background(), later, newRecord(later))
+	}()
+	if err := w.store.Swap(impatient(t, patience), i, newRecord(i)); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("Swap: %v, want ErrConflict", err)
+	}
+	must(t, <-result)
+	got, err := w.direct.Get(t.Context(), i.ID)
+	must(t, err)
+	if got.Revision != later.Revision {
+		t.Errorf("revision %d, want the later writer's %d", got.Revision, later.Revision)
+	}
+}
