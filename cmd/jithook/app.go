@@ -1,12 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -17,14 +15,6 @@ import (
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
-	"github.com/jithook/jithook/store/bolt"
-)
-
-var (
-	_ store.Store       = (*bolt.Store)(nil)
-	_ provision.Store   = (*bolt.Store)(nil)
-	_ provision.Journal = (*bolt.Store)(nil)
-	_ admin.Store       = (*bolt.Store)(nil)
 )
 
 // app is the server's parts, wired, without its listeners.
@@ -63,7 +53,7 @@ func closedApp(c config, log *slog.Logger) (*app, error) {
 
 // open opens the store.
 func (a *app) open() error {
-	s, err := bolt.Open(a.config.boltPath, bolt.Options{Failed: a.metrics.StoreError})
+	s, err := a.config.store.open(a.metrics.StoreError)
 	if err != nil {
 		return err
 	}
@@ -144,8 +134,8 @@ func openLocal(configPath string, rules bool, warn io.Writer) (*admin.API, func(
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := os.Stat(c.boltPath); errors.Is(err, os.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no store at %s yet", c.boltPath)
+	if err := c.store.exists(); err != nil {
+		return nil, nil, err
 	}
 	a, err := closedApp(c, slog.New(slog.NewTextHandler(warn, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {

@@ -33,7 +33,7 @@ type config struct {
 	adminToken          secret
 	apiKeys             []apiKey
 	basics              []basic
-	boltPath            string
+	store               userstore
 	userstores          []string
 	providersDir        string            // empty if the configuration names none
 	providersAt         strictyaml.Text   // where it names it
@@ -116,7 +116,7 @@ func (r *configReader) read(f configFile) config {
 	c.adminToken = r.secret(f.Admin.Token)
 	r.auth(f.Auth, &c)
 	c.spokenFor = r.spokenFor
-	c.boltPath = r.path(f.Store.Bolt.Path)
+	c.store = r.userstore(f.Store)
 	c.userstores = []string{provider.DefaultUserstore}
 	for _, u := range f.Userstores {
 		if !slices.Contains(c.userstores, u.Key.Value) {

@@ -51,11 +51,19 @@ type basicSection struct {
 }
 
 type storeSection struct {
-	Bolt boltSection `yaml:"bolt" missing:"the embedded store; write bolt: {path: jithook.db}"`
+	strictyaml.Pos
+
+	Bolt    *boltSection  `yaml:"bolt"`
+	MongoDB *mongoSection `yaml:"mongodb"`
 }
 
 type boltSection struct {
 	Path strictyaml.Text `yaml:"path" missing:"the file that holds the identities"`
+}
+
+type mongoSection struct {
+	URI      strictyaml.Text `yaml:"uri" missing:"env:NAME or file:PATH; it holds a password"`
+	Database strictyaml.Text `yaml:"database" missing:"the name of the database"`
 }
 
 type kratosSection struct {

@@ -77,7 +77,7 @@ func brokenWorld(t *testing.T, more ...map[string]any) (world, *breakable, servi
 		(*handler.Load()).ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	w := newWorld(t, server.URL, more...)
+	w := newWorld(t, kratostest.JithookConfig{HookURL: server.URL, Restore: kratosTraits}, more...)
 	s := service.Open(t, io.Discard, strings.Replace(acmeFile, "ISSUER", w.op.Issuer, 1))
 	b := &breakable{Store: s.Bolt}
 	s.Store = b

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/test/kratos/kratostest"
+	"github.com/jithook/jithook/test/mongo/mongotest"
 )
 
 // buildJithook builds the binary once for all tests; TestMain removes it.
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binaryDir = dir
-		return m.Run()
+		return mongoPeer.Run(m)
 	}())
 }
 
@@ -74,27 +75,36 @@ type world struct {
 	t      *testing.T
 }
 
-func newWorld(t *testing.T, hookURL string, more ...map[string]any) world {
-	t.Helper()
-	return newWorldThatRestores(t, hookURL, kratosTraits, more...)
-}
-
-// newWorldThatRestores is newWorld with kratos.restore_traits, unset if nil.
-func newWorldThatRestores(t *testing.T, hookURL string, restore []string, more ...map[string]any) world {
+func newWorld(t *testing.T, c kratostest.JithookConfig, more ...map[string]any) world {
 	t.Helper()
 	kratostest.Require(t)
 	binary, err := buildJithook()
 	if err != nil {
 		t.Fatalf("build jithook: %v", err)
 	}
-	w := world{op: kratostest.StartProvider(t, kratostest.ProviderOptions{}), listed: restore != nil, t: t}
-	file := strings.Replace(acmeFile, "ISSUER", w.op.Issuer, 1)
-	w.j = kratostest.NewJithook(t, binary, hookURL, restore, map[string]string{"acme.yaml": file})
+	w := world{op: kratostest.StartProvider(t, kratostest.ProviderOptions{}), listed: c.Restore != nil, t: t}
+	c.Binary, c.Files = binary, map[string]string{"acme.yaml": strings.Replace(acmeFile, "ISSUER", w.op.Issuer, 1)}
+	w.j = kratostest.NewJithook(t, c)
 	w.k = kratostest.StartKratos(t, kratostest.Config{
 		Providers: []kratostest.OIDCProvider{w.op.ForKratos("acme")},
 		Documents: append(more, w.j.KratosDocument(t)),
 	})
 	return w
+}
+
+// mongoPeer is one MongoDB-compatible server for all tests of the package.
+var mongoPeer mongotest.Shared
+
+// onEachStore runs a test with jithook on the embedded file and on MongoDB.
+func onEachStore(t *testing.T, test func(t *testing.T, w world)) {
+	t.Run("bolt", func(t *testing.T) {
+		test(t, newWorld(t, kratostest.JithookConfig{Restore: kratosTraits}))
+	})
+	t.Run("mongodb", func(t *testing.T) {
+		server := mongoPeer.Server(t)
+		database := map[string]any{"uri": server.URI, "database": server.Database(t)}
+		test(t, newWorld(t, kratostest.JithookConfig{Restore: kratosTraits, Store: map[string]any{"mongodb": database}}))
+	})
 }
 
 // person sets the claims of a subject: an engineer of ACME.
@@ -196,8 +206,9 @@ func (w world) wantDecision(subject, decision string) {
 
 // TestFirstAndSecondSignIn is the main job, all six ways: the first sign-in
 // makes the account on both sides, the second finds it unchanged.
-func TestFirstAndSecondSignIn(t *testing.T) {
-	w := newWorld(t, "")
+func TestFirstAndSecondSignIn(t *testing.T) { onEachStore(t, firstAndSecondSignIn) }
+
+func firstAndSecondSignIn(t *testing.T, w world) {
 	w.j.Start(t)
 	for _, start := range allStarts {
 		for _, kind := range allKinds {
@@ -227,8 +238,9 @@ func TestFirstAndSecondSignIn(t *testing.T) {
 
 // TestPolicyDenial: the operator's message stands on Kratos's page, and neither
 // side has anybody.
-func TestPolicyDenial(t *testing.T) {
-	w := newWorld(t, "")
+func TestPolicyDenial(t *testing.T) { onEachStore(t, policyDenial) }
+
+func policyDenial(t *testing.T, w world) {
 	w.j.Start(t)
 	for name, c := range map[string]struct {
 		edit func(map[string]any)
@@ -273,7 +285,7 @@ func TestS46ForgedSignIn(t *testing.T) {
 		"list":  append([]string{"department"}, kratosTraits...),
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorldThatRestores(t, "", restore)
+			w := newWorld(t, kratostest.JithookConfig{Restore: restore})
 			w.j.Start(t)
 			for _, start := range allStarts {
 				for _, kind := range allKinds {
@@ -308,8 +320,9 @@ func (w world) forge(t *testing.T, start string, kind kratostest.Kind) {
 
 // TestJithookDownThenUp: nobody gets in for the first time without jithook, and
 // nothing is left of the attempt.
-func TestJithookDownThenUp(t *testing.T) {
-	w := newWorld(t, "")
+func TestJithookDownThenUp(t *testing.T) { onEachStore(t, jithookDownThenUp) }
+
+func jithookDownThenUp(t *testing.T, w world) {
 	w.j.Start(t)
 	w.person("early")
 	w.person("late")
@@ -336,8 +349,9 @@ func TestJithookDownThenUp(t *testing.T) {
 
 // TestTwoSignInsOfOnePersonAtOnce: whatever order they meet in, there is one
 // account, and it can be signed in to.
-func TestTwoSignInsOfOnePersonAtOnce(t *testing.T) {
-	w := newWorld(t, "")
+func TestTwoSignInsOfOnePersonAtOnce(t *testing.T) { onEachStore(t, twoSignInsOfOnePersonAtOnce) }
+
+func twoSignInsOfOnePersonAtOnce(t *testing.T, w world) {
 	w.j.Start(t)
 	for round := range 5 {
 		subject := "twice-" + string(rune('a'+round))

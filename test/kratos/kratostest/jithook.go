@@ -34,23 +34,38 @@ type Jithook struct {
 	running                  *process.Process
 }
 
-// NewJithook writes a configuration with these provider files, by name. hookURL
-// is where Kratos will call; empty picks a free port. restore is
-// kratos.restore_traits; nil leaves it unset.
-func NewJithook(t testing.TB, binary, hookURL string, restore []string, files map[string]string) *Jithook {
+// JithookConfig is what a test brings to a Jithook.
+type JithookConfig struct {
+	// Binary is the path of jithook's binary, Files are the providers' files by
+	// name.
+	Binary string
+	Files  map[string]string
+	// HookURL is where Kratos will call; empty picks a free port.
+	HookURL string
+	// Restore is kratos.restore_traits; nil leaves it unset.
+	Restore []string
+	// Store is the section store; nil stands for an embedded file.
+	Store map[string]any
+}
+
+// NewJithook writes a configuration.
+func NewJithook(t testing.TB, c JithookConfig) *Jithook {
 	t.Helper()
 	ends, err := freePorts()
 	if err != nil {
 		t.Fatalf("ports for jithook: %v", err)
 	}
-	j := &Jithook{HookURL: ends.public(), binary: binary, adminURL: ends.admin()}
-	if hookURL != "" {
-		j.HookURL = hookURL
+	j := &Jithook{HookURL: ends.public(), binary: c.Binary, adminURL: ends.admin()}
+	if c.HookURL != "" {
+		j.HookURL = c.HookURL
+	}
+	if c.Store == nil {
+		c.Store = map[string]any{"bolt": map[string]any{"path": "jithook.db"}}
 	}
 	dir := t.TempDir()
 	hooks := map[string]any{"hook_url": j.HookURL}
-	if restore != nil {
-		hooks["restore_traits"] = restore
+	if c.Restore != nil {
+		hooks["restore_traits"] = c.Restore
 	}
 	config := map[string]any{
 		"listen": fmt.Sprintf("127.0.0.1:%d", ends.publicPort),
@@ -58,7 +73,7 @@ func NewJithook(t testing.TB, binary, hookURL string, restore []string, files ma
 		"auth": map[string]any{"api_keys": []any{map[string]any{
 			"name": "kratos", "value": "env:KRATOS_HOOK_KEY", "endpoints": []string{"kratos"}, "providers": []string{"*"},
 		}}},
-		"store":     map[string]any{"bolt": map[string]any{"path": "jithook.db"}},
+		"store":     c.Store,
 		"providers": "providers",
 		"kratos":    hooks,
 	}
@@ -68,7 +83,7 @@ func NewJithook(t testing.TB, binary, hookURL string, restore []string, files ma
 	}
 	j.config = filepath.Join(dir, "jithook.yaml")
 	write := map[string]string{j.config: string(text)}
-	for name, file := range files {
+	for name, file := range c.Files {
 		write[filepath.Join(dir, "providers", name)] = file
 	}
 	if err := os.Mkdir(filepath.Join(dir, "providers"), 0o700); err != nil {
