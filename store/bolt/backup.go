@@ -16,7 +16,7 @@ import (
 func (s *Store) Backup(ctx context.Context, to func(size int64) io.Writer) error {
 	var w *copyWriter
 	err := s.view(ctx, "back up store", func(tx *bbolt.Tx) error {
-		w = &copyWriter{ctx: ctx, w: to(tx.Size())}
+		w = &copyWriter{ended: ctx.Err, w: to(tx.Size())}
 		_, err := tx.WriteTo(w)
 		if w.err != nil {
 			return nil // not the store's failure
@@ -32,13 +32,13 @@ func (s *Store) Backup(ctx context.Context, to func(size int64) io.Writer) error
 // copyWriter ends with its context, and keeps an error of the writer apart from
 // those of the file.
 type copyWriter struct {
-	ctx context.Context
-	w   io.Writer
-	err error
+	ended func() error
+	w     io.Writer
+	err   error
 }
 
 func (c *copyWriter) Write(p []byte) (int, error) {
-	if c.err = c.ctx.Err(); c.err != nil {
+	if c.err = c.ended(); c.err != nil {
 		return 0, c.err
 	}
 	n, err := c.w.Write(p)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -87,20 +88,47 @@ const errDamaged = fault("the file is no store of jithook, or it is damaged: res
 func openFile(path string, opts Options) (db *bbolt.DB, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	err = guard(func() error {
-		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout:      opts.LockTimeout,
-			FreelistType: bbolt.FreelistMapType, // stays fast in a large file
-			NoStatistics: true,
-		})
+		db, err = openMapped(path, opts, mapSize())
+		if errors.Is(err, syscall.ENOMEM) {
+			db, err = openMapped(path, opts, 0)
+		}
 		return err
 	})
 	if err != nil {
 		return nil, reason(err)
 	}
+	db.AllocSize = growth
 	if err := checkLength(db, path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+const (
+	// growth is by how much the file grows at once.
+	growth = 1 << 20
+	// roomyMap is the address space that the file is mapped into.
+	roomyMap = 64 << 30
+)
+
+// mapSize is the address space to ask for: more than a file is likely to have.
+// It costs nothing, and without it a write that outgrows the map waits for all
+// readers, so that a backup that somebody reads slowly would stop logins. On
+// Windows the file itself would grow to it, and 32 bits do not have it.
+func mapSize() int {
+	if runtime.GOOS == "windows" || strconv.IntSize < 64 {
+		return 0
+	}
+	return roomyMap & math.MaxInt
+}
+
+func openMapped(path string, opts Options, mapSize int) (*bbolt.DB, error) {
+	return bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         opts.LockTimeout,
+		FreelistType:    bbolt.FreelistMapType, // stays fast in a large file
+		NoStatistics:    true,
+		InitialMmapSize: mapSize,
+	})
 }
 
 // checkLength refuses a file that is shorter than its own records say: a copy

@@ -118,7 +118,7 @@ func (s *Store) Decisions(ctx context.Context, q store.DecisionQuery) (store.Dec
 		filter := selected(
 			term{fieldIdentityID, q.IdentityID}, term{fieldSubjectKey, string(q.SubjectKey)},
 			term{fieldFlowID, utf8Only(q.FlowID)}, term{fieldDecision, string(q.Decision)})
-		p, err := newPaging(kindDecisions, q.PageSize, q.PageToken)
+		p, err := newPaging(store.TokenDecisions, q.PageSize, q.PageToken)
 		if err != nil {
 			return err
 		}

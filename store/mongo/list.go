@@ -2,9 +2,6 @@ package mongo
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
-	"hash/crc32"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -21,7 +18,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 	err := s.call(ctx, "list identities", func(ctx context.Context, db *database) error {
 		filter := selected(
 			term{fieldUserstore, q.Userstore}, term{fieldState, string(q.State)}, term{fieldKeys, string(q.Key)})
-		p, err := newPaging(kindIdentities, q.PageSize, q.PageToken)
+		p, err := newPaging(store.TokenIdentities, q.PageSize, q.PageToken)
 		if err != nil {
 			return err
 		}
@@ -52,26 +49,20 @@ func selected(terms ...term) bson.D {
 
 // paging is where a page begins and how long it gets.
 type paging struct {
-	kind     byte // of the token: kindIdentities, kindDecisions
+	kind     byte // of the token: store.TokenIdentities, upwards, or store.TokenDecisions, downwards
 	position string
 	size     int
 }
 
-// Kinds of page tokens.
-const (
-	kindIdentities = 'i' // by id, upwards
-	kindDecisions  = 'd' // by id, downwards
-)
-
 func newPaging(kind byte, size int, token string) (paging, error) {
-	position, err := parseToken(kind, token)
+	position, err := store.ParsePageToken(kind, token)
 	return paging{kind, position, store.PageSize(size)}, err
 }
 
 // pageOf returns a page of what filter selects, and the token of the next one.
 func pageOf[T any](ctx context.Context, c *driver.Collection, filter bson.D, p paging, opts *options.FindOptionsBuilder, id func(T) string) ([]T, string, error) {
 	direction, beyond := 1, "$gt"
-	if p.kind == kindDecisions {
+	if p.kind == store.TokenDecisions {
 		direction, beyond = -1, "$lt"
 	}
 	if p.position != "" {
@@ -84,29 +75,5 @@ func pageOf[T any](ctx context.Context, c *driver.Collection, filter bson.D, p p
 		return docs, "", err
 	}
 	docs = docs[:p.size]
-	return docs, newToken(p.kind, id(docs[p.size-1])), nil
-}
-
-// newToken returns a page token: the id where the page ended. The checksum
-// tells a token that we made from a typing error; it is no proof, and whoever
-// forges one sees what he may see anyway.
-func newToken(kind byte, id string) string {
-	body := append([]byte{kind}, id...)
-	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(body, crc32.ChecksumIEEE(body)))
-}
-
-// parseToken returns the id in a token; no token is the beginning.
-func parseToken(kind byte, token string) (string, error) {
-	if token == "" {
-		return "", nil
-	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) < 6 || raw[0] != kind {
-		return "", store.ErrPageToken
-	}
-	body, sum := raw[:len(raw)-4], raw[len(raw)-4:]
-	if crc32.ChecksumIEEE(body) != binary.BigEndian.Uint32(sum) {
-		return "", store.ErrPageToken
-	}
-	return string(body[1:]), nil
+	return docs, store.NewPageToken(p.kind, id(docs[p.size-1])), nil
 }
