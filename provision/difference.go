@@ -73,6 +73,8 @@ func (d difference) trait(t mapper.Trait) string {
 // owns reports whether what source wrote is this mapping's to change.
 func (d difference) owns(source string) bool { return source == d.source || d.heir(source) }
 
+func (d difference) foreign(source string) bool { return !d.owns(source) }
+
 func (d difference) provenance(p identity.Provenance) {
 	at := slices.IndexFunc(d.identity.Provenance, func(q identity.Provenance) bool { return q.Path == p.Path })
 	if at < 0 {

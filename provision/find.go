@@ -35,6 +35,7 @@ func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence,
 		if p.known(i); p.veto() {
 			return nil
 		}
+		p.there = p.there || i.ID == l.Known
 	}
 	p.forget()
 	own := slices.DeleteFunc(found, func(i identity.Identity) bool {

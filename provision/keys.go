@@ -14,7 +14,8 @@ import (
 // uniqueKeys returns the keys of an identity's unique traits, and which path
 // each stands for. An unverified e-mail takes no key: whoever can make a
 // provider say an address could otherwise keep its owner out.
-func uniqueKeys(i *identity.Identity, traits []mapper.TraitInfo) map[identity.Key]string {
+func (d difference) uniqueKeys(traits []mapper.TraitInfo) map[identity.Key]string {
+	i := d.identity
 	keys := map[identity.Key]string{}
 	for _, t := range traits {
 		value, ok := i.Traits[strings.TrimPrefix(t.Path, "/")].(string)
@@ -22,6 +23,9 @@ func uniqueKeys(i *identity.Identity, traits []mapper.TraitInfo) map[identity.Ke
 			continue
 		}
 		by, _ := i.ProvenanceOf(t.Path)
+		if !d.owns(by.Source) {
+			continue // whether it is unique is its writer's business
+		}
 		switch t.Canonical {
 		case mapper.CanonicalEmail:
 			if c, err := canon.Email(value); err == nil && by.VerifiedBy != "" {
@@ -41,7 +45,7 @@ func uniqueKeys(i *identity.Identity, traits []mapper.TraitInfo) map[identity.Ke
 // stay; one that a trait of this source can have made under an earlier mapping
 // goes, unless the present mapping makes it again.
 func (d difference) rekey(before *identity.Identity, traits []mapper.TraitInfo) map[identity.Key]string {
-	unique := uniqueKeys(d.identity, traits)
+	unique := d.uniqueKeys(traits)
 	keys := slices.Collect(maps.Keys(unique))
 	for _, l := range d.identity.Links {
 		keys = append(keys, identity.FedKey(l.Issuer, l.Subject))
@@ -50,9 +54,9 @@ func (d difference) rekey(before *identity.Identity, traits []mapper.TraitInfo) 
 		keys = append(keys, identity.ExtKey(e))
 	}
 	if before != nil {
-		ours := d.possibleKeys(before)
+		ours, others := possibleKeys(before, d.owns), possibleKeys(before, d.foreign)
 		for _, k := range before.Keys {
-			if !ours[k] && (k.Kind() == identity.KeyMail || k.Kind() == identity.KeyName) {
+			if (!ours[k] || others[k]) && (k.Kind() == identity.KeyMail || k.Kind() == identity.KeyName) {
 				keys = append(keys, k)
 			}
 		}
@@ -61,15 +65,15 @@ func (d difference) rekey(before *identity.Identity, traits []mapper.TraitInfo) 
 	return unique
 }
 
-// possibleKeys are the keys that the traits written by this source can have
-// made under any mapping.
-func (d difference) possibleKeys(i *identity.Identity) map[identity.Key]bool {
+// possibleKeys are the keys that the traits of the sources can have made under
+// any mapping.
+func possibleKeys(i *identity.Identity, of func(source string) bool) map[identity.Key]bool {
 	keys := map[identity.Key]bool{}
 	for name, v := range i.Traits {
 		path := "/" + name
 		by, _ := i.ProvenanceOf(path)
 		value, ok := v.(string)
-		if !ok || !d.owns(by.Source) {
+		if !ok || !of(by.Source) {
 			continue
 		}
 		if c, err := canon.Email(value); err == nil {

@@ -186,12 +186,13 @@ func TestSuspendedBeforeTheirKratosIdWasRecorded(t *testing.T) {
 	h.set(identity.StateSuspended)
 	want(t, h.Commit(t.Context(), kratos(identity.HookCommit, "k-1", "s-1", nil)), identity.Denied, identity.CodeSuspended)
 	password := kratos(identity.HookLogin, "k-1", "s-1", nil)
-	password.Provider = ""
+	password.Provider, password.Known = "", h.only().ID
 	want(t, h.Provision(t.Context(), password), identity.Denied, identity.CodeSuspended)
 
-	// It bars; it links nothing.
+	// It bars; it links nothing, and who is there is not missing.
 	h = open(t)
 	h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann()))
+	password.Known = h.only().ID
 	want(t, h.Provision(t.Context(), password), identity.Unchanged, identity.CodeIdentityUnknown, identity.CodeNotFederated)
 	if i := h.only(); i.State != identity.StatePending || len(i.ExternalIDs) != 0 {
 		t.Errorf("followed: %+v", i)
@@ -204,8 +205,24 @@ func TestFirstLoginStaysOneUntilItIsAcknowledged(t *testing.T) {
 	h := open(t)
 	h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann()))
 	want(t, h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", nil)), identity.Denied, identity.CodeClaimsAbsent)
+	want(t, h.Provision(t.Context(), generic("s-1", nil)), identity.Denied, identity.CodeClaimsAbsent)
 	h.edit(replace(acme, "enabled: true", "enabled: false"))
 	want(t, h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann())), identity.Denied, identity.CodeJITDisabled)
+	want(t, h.Provision(t.Context(), generic("s-1", ann(with("hd", "evil.example")))), identity.Denied, identity.CodeJITDisabled)
+	if i := h.only(); i.State != identity.StatePending {
+		t.Errorf("activated: %+v", i)
+	}
+}
+
+// TestRenamedProviderInFrontOfKratos: the subject is among the links, whatever
+// the provider was called then.
+func TestRenamedProviderInFrontOfKratos(t *testing.T) {
+	h := open(t)
+	h.first("s-1", "k-1")
+	h.edit(replace(acme, "provider: acme", "provider: globex"))
+	l := kratos(identity.HookLogin, "k-1", "s-1", nil)
+	l.Provider, l.Offers[0].Provider = "globex", "globex"
+	want(t, h.Provision(t.Context(), l), identity.Unchanged)
 }
 
 // TestIdentityThatWasThere: jithook made it once, so its absence is no

@@ -36,6 +36,9 @@ type Plan struct {
 	op operation
 	// paths says which trait holds a unique key, for the answer "taken".
 	paths map[identity.Key]string
+	// there says that the identity which the caller names was found, even if
+	// nothing in this login proves that it is about it.
+	there bool
 	// seen are claims of a time that the caller named and that changed
 	// nothing: older ones that come later must not either.
 	seen   *claims.Evidence
@@ -126,7 +129,7 @@ func (p *Plan) withoutClaims(l identity.Login, e claims.Evidence) {
 	switch {
 	case l.Hook != identity.HookLogin && (e.Subject == "" || p.first(l)):
 		p.deny(identity.Because(identity.CodeClaimsAbsent), "")
-	case p.Before == nil && l.Known != "":
+	case p.Before == nil && l.Known != "" && !p.there:
 		// There was an identity: whether its state bars this login, nobody can
 		// tell any more.
 		p.deny(identity.Because(identity.CodeIdentityMissing), "")
@@ -135,7 +138,7 @@ func (p *Plan) withoutClaims(l identity.Login, e claims.Evidence) {
 		// was in Kratos before jithook was: their first login was not ours to
 		// decide, and refusing would lock all of them out.
 		p.pass(identity.Unchanged, identity.CodeIdentityUnknown, why)
-	case l.Provider != "" && !p.linkedTo(l.Provider):
+	case l.Provider != "" && e.Subject == "" && !p.linkedTo(l.Provider):
 		// The identity server has connected this provider to the account on
 		// its own: no policy saw the subject that signs in here.
 		p.deny(identity.Because(identity.CodeLinkingDisabled), "")
@@ -151,7 +154,7 @@ func (p *Plan) withoutClaims(l identity.Login, e claims.Evidence) {
 // first reports whether this is the person's first login: nobody is known, or
 // somebody whom no login has acknowledged.
 func (p *Plan) first(l identity.Login) bool {
-	return p.Before == nil || l.Hook == identity.HookPrepare && p.Before.State == identity.StatePending
+	return p.Before == nil || l.Hook != identity.HookLogin && p.Before.State == identity.StatePending
 }
 
 func (p *Plan) linkedTo(provider string) bool {
@@ -179,7 +182,7 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 		p.deny(verdict.Reason, verdict.Rule)
 		return nil
 	}
-	if p.Before != nil && !p.takes(e) {
+	if p.Before != nil && !s.takes(e, p) {
 		p.acknowledge(l)
 		p.settle(l, identity.CodeClaimsStale)
 		return nil
@@ -199,9 +202,9 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 
 // takes reports whether the claims may change the identity that was found:
 // those of this very login, and not older than what was applied before.
-func (p *Plan) takes(e claims.Evidence) bool {
+func (s *Service) takes(e claims.Evidence, p *Plan) bool {
 	at := p.Before.Link(e.Issuer, e.Subject)
-	return e.Fresh && at >= 0 && !e.Time.Before(p.Before.Links[at].ClaimsTime)
+	return e.Fresh && at >= 0 && !e.Time.Before(p.Before.Links[at].ClaimsTime) && !e.Time.Before(s.Later.Seen(e.Issuer, e.Subject))
 }
 
 // merge turns the mapping's result into the identity after the login.

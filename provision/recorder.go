@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jithook/jithook/identity"
@@ -18,6 +19,9 @@ type Recorder struct {
 	log     *slog.Logger
 	queue   chan entry
 	dropped func()
+
+	mu   sync.Mutex
+	seen map[identity.Key]time.Time // of queued touches: the newest claims of a link
 }
 
 type entry struct {
@@ -35,7 +39,7 @@ const (
 // NewRecorder returns a Recorder that does nothing until Run. dropped is called
 // for every entry that found the queue full.
 func NewRecorder(j Journal, log *slog.Logger, dropped func()) *Recorder {
-	return &Recorder{journal: j, log: log, queue: make(chan entry, recorderQueue), dropped: dropped}
+	return &Recorder{journal: j, log: log, queue: make(chan entry, recorderQueue), dropped: dropped, seen: map[identity.Key]time.Time{}}
 }
 
 // Add queues a record and, if touch is not nil, a login's time. It never
@@ -43,8 +47,39 @@ func NewRecorder(j Journal, log *slog.Logger, dropped func()) *Recorder {
 func (r *Recorder) Add(record identity.Record, touch *store.Touch) {
 	select {
 	case r.queue <- entry{record, touch}:
+		r.note(touch)
 	default:
 		r.dropped()
+	}
+}
+
+// Seen returns the time of the newest claims of a subject that are queued and
+// not in the store yet; zero if there are none.
+func (r *Recorder) Seen(issuer, subject string) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen[identity.FedKey(issuer, subject)]
+}
+
+func (r *Recorder) note(t *store.Touch) {
+	if t == nil || t.ClaimsTime.IsZero() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if link := identity.FedKey(t.Issuer, t.Subject); t.ClaimsTime.After(r.seen[link]) {
+		r.seen[link] = t.ClaimsTime
+	}
+}
+
+// forget drops what the store has now, unless something newer came meanwhile.
+func (r *Recorder) forget(touched []store.Touch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range touched {
+		if link := identity.FedKey(t.Issuer, t.Subject); !r.seen[link].After(t.ClaimsTime) {
+			delete(r.seen, link)
+		}
 	}
 }
 
@@ -95,6 +130,7 @@ collect:
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recorderWrite)
 	defer cancel()
+	defer r.forget(touched)
 	if err := r.journal.Record(ctx, records, touched); err != nil {
 		r.log.ErrorContext(ctx, "records of unchanged logins lost", "count", len(records), "error", err)
 	}

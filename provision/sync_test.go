@@ -122,6 +122,8 @@ func TestOlderClaimsAfterNewerOnesThatChangedNothing(t *testing.T) {
 	if n := h.store.writes.Load(); n != 0 {
 		t.Errorf("%d writes before the answer", n)
 	}
+	// Before it is in the store, and after.
+	want(t, h.Provision(t.Context(), older), identity.Unchanged, identity.CodeUnchanged, identity.CodeClaimsStale)
 	h.settle()
 	want(t, h.Provision(t.Context(), older), identity.Unchanged, identity.CodeUnchanged, identity.CodeClaimsStale)
 	if i := h.only(); i.Traits["name"] != "Ann Example" || !slices.Equal(groups(i), []string{"engineering"}) || i.Revision != 1 {
@@ -178,6 +180,25 @@ func TestRenamedProvider(t *testing.T) {
 	if i := h.only(); i.Traits["name"] != "Ann Example" || !slices.Equal(groups(i), []string{"engineering", "staff"}) {
 		t.Errorf("%+v", i)
 	}
+}
+
+// TestAnotherProvidersKeyStays: two files of one issuer; what the one's trait
+// holds is not the other's to drop.
+func TestAnotherProvidersKeyStays(t *testing.T) {
+	globex := replace(replace(acme, "provider: acme", "provider: globex"),
+		"email: {value: claims.email, verified: claims.email_verified, canonical: email, unique: true, required: true}",
+		"contact: {value: claims.email, canonical: email}")
+	h := open(t, acme, globex)
+	h.Provision(t.Context(), generic("s-1", ann()))
+	by := func(subject string) identity.Login {
+		l := generic(subject, ann(with("preferred_username", subject)))
+		l.Provider, l.Offers[0].Provider = "globex", "globex"
+		return l
+	}
+	h.Provision(t.Context(), by("s-1"))
+	want(t, h.Provision(t.Context(), by("s-1")), identity.Unchanged)
+	want(t, h.Provision(t.Context(), generic("s-2", ann(with("preferred_username", "bob")))), identity.Denied, identity.CodeTraitTaken)
+	want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Unchanged)
 }
 
 func TestNumbersCompareByValue(t *testing.T) {

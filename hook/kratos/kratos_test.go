@@ -559,9 +559,14 @@ func TestProfileOfSomebodyUnknown(t *testing.T) {
 			if diff := cmp.Diff(want, reply); status != 200 || diff != "" {
 				t.Errorf("%d (-want +got):\n%s", status, diff)
 			}
-			status, reply = s.post("/settings/profile", payload("k-9", bob, func(i, _ object) { i["traits"].(object)["groups"] = []string{"admins"} }))
-			if _, reason := message(t, reply); status != 403 || reason != "identity_missing" {
-				t.Errorf("groups of somebody unknown: %d %s", status, reason)
+			for _, groups := range []any{[]string{"admins"}, "admins", object{"admins": true}} {
+				status, reply = s.post("/settings/profile", payload("k-9", bob, func(i, _ object) { i["traits"].(object)["groups"] = groups }))
+				if _, reason := message(t, reply); status != 403 || reason != "identity_missing" {
+					t.Errorf("groups %v of somebody unknown: %d %s", groups, status, reason)
+				}
+			}
+			if status, _ := s.post("/settings/profile", payload("k-9", func(i, _ object) { delete(i, "traits") })); status != 400 {
+				t.Errorf("a profile without traits: %d", status)
 			}
 		})
 	}

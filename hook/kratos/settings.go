@@ -7,6 +7,7 @@ import (
 
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/problem"
 )
 
 // check refuses to connect or disconnect a provider in Kratos's settings. The
@@ -28,6 +29,9 @@ func (h *Handler) profile(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.Identity.Traits == nil {
+		return problem.At("/identity/traits", "the profile form has traits: register this hook under settings.after.profile")
+	}
 	m, _ := p.metadata()
 	r := restorer{mapped: m.traits, paths: h.RestoreTraits}
 	i, known, err := h.Service.Known(c.Request().Context(), p.login(c, identity.HookLogin))
@@ -46,11 +50,25 @@ func (h *Handler) profile(c echo.Context) error {
 	}
 	// Who is unknown here has been granted no group, and what they had before
 	// this form nobody can tell.
-	claimed, _ := p.Identity.Traits[groups].([]any)
-	if _, decided := r.truth(groups); len(claimed) > 0 && !decided && r.decides(groups) {
+	if _, decided := r.truth(groups); !decided && r.decides(groups) && !isEmpty(p.Identity.Traits[groups]) {
 		return h.refuse(c, p, identity.CodeIdentityMissing)
 	}
 	return c.JSON(http.StatusOK, reply{Identity: replyIdentity{Traits: r.profile(p.Identity.Traits)}})
+}
+
+// isEmpty reports whether a trait claims nothing, whatever its type.
+func isEmpty(trait any) bool {
+	switch v := trait.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
 }
 
 // refuse denies a settings flow, which leaves no decision record: the log says
