@@ -132,13 +132,15 @@ func newLogger(c config, w io.Writer) *slog.Logger {
 }
 
 // openLocal opens the store of a configuration for one command, with an admin
-// API whose token the caller sets. No server may be running on the file.
-func openLocal(_ context.Context, configPath string) (*admin.API, func() error, error) {
+// API whose token the caller sets. No server may be running on the file. A
+// missing file is made only with create: a command that looks for something
+// would find an empty store.
+func openLocal(_ context.Context, configPath string, create bool) (*admin.API, func() error, error) {
 	c, err := mustConfig(configPath)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := os.Stat(c.boltPath); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(c.boltPath); errors.Is(err, os.ErrNotExist) && !create {
 		return nil, nil, fmt.Errorf("there is no store at %s yet", c.boltPath)
 	}
 	a, err := newApp(c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))

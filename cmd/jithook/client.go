@@ -38,6 +38,7 @@ const (
 // opening the store itself.
 type access struct {
 	admin, config string
+	create        bool // with a config, make the store if there is none
 }
 
 func (a *access) bind(cmd *cobra.Command) {
@@ -49,7 +50,7 @@ func (a *access) bind(cmd *cobra.Command) {
 // with calls fn with a client of the admin API.
 func (a *access) with(ctx context.Context, fn func(*client) error) error {
 	if a.config != "" {
-		return withLocal(ctx, a.config, fn)
+		return withLocal(ctx, a.config, a.create, fn)
 	}
 	base, err := adminURL(a.admin)
 	if err != nil {
@@ -73,8 +74,8 @@ func adminURL(text string) (string, error) {
 // withLocal opens the store and serves the admin API to this process alone: on
 // a loopback port of its own, behind a token that nobody else has. So there is
 // one way in which commands ask.
-func withLocal(ctx context.Context, config string, fn func(*client) error) (err error) {
-	api, closeStore, err := openLocal(ctx, config)
+func withLocal(ctx context.Context, config string, create bool, fn func(*client) error) (err error) {
+	api, closeStore, err := openLocal(ctx, config, create)
 	if errors.Is(err, bolt.ErrLocked) {
 		return fmt.Errorf("%w; leave out -c to ask a running jithook through its admin API", err)
 	}
@@ -129,12 +130,16 @@ func (c *client) post(ctx context.Context, path string, query url.Values, body [
 }
 
 func (c *client) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	return c.send(ctx, method, path, "application/json", body)
+}
+
+func (c *client) send(ctx context.Context, method, path, media string, body []byte) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, c.base+"/admin/v1"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the request cannot be made: check --admin")
 	}
 	r.Header.Set("Authorization", "Bearer "+c.token)
-	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Content-Type", media)
 	reply, err := c.http.Do(r)
 	if err != nil {
 		return nil, c.unreachable(ctx, err)
