@@ -126,15 +126,16 @@ func newLogger(c config, w io.Writer) *slog.Logger {
 }
 
 // openLocal opens the store of a configuration for one command, with an admin
-// API whose token the caller sets. No server may be running on the file. Broken
-// providers' files are an error only for a command that needs their rules; any
-// other one says so on warn.
-func openLocal(configPath string, rules bool, warn io.Writer) (*admin.API, func() error, error) {
+// API whose token the caller sets. No server may be running on the file. A
+// missing file is made only with create: a command that looks for something
+// would find an empty store. Broken providers' files are an error only for a
+// command that needs their rules; any other one says so on warn.
+func openLocal(configPath string, rules, create bool, warn io.Writer) (*admin.API, func() error, error) {
 	c, err := mustConfig(configPath)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := c.store.exists(); err != nil {
+	if err := c.store.exists(); err != nil && !create {
 		return nil, nil, err
 	}
 	a, err := closedApp(c, slog.New(slog.NewTextHandler(warn, &slog.HandlerOptions{Level: slog.LevelError})))

@@ -39,6 +39,7 @@ const (
 type access struct {
 	admin, config string
 	rules         bool // the command needs the providers' rules, and not only the store
+	create        bool // with a config, make the store if there is none
 }
 
 func (a *access) bind(cmd *cobra.Command) {
@@ -75,7 +76,7 @@ func adminURL(text string) (string, error) {
 // a loopback port of its own, behind a token that nobody else has. So there is
 // one way in which commands ask.
 func (a *access) withLocal(fn func(*client) error) (err error) {
-	api, closeStore, err := openLocal(a.config, a.rules, os.Stderr)
+	api, closeStore, err := openLocal(a.config, a.rules, a.create, os.Stderr)
 	if errors.Is(err, bolt.ErrLocked) {
 		return fmt.Errorf("%w; leave out -c to ask a running jithook through its admin API", err)
 	}
@@ -130,12 +131,16 @@ func (c *client) post(ctx context.Context, path string, query url.Values, body [
 }
 
 func (c *client) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	return c.send(ctx, method, path, "application/json", body)
+}
+
+func (c *client) send(ctx context.Context, method, path, media string, body []byte) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, c.base+"/admin/v1"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the request cannot be made: check --admin")
 	}
 	r.Header.Set("Authorization", "Bearer "+c.token)
-	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Content-Type", media)
 	reply, err := c.http.Do(r)
 	if err != nil {
 		return nil, c.unreachable(ctx, err)

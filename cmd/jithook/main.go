@@ -49,7 +49,7 @@ Exit codes: 0 yes · 1 could not do it (usage, I/O, malformed) ·
 		SilenceErrors: true,
 	}
 	root.AddCommand(newDevCmd(), newServeCmd(), newCheckCmd(), newPlanCmd(), newIdentityCmd(),
-		newDecisionsCmd(), newKratosCmd(), newVersionCmd())
+		newDecisionsCmd(), newStoreCmd(), newKratosCmd(), newVersionCmd())
 	return root
 }
 

@@ -123,7 +123,9 @@ func (a *app) run(ctx context.Context, listeners map[net.Listener]http.Handler) 
 	until, stop := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer stop()
 	for _, s := range servers {
-		err = errors.Join(err, s.Shutdown(until))
+		if late := s.Shutdown(until); late != nil { // such as a stream that is read slowly
+			err = errors.Join(err, late, s.Close())
+		}
 	}
 	background.Wait()
 	stopRecording()
