@@ -79,7 +79,7 @@ func New(version string) *Metrics {
 // also makes the counter.
 func storeOperations() []string {
 	return []string{
-		"delete identity", "drop decisions", "find identities", "get decision", "get identity", "insert identity",
+		"back up store", "count", "delete identity", "drop decisions", "find identities", "get decision", "get identity", "insert identity", "inspect store",
 		"list decisions", "list identities", "ping", "record decisions", "renew identity", "swap identity",
 	}
 }

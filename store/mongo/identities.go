@@ -65,7 +65,7 @@ func (s *Store) Insert(ctx context.Context, i identity.Identity, r identity.Reco
 		if err != nil {
 			return err
 		}
-		doc.Journal = []entryDoc{entry}
+		doc.Journal = entry.journal()
 		writing, cancel := early(ctx)
 		defer cancel()
 		_, err = db.identities.InsertOne(writing, doc)
@@ -90,11 +90,10 @@ func (s *Store) Swap(ctx context.Context, i identity.Identity, r identity.Record
 		from := i.Revision - 1
 		err = db.update(ctx,
 			append(bson.D{{Key: fieldID, Value: i.ID}, {Key: fieldRevision, Value: from}}, notSeenLater(doc.Content)...),
-			bson.D{
+			append(bson.D{
 				{Key: "$set", Value: doc.Content},
 				{Key: "$max", Value: bson.D{{Key: fieldLastLoginAt, Value: doc.LastLoginAt}}},
-				{Key: "$push", Value: bson.D{{Key: fieldJournal, Value: entry}}},
-			},
+			}, entry.push()...),
 			func() error { return db.resolveUpdate(ctx, i.ID, entry.Write, from, i.Keys) })
 		return s.moveAfter(i.ID, err)
 	})
@@ -201,10 +200,30 @@ func (db *database) remove(ctx context.Context, d identityDoc) (gone bool, err e
 }
 
 // newEntry returns the journal's entry for a record, with a new name for the
-// write that it travels with.
+// write that it travels with. A record without an id is none: the entry has the
+// name only.
 func newEntry(r identity.Record) (entryDoc, error) {
+	if r.ID == "" {
+		return entryDoc{Write: rand.Text()}, nil
+	}
 	record, err := encodeRecord(r)
 	return entryDoc{Write: rand.Text(), ID: r.ID, Record: record}, err
+}
+
+// journal is the journal that begins with the entry.
+func (e entryDoc) journal() []entryDoc {
+	if e.ID == "" {
+		return nil
+	}
+	return []entryDoc{e}
+}
+
+// push adds the entry to a journal.
+func (e entryDoc) push() bson.D {
+	if e.ID == "" {
+		return nil
+	}
+	return bson.D{{Key: "$push", Value: bson.D{{Key: fieldJournal, Value: e}}}}
 }
 
 // holding selects the identities that hold any of the keys.

@@ -73,7 +73,7 @@ func TestLateDelete(t *testing.T) {
 // came in meanwhile stays.
 func TestLateMover(t *testing.T) {
 	w := newWorld(t, peer.Server(t))
-	carrying := w.proxy.On(faultproxy.Match{Command: "update", Collection: "decisions", Nth: 1}, faultproxy.Delay(300*time.Millisecond))
+	carrying := w.proxy.On(faultproxy.Match{Command: "update", Collection: "decisions", Nth: 1}, faultproxy.Delay(3*time.Second))
 	i := newIdentity(1)
 	r, added := newRecord(i), newRecord(i)
 	must(t, w.store.Insert(t.Context(), i, r))
