@@ -120,7 +120,7 @@ func TestUnclearWrites(t *testing.T) {
 			t.Run(op+", "+c.name, func(t *testing.T) {
 				before, _ := moved(t, w.direct)
 				after, r := before, newRecord(before)
-				w.proxy.On(faultproxy.Match{Command: write.command, Collection: "identities", Nth: 1}, c.fault)
+				w.proxy.On(faultproxy.Match{Command: write.command, Collection: "identities"}, c.fault)
 				defer w.proxy.Heal()
 				var err error
 				within(t, c.limit+slack, func() { err = write.call(impatient(t, c.limit), w.store, &after, r) })
@@ -207,7 +207,7 @@ func TestRefusedWrites(t *testing.T) {
 		for op, write := range writes {
 			before, _ := moved(t, w.direct)
 			after, r := before, newRecord(before)
-			w.proxy.On(faultproxy.Match{Command: write.command, Collection: "identities", Nth: 1}, faultproxy.Answer(answer, false))
+			w.proxy.On(faultproxy.Match{Command: write.command, Collection: "identities"}, faultproxy.Answer(answer, false))
 			read := w.proxy.On(faultproxy.Match{Command: "find", Collection: "identities"}, faultproxy.Delay(0))
 			err := write.call(impatient(t, recovery), w.store, &after, r)
 			wantFailure(t, err, says, "geheim")
