@@ -20,7 +20,7 @@ build: ## build bin/jithook, static, with the version from git
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/jithook ./cmd/jithook
 
 .PHONY: test
-test: peers mongo lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
+test: peers mongo lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none without its peer (see unclear)
 	JITHOOK_TEST_REQUIRE=kratos,mongo $(GO) test -race -timeout 9m -skip '^TestUnclearWrites$$' ./...
 
 .PHONY: unclear
