@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/jithook/jithook/identity"
 )
 
 // Endpoint is a group of hooks that a credential may call.
@@ -130,7 +132,7 @@ func (c Caller) May(e Endpoint) bool { return slices.Contains(c.Endpoints, e) }
 
 // MaySpeakFor reports whether the provider is in the caller's scope.
 func (c Caller) MaySpeakFor(provider string) bool {
-	return slices.Contains(c.Providers, provider) || slices.Contains(c.Providers, "*")
+	return identity.MaySpeakFor(c.Providers, provider)
 }
 
 // digest hides the lengths of secrets from the comparison. Parts are

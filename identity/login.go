@@ -2,6 +2,7 @@ package identity
 
 import (
 	"errors"
+	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -52,6 +53,12 @@ type Login struct {
 	FlowID     string
 	DeliveryID string
 	RequestID  string
+}
+
+// MaySpeakFor reports whether a credential's list of providers covers one. The
+// entry "*" stands for all.
+func MaySpeakFor(providers []string, provider string) bool {
+	return slices.Contains(providers, provider) || slices.Contains(providers, "*")
 }
 
 // Names of claims sources, as written in a provider's file.

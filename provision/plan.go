@@ -100,7 +100,7 @@ func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*prov
 		return nil, claims.Evidence{}, true
 	}
 	p.Record.Policy = prov.Digest
-	if !slices.Contains(l.Providers, l.Provider) && !slices.Contains(l.Providers, "*") {
+	if !identity.MaySpeakFor(l.Providers, l.Provider) {
 		p.deny(identity.Because(identity.CodeCallerScope), "")
 		return nil, claims.Evidence{}, true
 	}
