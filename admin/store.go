@@ -83,7 +83,7 @@ func (a *API) storeVerify(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(unhurried(c), stepTime)
 	defer cancel()
-	checker := verify.Checker{Store: a.Userstore, Now: time.Now}
+	checker := verify.Checker{Store: a.Userstore, Now: a.Service.Now}
 	checker.Inspector, _ = a.Userstore.(store.Inspector)
 	checker.Counter, _ = a.Userstore.(store.Counter)
 	found, err := checker.Page(ctx, c.QueryParam("page_token"), mend == "true")

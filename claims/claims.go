@@ -23,12 +23,17 @@ type Evidence struct {
 	Subject string
 	// Claims is nil when the subject is known and nothing else.
 	Claims map[string]any
-	// Time orders claims of one link; zero where the source cannot date them.
+	// Time orders claims of one link. It is the caller's or the provider's word
+	// and never this server's time of receipt, which replicas do not agree on;
+	// zero where nobody dated the claims.
 	Time time.Time
 	// Fresh says that the claims are those of this very login: only such may
 	// change an existing identity. Others may create one.
 	Fresh bool
 }
+
+// MaxSkew is how far the clock of whoever dates claims may be ahead of ours.
+const MaxSkew = 60 * time.Second
 
 // Origin is what a provider's file says about itself.
 type Origin struct {
@@ -139,11 +144,11 @@ func (c carried) Claims(_ context.Context, l identity.Login) (Evidence, error) {
 	// Kratos re-ran the mapper, and nothing in the payload tells the two
 	// apart: it may create, never change.
 	if l.Hook != identity.HookLogin {
-		e.Fresh = true
-		e.Time = l.At
-		if e.Time.IsZero() {
-			e.Time = c.now()
-		}
+		e.Fresh, e.Time = true, l.At
+	}
+	if e.Time.After(c.now().Add(MaxSkew)) {
+		// Every later login would look older, until that time comes.
+		return Evidence{}, &Refusal{c.name, identity.CodeClaimsInvalid}
 	}
 	return e, nil
 }

@@ -70,8 +70,13 @@ type Link struct {
 	LinkedAt time.Time `json:"linked_at"`
 	// Evidence says why the link was made: the claims source it rests on.
 	Evidence string `json:"evidence"`
-	// ClaimsTime is the time of the newest claims that were applied.
+	// ClaimsTime is the time of the newest dated claims that were applied, by
+	// the clock of who dated them; zero if there were none.
 	ClaimsTime time.Time `json:"claims_time"`
+	// ReceivedAt is when the newest claims without a time of their own were
+	// applied, by the clock of the server that received them; zero if there
+	// were none.
+	ReceivedAt time.Time `json:"received_at,omitzero"`
 }
 
 // ExternalID is the id that a caller's own system gave the person. It means

@@ -39,8 +39,8 @@ type Plan struct {
 	// there says that the identity which the caller names was found, even if
 	// nothing in this login proves that it is about it.
 	there bool
-	// seen are claims of a time that the caller named and that changed
-	// nothing: older ones that come later must not either.
+	// seen are dated claims that changed nothing: older ones that come later
+	// must not either.
 	seen   *claims.Evidence
 	emails []Email
 	now    time.Time
@@ -200,13 +200,6 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	return nil
 }
 
-// takes reports whether the claims may change the identity that was found:
-// those of this very login, and not older than what was applied before.
-func (s *Service) takes(e claims.Evidence, p *Plan) bool {
-	at := p.Before.Link(e.Issuer, e.Subject)
-	return e.Fresh && at >= 0 && !e.Time.Before(p.Before.Links[at].ClaimsTime) && !e.Time.Before(s.Later.Seen(e.Issuer, e.Subject))
-}
-
 // merge turns the mapping's result into the identity after the login.
 func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evidence, result mapper.Result, p *Plan) {
 	if p.Before == nil {
@@ -230,12 +223,10 @@ func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evid
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})
 	}
 	p.emails = emails(p.After, prov.Mapping.Traits())
-	if at := p.After.Link(e.Issuer, e.Subject); at >= 0 && e.Fresh {
-		if len(p.Record.Change) > 0 {
-			p.After.Links[at].ClaimsTime = e.Time
-		} else if e.Time.Equal(l.At) {
-			p.seen = &e
-		}
+	if p.Before == nil || len(p.Record.Change) > 0 {
+		p.applied(e)
+	} else if e.Fresh && !e.Time.IsZero() {
+		p.seen = &e
 	}
 	p.settle(l, "")
 }

@@ -29,7 +29,7 @@ func (p *Plan) create(l identity.Login, userstore string, e claims.Evidence) {
 		Traits: map[string]any{},
 		Links: []identity.Link{{
 			Provider: l.Provider, Issuer: e.Issuer, Subject: e.Subject,
-			LinkedAt: p.now, Evidence: e.Source, ClaimsTime: e.Time,
+			LinkedAt: p.now, Evidence: e.Source,
 		}},
 		Revision: 1, CreatedAt: p.now, UpdatedAt: p.now,
 		DecisionID: p.Record.ID,

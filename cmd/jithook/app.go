@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/hook"
@@ -61,7 +60,7 @@ func (a *app) open() error {
 	a.recorder = provision.NewRecorder(s, a.log, a.metrics.RecordDropped)
 	a.service = &provision.Service{
 		Store: s, Journal: s, Later: a.recorder, Providers: a.live.Set, Userstores: a.config.userstores,
-		Now: time.Now, Log: a.log, Observe: a.metrics.Login,
+		Now: now, Log: a.log, Observe: a.metrics.Login,
 	}
 	return nil
 }

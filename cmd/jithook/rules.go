@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/strictyaml"
@@ -17,7 +16,7 @@ func newLoader(c config) (provider.Loader, error) {
 	if err != nil {
 		return provider.Loader{}, err
 	}
-	return provider.Loader{Env: env, Userstores: c.userstores, Now: time.Now}, nil
+	return provider.Loader{Env: env, Userstores: c.userstores, Now: now}, nil
 }
 
 // loadProviders reads the providers' files of a configuration that names them.

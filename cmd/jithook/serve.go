@@ -163,7 +163,7 @@ func (a *app) sweep(ctx context.Context) {
 	for {
 		for dropped := sweepBatch; dropped == sweepBatch; {
 			var err error
-			dropped, err = a.store.DropDecisions(ctx, time.Now().Add(-a.config.retention), sweepBatch)
+			dropped, err = a.store.DropDecisions(ctx, now().Add(-a.config.retention), sweepBatch)
 			if err != nil && ctx.Err() == nil {
 				a.log.Error("old decision records not dropped", "error", err)
 			}

@@ -12,15 +12,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/problem"
 	"github.com/jithook/jithook/internal/strictjson"
 	"github.com/jithook/jithook/provision"
 )
-
-// MaxSkew is how far a caller's clock may be ahead of ours.
-const MaxSkew = 60 * time.Second
 
 // maxName bounds provider, flow and external ids, in bytes.
 const maxName = 255
@@ -33,7 +31,7 @@ type Request struct {
 	Claims     map[string]any `json:"claims"`
 	ExternalID string         `json:"external_id"`
 	FlowID     string         `json:"flow_id"`
-	// At is the caller's time of the claims; more than MaxSkew ahead of ours
+	// At is the caller's time of the claims; more than claims.MaxSkew ahead of ours
 	// is refused, older than what the link has seen leaves the identity as it
 	// is.
 	At time.Time `json:"at"`
@@ -52,8 +50,8 @@ func (r Request) Check(now time.Time) error {
 		return problem.At("/external_id", "an external id has at most 255 bytes, no control characters and no padding")
 	case len(r.FlowID) > maxName:
 		return problem.At("/flow_id", "a flow id has at most 255 bytes")
-	case r.At.After(now.Add(MaxSkew)):
-		return problem.At("/at", fmt.Sprintf("the time is more than %s ahead of the server's", MaxSkew))
+	case r.At.After(now.Add(claims.MaxSkew)):
+		return problem.At("/at", fmt.Sprintf("the time is more than %s ahead of the server's", claims.MaxSkew))
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ func encodeIdentity(i identity.Identity) ([]byte, error) {
 	for n := range i.Links {
 		i.Links[n].LinkedAt = i.Links[n].LinkedAt.UTC()
 		i.Links[n].ClaimsTime = i.Links[n].ClaimsTime.UTC()
+		i.Links[n].ReceivedAt = i.Links[n].ReceivedAt.UTC()
 	}
 	traits, err := exactjson.Encode(i.Traits)
 	switch {

@@ -63,6 +63,7 @@ type linkDoc struct {
 	LinkedAt   string `bson:"linked_at"`
 	Evidence   string `bson:"evidence"`
 	ClaimsTime string `bson:"claims_time"`
+	ReceivedAt string `bson:"received_at"`
 }
 
 type externalDoc struct {
@@ -132,7 +133,7 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 			}),
 			Groups: convert(i.Groups, func(g identity.Group) groupDoc { return groupDoc(g) }),
 			Links: convert(i.Links, func(l identity.Link) linkDoc {
-				return linkDoc{l.Provider, l.Issuer, l.Subject, w.stamp(l.LinkedAt), l.Evidence, w.stamp(l.ClaimsTime)}
+				return linkDoc{l.Provider, l.Issuer, l.Subject, w.stamp(l.LinkedAt), l.Evidence, w.stamp(l.ClaimsTime), w.stamp(l.ReceivedAt)}
 			}),
 			ExternalIDs: convert(i.ExternalIDs, func(e identity.ExternalID) externalDoc { return externalDoc(e) }),
 			Keys:        keys, Revision: i.Revision,
@@ -161,7 +162,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 		Links: convert(c.Links, func(l linkDoc) identity.Link {
 			return identity.Link{
 				Provider: l.Provider, Issuer: l.Issuer, Subject: l.Subject,
-				LinkedAt: r.time(l.LinkedAt), Evidence: l.Evidence, ClaimsTime: r.time(l.ClaimsTime),
+				LinkedAt: r.time(l.LinkedAt), Evidence: l.Evidence, ClaimsTime: r.time(l.ClaimsTime), ReceivedAt: r.time(l.ReceivedAt),
 			}
 		}),
 		ExternalIDs: convert(c.ExternalIDs, func(e externalDoc) identity.ExternalID { return identity.ExternalID(e) }),

@@ -115,7 +115,7 @@ func newIdentity(keys ...identity.Key) identity.Identity {
 		Groups: []identity.Group{{Name: "eng", Source: "provider:acme"}},
 		Links: []identity.Link{{
 			Provider: "acme", Issuer: "https://idp.example", Subject: "ada",
-			LinkedAt: clock, Evidence: identity.SourceHookBody, ClaimsTime: clock,
+			LinkedAt: clock, Evidence: identity.SourceHookBody, ClaimsTime: clock, ReceivedAt: clock.Add(time.Minute),
 		}},
 		ExternalIDs: []identity.ExternalID{},
 		Keys:        keys, Revision: 1,

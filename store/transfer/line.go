@@ -96,6 +96,7 @@ func normal(i identity.Identity) (identity.Identity, error) {
 	for n := range i.Links {
 		i.Links[n].LinkedAt = i.Links[n].LinkedAt.UTC()
 		i.Links[n].ClaimsTime = i.Links[n].ClaimsTime.UTC()
+		i.Links[n].ReceivedAt = i.Links[n].ReceivedAt.UTC()
 	}
 	i.Provenance, i.Groups, i.Links = filled(i.Provenance), filled(i.Groups), filled(i.Links)
 	i.ExternalIDs, i.Keys = filled(i.ExternalIDs), filled(i.Keys)
