@@ -11,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jithook/jithook/identity"
@@ -38,6 +40,17 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("a %s key is taken by another identity", e.Key.Kind())
 }
 
+// ElsewhereError says that subjects are pinned to other userstores: Pins has the
+// name of the userstore for each key that is.
+type ElsewhereError struct {
+	Pins map[identity.Key]string
+}
+
+func (e *ElsewhereError) Error() string {
+	names := slices.Compact(slices.Sorted(maps.Values(e.Pins)))
+	return fmt.Sprintf("a key is pinned to another userstore: %q", names)
+}
+
 // Store is one physical userstore. All its methods are safe for concurrent
 // use, honour the context's deadline, and return only after the effect is
 // durable (one machine: fsync; several: majority and journal).
@@ -48,7 +61,8 @@ func (e *TakenError) Error() string {
 type Store interface {
 	// Find returns the identities that hold any of the keys, sorted by id, none
 	// twice. No match is an empty slice. It is one read, from where writes are
-	// decided.
+	// decided. Errors: ElsewhereError for keys that are pinned, together with
+	// the identities that hold others.
 	Find(ctx context.Context, keys ...identity.Key) ([]identity.Identity, error)
 
 	// Get returns the identity with this id, or ErrNotFound.
@@ -59,7 +73,7 @@ type Store interface {
 	// this id and revision is the caller's own earlier attempt and counts as
 	// success; with another revision it is ErrConflict. A record without an id
 	// is none: an import brings records apart. Errors: TakenError when one of
-	// i.Keys is held by another identity.
+	// i.Keys is held by another identity, ElsewhereError when one is pinned.
 	Insert(ctx context.Context, i identity.Identity, r identity.Record) error
 
 	// Swap replaces the identity i.ID if its stored revision is i.Revision-1,
@@ -67,7 +81,7 @@ type Store interface {
 	// last_login_at is kept if it is later. A record without an id is none: a
 	// mending is no decision. Errors: ErrConflict when the revision is another,
 	// the identity is gone, or a link's stored claims_time is later than i's;
-	// TakenError.
+	// TakenError, ElsewhereError.
 	Swap(ctx context.Context, i identity.Identity, r identity.Record) error
 
 	// Renew sets renewed_at of a pending identity whose revision is the given
@@ -82,6 +96,14 @@ type Store interface {
 	// the touched identities where it is later than the stored one, without
 	// a new revision. Identities that are gone are passed over.
 	Record(ctx context.Context, records []identity.Record, touched []Touch) error
+
+	// Pin notes for ever that the key belongs to the named userstore, which
+	// keeps its identities in another store. It is no identity: nothing but
+	// Find, Insert, Swap and Pin shows it. One key is either pinned or held,
+	// by whatever comes first. It may be repeated. Errors: ElsewhereError when
+	// the key is pinned to another userstore; TakenError when an identity of
+	// this store holds it.
+	Pin(ctx context.Context, key identity.Key, userstore string) error
 
 	// List returns a page of identities in the order of their ids.
 	List(ctx context.Context, q Query) (Page, error)

@@ -82,6 +82,16 @@ const (
 	FindingListIndex FindingCode = "list_index"
 	// FindingDamaged: a document cannot be read. For a backup.
 	FindingDamaged FindingCode = "damaged"
+	// FindingPinMissing: an identity is in another store than home, and its
+	// subject not pinned there, so that the subject could be made anew. Mended.
+	FindingPinMissing FindingCode = "pin_missing"
+	// FindingElsewhere: the subject of an identity is pinned to another
+	// userstore, or an identity of another store has it too. For people to
+	// decide.
+	FindingElsewhere FindingCode = "subject_elsewhere"
+	// FindingMisplaced: an identity is in another store than its userstore's.
+	// For an export and an import.
+	FindingMisplaced FindingCode = "misplaced"
 	// FindingPendingOld: an identity is pending for longer than a sign-in
 	// takes. Listed: whether the identity server has it is not known here.
 	FindingPendingOld FindingCode = "pending_old"

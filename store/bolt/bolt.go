@@ -38,7 +38,7 @@ var _ store.Store = (*Store)(nil)
 var (
 	bucketMeta         = []byte("meta")          // "schema" → number
 	bucketIdentities   = []byte("identities")    // id → document
-	bucketKeys         = []byte("keys")          // identity.Key → id
+	bucketKeys         = []byte("keys")          // identity.Key → id, or a pin, see pin.go
 	bucketIdentitiesBy = []byte("identities_by") // term, id → nothing
 	bucketDecisions    = []byte("decisions")     // id → record
 	bucketDecisionsBy  = []byte("decisions_by")  // term, id → nothing
@@ -139,8 +139,9 @@ func guard(fn func() error) (err error) {
 // write that ends with an answer has changed nothing.
 func answer(err error) bool {
 	var taken *store.TakenError
+	var elsewhere *store.ElsewhereError
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) ||
-		errors.Is(err, store.ErrPageToken) || errors.As(err, &taken)
+		errors.Is(err, store.ErrPageToken) || errors.As(err, &taken) || errors.As(err, &elsewhere)
 }
 
 // explain adds the operation to an answer, and makes everything else a

@@ -15,6 +15,9 @@ import (
 
 // encodeIdentity returns the document of i, with its times in UTC.
 func encodeIdentity(i identity.Identity) ([]byte, error) {
+	if _, pinned := pinOf([]byte(i.ID)); pinned {
+		return nil, errMark
+	}
 	i = i.Clone()
 	for _, t := range []*time.Time{&i.CreatedAt, &i.UpdatedAt, &i.RenewedAt, &i.LastLoginAt} {
 		*t = t.UTC()

@@ -13,11 +13,16 @@ import (
 )
 
 // Find returns the identities that hold any of the keys, sorted by id, from
-// one state of the file.
+// one state of the file, and which keys are pinned; see store.Store.
 func (s *Store) Find(ctx context.Context, keys ...identity.Key) ([]identity.Identity, error) {
-	found := []identity.Identity{}
-	err := s.view(ctx, "find identities", func(tx *bbolt.Tx) error {
+	const op = "find identities"
+	found, pins := []identity.Identity{}, map[identity.Key]string{}
+	err := s.view(ctx, op, func(tx *bbolt.Tx) error {
 		for _, k := range keys {
+			if userstore, pinned := pinOf(tx.Bucket(bucketKeys).Get([]byte(k))); pinned {
+				pins[k] = userstore
+				continue
+			}
 			i, err := holder(tx, k)
 			if err != nil {
 				return err
@@ -32,7 +37,11 @@ func (s *Store) Find(ctx context.Context, keys ...identity.Key) ([]identity.Iden
 		return nil, err
 	}
 	slices.SortFunc(found, func(a, b identity.Identity) int { return strings.Compare(a.ID, b.ID) })
-	return slices.CompactFunc(found, func(a, b identity.Identity) bool { return a.ID == b.ID }), nil
+	found = slices.CompactFunc(found, func(a, b identity.Identity) bool { return a.ID == b.ID })
+	if len(pins) > 0 {
+		return found, explain(op, &store.ElsewhereError{Pins: pins})
+	}
+	return found, nil
 }
 
 // Get returns the identity with this id, or store.ErrNotFound.
@@ -169,7 +178,7 @@ func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt
 			return store.ErrConflict
 		}
 		for _, k := range stored.Keys {
-			if err := tx.Bucket(bucketKeys).Delete([]byte(k)); err != nil {
+			if err := release(tx, k, id); err != nil {
 				return err
 			}
 		}
@@ -196,7 +205,7 @@ func load(tx *bbolt.Tx, id []byte) (*identity.Identity, error) {
 // holder returns the identity that holds the key, or nil.
 func holder(tx *bbolt.Tx, k identity.Key) (*identity.Identity, error) {
 	id := tx.Bucket(bucketKeys).Get([]byte(k))
-	if id == nil {
+	if _, pinned := pinOf(id); id == nil || pinned {
 		return nil, nil
 	}
 	i, err := load(tx, id)
@@ -213,7 +222,7 @@ func put(tx *bbolt.Tx, before, after *identity.Identity, doc []byte) error {
 	keys := tx.Bucket(bucketKeys)
 	for _, k := range before.Keys {
 		if !slices.Contains(after.Keys, k) {
-			if err := keys.Delete([]byte(k)); err != nil {
+			if err := release(tx, k, after.ID); err != nil {
 				return err
 			}
 		}
@@ -231,6 +240,16 @@ func put(tx *bbolt.Tx, before, after *identity.Identity, doc []byte) error {
 	return tx.Bucket(bucketIdentities).Put([]byte(after.ID), doc)
 }
 
+// release removes the row of a key that the identity id lets go of. In a
+// damaged file it may be a pin, or another's: then it stays.
+func release(tx *bbolt.Tx, k identity.Key, id string) error {
+	keys := tx.Bucket(bucketKeys)
+	if string(keys.Get([]byte(k))) != id {
+		return nil
+	}
+	return keys.Delete([]byte(k))
+}
+
 // rewrite writes an identity of which neither keys nor terms have changed.
 func rewrite(tx *bbolt.Tx, i *identity.Identity) error {
 	doc, err := encodeIdentity(*i)
@@ -240,11 +259,16 @@ func rewrite(tx *bbolt.Tx, i *identity.Identity) error {
 	return tx.Bucket(bucketIdentities).Put([]byte(i.ID), doc)
 }
 
-// taken returns a TakenError if another identity than id holds one of keys.
+// taken returns a TakenError if another identity than id holds one of keys,
+// an ElsewhereError if one is pinned.
 func taken(tx *bbolt.Tx, id string, keys []identity.Key) error {
 	held := tx.Bucket(bucketKeys)
 	for _, k := range keys {
-		if by := held.Get([]byte(k)); by != nil && string(by) != id {
+		by := held.Get([]byte(k))
+		if userstore, pinned := pinOf(by); pinned {
+			return &store.ElsewhereError{Pins: map[identity.Key]string{k: userstore}}
+		}
+		if by != nil && string(by) != id {
 			return &store.TakenError{Key: k}
 		}
 	}

@@ -162,8 +162,12 @@ func (in *inspection) identity(id, doc []byte) {
 	in.listed(listOfIdentities(), id)
 }
 
-// keyRow looks whether the identity that a row of the keys names claims it.
+// keyRow looks whether the identity that a row of the keys names claims it. A
+// pin names none.
 func (in *inspection) keyRow(key, id []byte) {
+	if _, pinned := pinOf(id); pinned {
+		return
+	}
 	i, err := load(in.tx, id)
 	if err != nil || i != nil && claims(i, identity.Key(key)) {
 		return // a damaged document is reported as such; its keys stay with it

@@ -82,6 +82,11 @@ func (in *inspection) claimants(ctx context.Context) (map[identity.Key][]string,
 
 // unfound is about an identity whose key does not lead to it.
 func (in *inspection) unfound(s suspect, claimants []string) {
+	if _, pinned := pinOf(s.row); pinned {
+		in.found(store.Finding{Code: store.FindingElsewhere, IdentityID: s.listedBy,
+			Text: "its " + s.key.Kind() + " key is pinned to another userstore: which of the two is right, people must decide"}, nil)
+		return
+	}
 	if len(claimants) > 1 {
 		others := slices.DeleteFunc(slices.Clone(claimants), func(id string) bool { return id == s.listedBy })
 		in.found(store.Finding{Code: store.FindingKeyTaken, IdentityID: s.listedBy,

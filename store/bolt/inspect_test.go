@@ -61,6 +61,26 @@ func TestInspect(t *testing.T) {
 		check func(t *testing.T, s *bolt.Store, p people)
 	}{
 		"sound": {spoil: func(*bbolt.Tx, people) error { return nil }},
+		"sound beside a pin": {spoil: func(tx *bbolt.Tx, _ people) error {
+			return keys(tx).Put([]byte(identity.FedKey("https://idp.example", "elsewhere")), []byte("~employees"))
+		}},
+		// To mend it would make the person, who is elsewhere, two.
+		"row of a key is a pin": {
+			spoil: func(tx *bbolt.Tx, p people) error { return keys(tx).Put([]byte(p.ann.Keys[0]), []byte("~employees")) },
+			want:  []store.FindingCode{store.FindingElsewhere}, left: []store.FindingCode{store.FindingElsewhere},
+			check: func(t *testing.T, s *bolt.Store, p people) {
+				var elsewhere *store.ElsewhereError
+				if _, err := s.Find(t.Context(), p.ann.Keys[0]); !errors.As(err, &elsewhere) {
+					t.Errorf("Find of the pinned key: %v, want an ElsewhereError", err)
+				}
+				if err := s.Delete(t.Context(), p.ann.ID, 1, p.ann.RenewedAt); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := s.Find(t.Context(), p.ann.Keys[0]); !errors.As(err, &elsewhere) {
+					t.Errorf("after the deletion of who claims it: %v, want an ElsewhereError", err)
+				}
+			},
+		},
 		"row of a key is missing": {
 			spoil: func(tx *bbolt.Tx, p people) error { return keys(tx).Delete([]byte(p.ann.Keys[0])) },
 			want:  []store.FindingCode{store.FindingKeyIndex},

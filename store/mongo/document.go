@@ -19,6 +19,8 @@ type identityDoc struct {
 	Content     contentDoc `bson:",inline"`
 	LastLoginAt string     `bson:"last_login_at"`
 	Journal     []entryDoc `bson:"journal,omitempty"`
+	// Pinned makes it a pin and no identity, see pin.go.
+	Pinned *string `bson:"pinned,omitempty"`
 }
 
 // contentDoc is what a Swap replaces.
@@ -98,6 +100,7 @@ const (
 	fieldDecision    = "decision"
 	fieldAt          = "at"
 	fieldWrites      = "writes"
+	fieldPinned      = "pinned"
 )
 
 func byID(id string) bson.D { return bson.D{{Key: fieldID, Value: id}} }
@@ -112,8 +115,11 @@ const errNoID = fault("an identity or a record without an id")
 
 // encodeIdentity returns the document of i, written by the write of that name.
 func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
-	if i.ID == "" {
+	switch {
+	case i.ID == "":
 		return identityDoc{}, errNoID
+	case i.ID >= pinMark:
+		return identityDoc{}, errMark
 	}
 	traits, err := encodeTraits(i.Traits)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
-// Find returns the identities that hold any of the keys, sorted by id: one
-// round trip, to the primary.
+// Find returns the identities that hold any of the keys, sorted by id, and
+// which keys are pinned: one round trip, to the primary. See store.Store.
 func (s *Store) Find(ctx context.Context, keys ...identity.Key) ([]identity.Identity, error) {
 	found := []identity.Identity{}
 	err := s.call(ctx, "find identities", func(ctx context.Context, db *database) error {
@@ -27,21 +28,26 @@ func (s *Store) Find(ctx context.Context, keys ...identity.Key) ([]identity.Iden
 		if err != nil {
 			return err
 		}
+		docs, pins := apart(docs)
 		found, err = decodeAll(docs, decodeIdentity)
+		if err == nil && len(pins) > 0 {
+			err = &store.ElsewhereError{Pins: pins}
+		}
 		return err
 	})
-	if err != nil {
+	var elsewhere *store.ElsewhereError
+	if err != nil && !errors.As(err, &elsewhere) {
 		return nil, err
 	}
 	slices.SortFunc(found, func(a, b identity.Identity) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.CompactFunc(found, func(a, b identity.Identity) bool { return a.ID == b.ID }), nil
+	return slices.CompactFunc(found, func(a, b identity.Identity) bool { return a.ID == b.ID }), err
 }
 
 // Get returns the identity with this id, or store.ErrNotFound.
 func (s *Store) Get(ctx context.Context, id string) (identity.Identity, error) {
 	var found identity.Identity
 	err := s.call(ctx, "get identity", func(ctx context.Context, db *database) error {
-		docs, err := all[identityDoc](ctx, db.identities, byID(id), identityOptions())
+		docs, err := all[identityDoc](ctx, db.identities, identityByID(id), identityOptions())
 		if err != nil {
 			return err
 		}
@@ -164,7 +170,7 @@ func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt
 			return err
 		}
 		for range deleteAttempts {
-			docs, err := all[identityDoc](ctx, db.identities, byID(id), options.Find())
+			docs, err := all[identityDoc](ctx, db.identities, identityByID(id), options.Find())
 			if err != nil {
 				return err
 			}

@@ -61,12 +61,12 @@ func newPaging(kind byte, size int, token string) (paging, error) {
 
 // pageOf returns a page of what filter selects, and the token of the next one.
 func pageOf[T any](ctx context.Context, c *driver.Collection, filter bson.D, p paging, opts *options.FindOptionsBuilder, id func(T) string) ([]T, string, error) {
-	direction, beyond := 1, "$gt"
+	direction, ids := 1, bson.D{{Key: "$gt", Value: p.position}, {Key: "$lt", Value: pinMark}}
 	if p.kind == store.TokenDecisions {
-		direction, beyond = -1, "$lt"
+		direction, ids = -1, bson.D{{Key: "$lt", Value: p.position}}
 	}
-	if p.position != "" {
-		filter = append(filter, bson.E{Key: fieldID, Value: bson.D{{Key: beyond, Value: p.position}}})
+	if p.position != "" || p.kind == store.TokenIdentities {
+		filter = append(filter, bson.E{Key: fieldID, Value: ids})
 	}
 	// One more than asked for tells whether more follow.
 	opts.SetSort(byIDs(direction)).SetLimit(int64(p.size) + 1).SetBatchSize(int32(p.size) + 1)

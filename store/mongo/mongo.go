@@ -130,8 +130,9 @@ func (s *Store) call(ctx context.Context, op string, fn func(context.Context, *d
 // one may still.
 func answer(err error) bool {
 	var taken *store.TakenError
+	var elsewhere *store.ElsewhereError
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) ||
-		errors.Is(err, store.ErrPageToken) || errors.As(err, &taken)
+		errors.Is(err, store.ErrPageToken) || errors.As(err, &taken) || errors.As(err, &elsewhere)
 }
 
 // explain adds the operation to an answer, and makes everything else a

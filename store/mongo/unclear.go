@@ -39,7 +39,7 @@ func early(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // readBack returns the identity with the id and all that hold one of the keys,
-// from the latest state of the database, as it will last.
+// pins among them, from the latest state of the database, as it will last.
 func (db *database) readBack(ctx context.Context, id string, keys []string) ([]identityDoc, error) {
 	filter := bson.D{{Key: "$or", Value: bson.A{byID(id), holding(keys)}}}
 	found, err := latest[identityDoc](ctx, db.identities, filter, identityOptions())
@@ -110,9 +110,13 @@ func (db *database) resolveUpdate(ctx context.Context, id, write string, from in
 }
 
 // taken returns a TakenError for the first of keys that another identity than
-// id holds; if there is none, ErrConflict.
+// id holds, or an ElsewhereError if it is pinned; if there is none, ErrConflict.
 func taken(found []identityDoc, id string, keys []identity.Key) error {
+	found, pins := apart(found)
 	for _, k := range keys {
+		if userstore, pinned := pins[k]; pinned {
+			return &store.ElsewhereError{Pins: map[identity.Key]string{k: userstore}}
+		}
 		for _, d := range found {
 			if d.ID != id && slices.Contains(d.Content.Keys, string(k)) {
 				return &store.TakenError{Key: k}

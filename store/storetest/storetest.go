@@ -78,11 +78,14 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Decisions", testDecisions},
 		{"DecisionsFilters", testDecisionsFilters},
 		{"DropDecisions", testDropDecisions},
+		{"Pin", testPin},
+		{"PinIsNoIdentity", testPinIsNoIdentity},
 		{"RaceFirstLogin", c.testRaceFirstLogin},
 		{"RaceOneEmail", testRaceOneEmail},
 		{"RaceIncrements", c.testRaceIncrements},
 		{"RaceKeys", c.testRaceKeys},
 		{"RaceSweep", testRaceSweep},
+		{"RacePins", c.testRacePins},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open(t)) })
 	}

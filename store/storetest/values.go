@@ -102,6 +102,7 @@ func testCancelled(t *testing.T, s store.Store) {
 		"Record": func() error {
 			return s.Record(ctx, []identity.Record{r}, []store.Touch{{ID: there.ID, At: clock.Add(1)}})
 		},
+		"Pin":           func() error { return s.Pin(ctx, newFed(), "employees") },
 		"DropDecisions": func() error { _, err := s.DropDecisions(ctx, clock.Add(1), 10); return err },
 		"Find":          func() error { _, err := s.Find(ctx, there.Keys...); return err },
 		"Get":           func() error { _, err := s.Get(ctx, there.ID); return err },
