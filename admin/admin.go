@@ -1,9 +1,9 @@
 // Package admin is the API of who runs jithook: what is in the userstore, what
-// was decided and why, what would be decided. Its documents are stable: the
-// command line is one of its clients.
+// was decided and why, what would be decided, and an administrator's edits. Its
+// documents are stable: the command line is one of its clients.
 //
 // It must not know how callers sign people in (package hook); it reads the
-// store and asks package provision for plans.
+// store and asks package provision for plans and edits.
 package admin
 
 import (
@@ -69,6 +69,7 @@ func (a *API) Handler() http.Handler {
 	v1 := e.Group("/admin/v1")
 	v1.GET("/identities", a.identities)
 	v1.GET("/identities/:id", a.identity)
+	a.mountEdits(v1)
 	v1.GET("/decisions", a.decisions)
 	v1.GET("/decisions/:id", a.decision)
 	v1.GET("/providers", a.providers)

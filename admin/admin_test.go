@@ -61,7 +61,7 @@ func newWorld(t testing.TB) *world {
 	set := providers(t)
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	w.service = &provision.Service{
-		Store: w.store, Journal: w.store, Later: provision.NewRecorder(w.store, log, func() { t.Error("a record was dropped") }),
+		Store: w.store, Editable: w.store, Journal: w.store, Later: provision.NewRecorder(w.store, log, func() { t.Error("a record was dropped") }),
 		Providers: func() *provider.Set { return set }, Userstores: []string{"default", "partners"},
 		Now: time.Now, Log: log,
 	}

@@ -12,13 +12,15 @@ import (
 
 // Identity is an identity as the API shows it.
 type Identity struct {
-	ID         string                `json:"id"`
-	Userstore  string                `json:"userstore"`
-	State      identity.State        `json:"state"`
-	Traits     map[string]any        `json:"traits"`
-	Provenance []identity.Provenance `json:"provenance"`
-	Groups     []identity.Group      `json:"groups"`
-	Links      []Link                `json:"links"`
+	ID        string         `json:"id"`
+	Userstore string         `json:"userstore"`
+	State     identity.State `json:"state"`
+	// StateSource says who brought it into that state.
+	StateSource string                `json:"state_source,omitempty"`
+	Traits      map[string]any        `json:"traits"`
+	Provenance  []identity.Provenance `json:"provenance"`
+	Groups      []identity.Group      `json:"groups"`
+	Links       []Link                `json:"links"`
 	// ExternalIDs are by system; where a system has several instances, the
 	// later ones are named system/instance.
 	ExternalIDs map[string]string `json:"external_ids"`
@@ -46,7 +48,7 @@ type Identities struct {
 
 func view(i identity.Identity) Identity {
 	v := Identity{
-		ID: i.ID, Userstore: i.Userstore, State: i.State, Traits: i.Traits,
+		ID: i.ID, Userstore: i.Userstore, State: i.State, StateSource: i.StateSource, Traits: i.Traits,
 		Provenance: append([]identity.Provenance{}, i.Provenance...),
 		Groups:     append([]identity.Group{}, i.Groups...),
 		Links:      []Link{}, ExternalIDs: map[string]string{},
@@ -109,5 +111,6 @@ func (a *API) identity(c echo.Context) error {
 	if err != nil {
 		return fault(err)
 	}
+	tag(c, &i)
 	return c.JSON(http.StatusOK, view(i))
 }

@@ -45,6 +45,12 @@ const (
 	CodeLinkingDisabled  Code = "linking_disabled"
 	CodeMalformed        Code = "malformed_request"
 	CodeIdentityMissing  Code = "identity_missing"
+
+	CodeAdminSuspended     Code = "admin_suspended"
+	CodeAdminDeprovisioned Code = "admin_deprovisioned"
+	CodeAdminActivated     Code = "admin_activated"
+	CodeAdminDeleted       Code = "admin_deleted"
+	CodeStateRefused       Code = "state_refused"
 )
 
 // CodeInfo describes a reason code.
@@ -94,6 +100,11 @@ var codes = []CodeInfo{
 	{CodeLinkingDisabled, 4990034, "Connecting or disconnecting sign-in providers is not enabled here.", "Somebody tried to link or unlink a provider in the identity server's settings; account linking is disabled."},
 	{CodeMalformed, 4990035, "Sign-in carried unusable information. Ask your administrator.", "The identity server's request could not be decoded; the reply names the place. Render its hooks again with `jithook kratos config`."},
 	{CodeIdentityMissing, 4990036, "Your account cannot be found right now. Ask your administrator.", "jithook once made this person's identity and does not have it any more: it was deleted, or the userstore is an older copy. Restore the store, or delete the person in the identity server, so that the next sign-in is a first one."},
+	{CodeAdminSuspended, 4990040, "Your account is suspended.", "An administrator suspended the identity: no login passes until one activates it."},
+	{CodeAdminDeprovisioned, 4990041, "Your account was closed.", "An administrator deprovisioned the identity: no login passes and all its groups are revoked. It keeps its keys, so that the person is not made anew."},
+	{CodeAdminActivated, 4990042, "Your account is active.", "An administrator took back a suspension or a deprovisioning. Groups come back with the next login, as far as the provider's file grants them."},
+	{CodeAdminDeleted, 4990043, "Your account was deleted.", "An administrator deleted the identity and its keys. The person's next login is a first one."},
+	{CodeStateRefused, 4990046, "Your account's state does not allow this.", "An administrator's edit does not fit the identity's state: what is pending waits for the identity server and is not activated by hand, what is deprovisioned is not suspended and is granted no group."},
 	{CodeConflict, 4990090, "Another sign-in of yours is in progress. Try again.", "Three plans in a row were overtaken by other writers."},
 	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},
 	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},

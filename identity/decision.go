@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Decision is what became of a login.
+// Decision is what became of a login, or of an administrator's edit.
 type Decision string
 
 // The closed list of decisions.
@@ -18,6 +18,8 @@ const (
 	Denied    Decision = "denied"
 	Prompt    Decision = "prompt"
 	Error     Decision = "error"
+	// Deleted is the end of an identity: never the decision of a login.
+	Deleted Decision = "deleted"
 )
 
 // Allowed reports whether the identity server may go on.

@@ -22,10 +22,13 @@ const (
 // Identity is one person in one userstore: one document, written whole. Trait
 // values are JSON values: string, bool, int64, float64, []any, map[string]any.
 type Identity struct {
-	ID        string         `json:"id"` // UUIDv7, made up once, never reused
-	Userstore string         `json:"userstore"`
-	State     State          `json:"state"`
-	Traits    map[string]any `json:"traits"`
+	ID        string `json:"id"` // UUIDv7, made up once, never reused
+	Userstore string `json:"userstore"`
+	State     State  `json:"state"`
+	// StateSource says who brought the identity into its state: SourceAdmin or
+	// a ProviderSource. What an administrator did, no provider undoes.
+	StateSource string         `json:"state_source,omitempty"`
+	Traits      map[string]any `json:"traits"`
 	// Provenance says of each trait who wrote it last.
 	Provenance  []Provenance `json:"provenance"`
 	Groups      []Group      `json:"groups"`
@@ -49,7 +52,7 @@ type Identity struct {
 // Provenance says who wrote the value at a path, and who vouches for it.
 type Provenance struct {
 	Path   string    `json:"path"`   // JSON Pointer (RFC 6901) into the traits
-	Source string    `json:"source"` // provider:NAME or admin
+	Source string    `json:"source"` // SourceAdmin or a ProviderSource
 	At     time.Time `json:"at"`
 	// VerifiedBy is the source that verified the very value stored; empty if
 	// nobody did. It goes when the value changes.
@@ -93,6 +96,9 @@ const (
 	SystemGeneric = "external"
 )
 
+// SourceAdmin is the source of what an administrator did.
+const SourceAdmin = "admin"
+
 // ProviderSource is the source of what the provider's claims wrote.
 func ProviderSource(provider string) string { return "provider:" + provider }
 
@@ -107,6 +113,10 @@ func (i Identity) Clone() Identity {
 	i.Keys = slices.Clone(i.Keys)
 	return i
 }
+
+// Barred reports whether the identity's state refuses every login. So does a
+// state that a newer version may have written.
+func (i *Identity) Barred() bool { return i.State != StatePending && i.State != StateActive }
 
 // Link returns the index of the link to (issuer, subject), or -1. Both are
 // compared exactly: an issuer with and without a slash are two issuers.

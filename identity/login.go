@@ -22,6 +22,8 @@ const (
 	HookLogin Hook = "login"
 	// HookGeneric is POST /hooks/login, the contract for any other server.
 	HookGeneric Hook = "generic"
+	// HookAdmin is no sign-in: an administrator edits an identity.
+	HookAdmin Hook = "admin"
 )
 
 // Login is one sign-in as a hook presents it: what the caller says, before

@@ -23,6 +23,7 @@ const (
 	opInsert
 	opSwap
 	opRenew
+	opDelete
 )
 
 // Plan is a decision that has not been carried out: the dry run.

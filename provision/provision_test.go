@@ -127,7 +127,7 @@ func open(t *testing.T, files ...string) *house {
 	set := load()
 	log := slog.New(slog.DiscardHandler)
 	h.Service = &provision.Service{
-		Store: h.store, Journal: h.store, Later: provision.NewRecorder(h.store, log, func() {}),
+		Store: h.store, Editable: h.store, Journal: h.store, Later: provision.NewRecorder(h.store, log, func() {}),
 		Providers:  func() *provider.Set { return set },
 		Userstores: []string{"default", "employees"}, Now: clock, Log: log,
 	}

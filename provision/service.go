@@ -1,6 +1,7 @@
 // Package provision is the only place where business order is written: which
 // provider, which evidence, which identity, what changes, and in which order it
-// reaches the store. Plan reads, Apply writes, Commit acknowledges.
+// reaches the store. Plan reads, Apply writes, Commit acknowledges, Edit does
+// what an administrator asks.
 //
 // It must not know how a caller spells a request or a reply (package hook), nor
 // how a store keeps a promise (package store).
@@ -28,6 +29,12 @@ type Store interface {
 	Renew(ctx context.Context, id string, revision int64, at time.Time, r identity.Record) error
 }
 
+// Editable is what an administrator's edits need of a userstore besides Store.
+type Editable interface {
+	Get(ctx context.Context, id string) (identity.Identity, error)
+	Delete(ctx context.Context, id string, revision int64, renewedAt time.Time, r identity.Record) error
+}
+
 // Journal keeps the records of decisions that write no identity, and what a
 // login that changed nothing leaves behind.
 type Journal interface {
@@ -35,11 +42,12 @@ type Journal interface {
 	Decision(ctx context.Context, id string) (identity.Record, error)
 }
 
-// Service decides logins. Its fields are set before the first call and not
+// Service decides logins and carries out edits. Its fields are set before the first call and not
 // changed after; its methods are safe for concurrent use.
 type Service struct {
-	Store   Store
-	Journal Journal
+	Store    Store
+	Editable Editable
+	Journal  Journal
 	// Later takes what need not be durable before the answer.
 	Later *Recorder
 	// Providers returns the live set of providers' files.
@@ -154,14 +162,16 @@ func (s *Service) write(ctx context.Context, p Plan) error {
 		return s.Store.Swap(ctx, *p.After, p.Record)
 	case opRenew:
 		return s.Store.Renew(ctx, p.After.ID, p.After.Revision, p.After.RenewedAt, p.Record)
+	case opDelete:
+		return s.Editable.Delete(ctx, p.Before.ID, p.Before.Revision, p.Before.RenewedAt, p.Record)
 	case opNone:
-		if p.Record.Decision == identity.Unchanged {
+		if p.Record.Decision == identity.Unchanged && p.Record.Hook != identity.HookAdmin {
 			s.Later.Add(p.Record, p.touch())
 			return nil
 		}
 		// A denial stands whether or not its record can be kept.
 		if err := s.Journal.Record(ctx, []identity.Record{p.Record}, nil); err != nil {
-			s.Log.ErrorContext(ctx, "record of a denial lost", "decision_id", p.Record.ID, "error", err)
+			s.Log.ErrorContext(ctx, "decision record lost", "decision_id", p.Record.ID, "error", err)
 		}
 	}
 	return nil

@@ -25,7 +25,7 @@ func (p *Plan) forget() {
 // acknowledges later, active where it asks once.
 func (p *Plan) create(l identity.Login, userstore string, e claims.Evidence) {
 	i := identity.Identity{
-		ID: newID(), Userstore: userstore, State: identity.StateActive,
+		ID: newID(), Userstore: userstore, State: identity.StateActive, StateSource: identity.ProviderSource(l.Provider),
 		Traits: map[string]any{},
 		Links: []identity.Link{{
 			Provider: l.Provider, Issuer: e.Issuer, Subject: e.Subject,
@@ -53,7 +53,7 @@ func (p *Plan) acknowledge(l identity.Login) {
 		return
 	}
 	if p.After.State == identity.StatePending {
-		p.After.State = identity.StateActive
+		p.After.State, p.After.StateSource = identity.StateActive, identity.ProviderSource(l.Provider)
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/state", Op: identity.OpSet})
 	}
 	if _, ok := p.After.External(l.External.System, l.External.Instance); !ok && l.External.ID != "" {
@@ -65,13 +65,10 @@ func (p *Plan) acknowledge(l identity.Login) {
 
 // veto refuses an identity whose state bars every login.
 func (p *Plan) veto() bool {
-	if p.Before == nil {
+	switch {
+	case p.Before == nil || !p.Before.Barred():
 		return false
-	}
-	switch p.Before.State {
-	case identity.StatePending, identity.StateActive:
-		return false
-	case identity.StateSuspended:
+	case p.Before.State == identity.StateSuspended:
 		p.deny(identity.Because(identity.CodeSuspended), "")
 	default: // deprovisioned, and whatever a newer version may have written
 		p.deny(identity.Because(identity.CodeDeprovisioned), "")

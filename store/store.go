@@ -89,8 +89,11 @@ type Store interface {
 	Renew(ctx context.Context, id string, revision int64, at time.Time, r identity.Record) error
 
 	// Delete removes an identity and its keys if its revision and its
-	// renewed_at are the given ones. Errors: ErrConflict.
-	Delete(ctx context.Context, id string, revision int64, renewedAt time.Time) error
+	// renewed_at are the given ones, together with the record: nobody is gone
+	// without one. Only where the outcome is unclear may the record stand
+	// although the identity does. A record without an id is none. Errors:
+	// ErrConflict.
+	Delete(ctx context.Context, id string, revision int64, renewedAt time.Time, r identity.Record) error
 
 	// Record stores or replaces records by id, and sets last_login_at of
 	// the touched identities where it is later than the stored one, without

@@ -65,8 +65,8 @@ const (
 	// or external ids, so that its logins do not find it. Mended.
 	FindingKeyMissing FindingCode = "key_missing"
 	// FindingKeyStray: an identity holds a fed or ext key of no link or
-	// external id, so that somebody is refused. Mended unless the identity's
-	// state bars logins: then the key may be what keeps the person out.
+	// external id, so that somebody is refused. Mended. An identity whose state
+	// bars logins may hold such keys: they keep people out.
 	FindingKeyStray FindingCode = "key_stray"
 	// FindingKeyTaken: two identities claim one key. For people to decide.
 	FindingKeyTaken FindingCode = "key_taken"

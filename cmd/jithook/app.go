@@ -59,7 +59,7 @@ func (a *app) open() error {
 	a.store = s
 	a.recorder = provision.NewRecorder(s, a.log, a.metrics.RecordDropped)
 	a.service = &provision.Service{
-		Store: s, Journal: s, Later: a.recorder, Providers: a.live.Set, Userstores: a.config.userstores,
+		Store: s, Editable: s, Journal: s, Later: a.recorder, Providers: a.live.Set, Userstores: a.config.userstores,
 		Now: now, Log: a.log, Observe: a.metrics.Login,
 	}
 	return nil

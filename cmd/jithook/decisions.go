@@ -44,7 +44,7 @@ func newDecisionsListCmd() *cobra.Command {
 	cmd.Flags().String("issuer", "", "with --subject: only those about this subject")
 	cmd.Flags().String("subject", "", "see --issuer")
 	cmd.Flags().String("flow-id", "", "only those of the caller's sign-in with this `ID`")
-	cmd.Flags().String("decision", "", "only these: created, linked, updated, unchanged, activated, denied, prompt or error")
+	cmd.Flags().String("decision", "", "only these: created, linked, updated, unchanged, activated, denied, prompt, error or deleted")
 	cmd.MarkFlagsRequiredTogether("issuer", "subject")
 	page.bind(cmd)
 	from.bind(cmd)

@@ -14,14 +14,16 @@ import (
 )
 
 var (
-	_ store.Store       = (*bolt.Store)(nil)
-	_ provision.Store   = (*bolt.Store)(nil)
-	_ provision.Journal = (*bolt.Store)(nil)
-	_ admin.Store       = (*bolt.Store)(nil)
-	_ store.Store       = (*mongo.Store)(nil)
-	_ provision.Store   = (*mongo.Store)(nil)
-	_ provision.Journal = (*mongo.Store)(nil)
-	_ admin.Store       = (*mongo.Store)(nil)
+	_ store.Store        = (*bolt.Store)(nil)
+	_ provision.Store    = (*bolt.Store)(nil)
+	_ provision.Journal  = (*bolt.Store)(nil)
+	_ provision.Editable = (*bolt.Store)(nil)
+	_ admin.Store        = (*bolt.Store)(nil)
+	_ store.Store        = (*mongo.Store)(nil)
+	_ provision.Store    = (*mongo.Store)(nil)
+	_ provision.Journal  = (*mongo.Store)(nil)
+	_ provision.Editable = (*mongo.Store)(nil)
+	_ admin.Store        = (*mongo.Store)(nil)
 )
 
 // userstore says where the identities are: in a file, or in a database.

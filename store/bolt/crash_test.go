@@ -71,7 +71,7 @@ func writeOn(s *bolt.Store) {
 			fmt.Println(i.ID, i.Revision)
 		}
 		if n%3 == 0 {
-			check(s.Delete(ctx, i.ID, i.Revision, i.RenewedAt))
+			check(s.Delete(ctx, i.ID, i.Revision, i.RenewedAt, identity.Record{}))
 			fmt.Println(i.ID, "gone")
 		}
 	}

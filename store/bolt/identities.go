@@ -168,8 +168,13 @@ func (s *Store) Renew(ctx context.Context, id string, revision int64, at time.Ti
 }
 
 // Delete removes an identity and its keys; see store.Store.
-func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt time.Time) error {
-	return s.update(ctx, "delete identity", func(tx *bbolt.Tx) error {
+func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt time.Time, r identity.Record) error {
+	const op = "delete identity"
+	record, err := encodeRecord(r)
+	if err != nil {
+		return explain(op, err)
+	}
+	return s.update(ctx, op, func(tx *bbolt.Tx) error {
 		stored, err := load(tx, []byte(id))
 		if err != nil {
 			return err
@@ -185,7 +190,10 @@ func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt
 		if err := reindex(tx.Bucket(bucketIdentitiesBy), id, terms(stored), nil); err != nil {
 			return err
 		}
-		return tx.Bucket(bucketIdentities).Delete([]byte(id))
+		if err := tx.Bucket(bucketIdentities).Delete([]byte(id)); err != nil {
+			return err
+		}
+		return putRecordIfAny(tx, r, record)
 	})
 }
 

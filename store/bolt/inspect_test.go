@@ -73,7 +73,7 @@ func TestInspect(t *testing.T) {
 				if _, err := s.Find(t.Context(), p.ann.Keys[0]); !errors.As(err, &elsewhere) {
 					t.Errorf("Find of the pinned key: %v, want an ElsewhereError", err)
 				}
-				if err := s.Delete(t.Context(), p.ann.ID, 1, p.ann.RenewedAt); err != nil {
+				if err := s.Delete(t.Context(), p.ann.ID, 1, p.ann.RenewedAt, identity.Record{}); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := s.Find(t.Context(), p.ann.Keys[0]); !errors.As(err, &elsewhere) {

@@ -27,6 +27,7 @@ type identityDoc struct {
 type contentDoc struct {
 	Userstore   string          `bson:"userstore"`
 	State       string          `bson:"state"`
+	StateSource string          `bson:"state_source"`
 	Traits      bson.Raw        `bson:"traits"` // see traits.go
 	Provenance  []provenanceDoc `bson:"provenance"`
 	Groups      []groupDoc      `bson:"groups"`
@@ -133,7 +134,7 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 	doc := identityDoc{
 		ID: i.ID,
 		Content: contentDoc{
-			Userstore: i.Userstore, State: string(i.State), Traits: traits,
+			Userstore: i.Userstore, State: string(i.State), StateSource: i.StateSource, Traits: traits,
 			Provenance: convert(i.Provenance, func(p identity.Provenance) provenanceDoc {
 				return provenanceDoc{p.Path, p.Source, w.stamp(p.At), p.VerifiedBy}
 			}),
@@ -160,7 +161,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 	}
 	var r stampReader
 	i := identity.Identity{
-		ID: d.ID, Userstore: c.Userstore, State: identity.State(c.State), Traits: traits,
+		ID: d.ID, Userstore: c.Userstore, State: identity.State(c.State), StateSource: c.StateSource, Traits: traits,
 		Provenance: convert(c.Provenance, func(p provenanceDoc) identity.Provenance {
 			return identity.Provenance{Path: p.Path, Source: p.Source, At: r.time(p.At), VerifiedBy: p.VerifiedBy}
 		}),

@@ -157,54 +157,6 @@ func (db *database) update(ctx context.Context, filter, change bson.D, resolve f
 	return err
 }
 
-// deleteAttempts bounds how often Delete begins again when records or changes
-// come in between.
-const deleteAttempts = 3
-
-// Delete removes an identity and its keys; see store.Store. Its records are
-// moved first: why she was let in outlives her.
-func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt time.Time) error {
-	return s.call(ctx, "delete identity", func(ctx context.Context, db *database) error {
-		renewed, err := stamp(renewedAt)
-		if err != nil {
-			return err
-		}
-		for range deleteAttempts {
-			docs, err := all[identityDoc](ctx, db.identities, identityByID(id), options.Find())
-			if err != nil {
-				return err
-			}
-			if len(docs) == 0 || docs[0].Content.Revision != revision || docs[0].Content.RenewedAt != renewed {
-				return store.ErrConflict
-			}
-			if err := db.moveJournals(ctx, docs); err != nil {
-				return err
-			}
-			gone, err := db.remove(ctx, docs[0])
-			if gone || err != nil {
-				return err
-			}
-		}
-		return store.ErrConflict
-	})
-}
-
-// remove deletes the very state that was read, and reports whether the
-// identity is gone.
-func (db *database) remove(ctx context.Context, d identityDoc) (gone bool, err error) {
-	writing, cancel := early(ctx)
-	defer cancel()
-	res, err := db.identities.DeleteOne(writing, bson.D{
-		{Key: fieldID, Value: d.ID}, {Key: fieldRevision, Value: d.Content.Revision},
-		{Key: fieldRenewedAt, Value: d.Content.RenewedAt}, {Key: fieldWrite, Value: d.Content.Write},
-	})
-	if err == nil || refused(err) {
-		return err == nil && res.DeletedCount == 1, err
-	}
-	found, err := db.readBack(ctx, d.ID, nil)
-	return err == nil && len(found) == 0, err
-}
-
 // newEntry returns the journal's entry for a record, with a new name for the
 // write that it travels with. A record without an id is none: the entry has the
 // name only.

@@ -131,7 +131,7 @@ func TestDeleteMovesRecords(t *testing.T) {
 	i, r := moved(t, s)
 	idle(t, s, db)
 	unmove(t, db, i, r, false)
-	must(t, s.Delete(t.Context(), i.ID, i.Revision, i.RenewedAt))
+	must(t, s.Delete(t.Context(), i.ID, i.Revision, i.RenewedAt, identity.Record{}))
 	if _, err := s.Decision(t.Context(), r.ID); err != nil {
 		t.Errorf("Decision about somebody deleted: %v", err)
 	}

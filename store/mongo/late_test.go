@@ -11,6 +11,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/test/mongo/faultproxy"
 )
@@ -60,7 +61,7 @@ func TestLateDelete(t *testing.T) {
 	w := newWorld(t, peer.Server(t))
 	i, _ := moved(t, w.direct)
 	rule := w.proxy.On(faultproxy.Match{Command: "delete", Collection: "identities"}, faultproxy.Delay(late))
-	if err := w.store.Delete(impatient(t, patience), i.ID, i.Revision, i.RenewedAt); err == nil {
+	if err := w.store.Delete(impatient(t, patience), i.ID, i.Revision, i.RenewedAt, identity.Record{}); err == nil {
 		t.Fatal("Delete succeeded, although it has not arrived")
 	}
 	i.RenewedAt = time.Now()

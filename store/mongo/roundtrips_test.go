@@ -77,7 +77,7 @@ func service(t *testing.T, s *mongo.Store) *provision.Service {
 	}
 	log := slog.New(slog.DiscardHandler)
 	return &provision.Service{
-		Store: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
+		Store: s, Editable: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
 		Providers:  func() *provider.Set { return set },
 		Userstores: names, Now: time.Now, Log: log,
 	}

@@ -109,7 +109,7 @@ var writes = map[string]write{
 		return s.Renew(ctx, i.ID, i.Revision, i.RenewedAt, r)
 	}},
 	"Delete": {"delete", func(ctx context.Context, s *mongo.Store, i *identity.Identity, r identity.Record) error {
-		return s.Delete(ctx, i.ID, i.Revision, i.RenewedAt)
+		return s.Delete(ctx, i.ID, i.Revision, i.RenewedAt, identity.Record{})
 	}},
 }
 

@@ -70,7 +70,7 @@ func testListFilters(t *testing.T, s store.Store) {
 			must(t, s.Swap(t.Context(), i, newRecord(i, identity.Updated)))
 			all[id] = i
 		case identity.StateSuspended:
-			must(t, s.Delete(t.Context(), id, 1, clock))
+			must(t, s.Delete(t.Context(), id, 1, clock, identity.Record{}))
 			delete(all, id)
 		}
 	}

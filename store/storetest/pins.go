@@ -50,7 +50,7 @@ func testPin(t *testing.T, s store.Store) {
 	// A key that is held is not pinned, until it is let go of.
 	wantTaken(t, "Pin of a held key", s.Pin(t.Context(), other, "employees"), other)
 	wantHolder(t, s, other, held.ID)
-	must(t, s.Delete(t.Context(), held.ID, 1, clock))
+	must(t, s.Delete(t.Context(), held.ID, 1, clock, identity.Record{}))
 	must(t, s.Pin(t.Context(), other, "employees"))
 }
 
@@ -69,7 +69,7 @@ func testPinIsNoIdentity(t *testing.T, s store.Store) {
 	for _, id := range []string{string(key), "~" + string(key), "~", ""} {
 		_, err := s.Get(t.Context(), id)
 		wantError(t, "Get of a pin", err, store.ErrNotFound)
-		wantError(t, "Delete of a pin", s.Delete(t.Context(), id, 0, time.Time{}), store.ErrConflict)
+		wantError(t, "Delete of a pin", s.Delete(t.Context(), id, 0, time.Time{}, identity.Record{}), store.ErrConflict)
 		wantError(t, "Renew of a pin", s.Renew(t.Context(), id, 0, clock, newRecord(newIdentity(), identity.Unchanged)), store.ErrConflict)
 	}
 	wantElsewhere(t, "Pin to another userstore", s.Pin(t.Context(), key, "partners"), map[identity.Key]string{key: "default"})

@@ -166,7 +166,7 @@ func testRaceSweep(t *testing.T, s store.Store) {
 			renewed = s.Renew(t.Context(), i.ID, 1, clock.Add(time.Hour), newRecord(i, identity.Unchanged))
 		})
 		all.Go(func() { swapped = s.Swap(t.Context(), active, newRecord(i, identity.Activated)) })
-		all.Go(func() { deleted = s.Delete(t.Context(), i.ID, 1, clock) })
+		all.Go(func() { deleted = s.Delete(t.Context(), i.ID, 1, clock, identity.Record{}) })
 		all.Wait()
 		for what, err := range map[string]error{"Renew": renewed, "Swap": swapped, "Delete": deleted} {
 			if err != nil {

@@ -98,7 +98,7 @@ func testCancelled(t *testing.T, s store.Store) {
 		"Insert": func() error { return s.Insert(ctx, absent, r) },
 		"Swap":   func() error { return s.Swap(ctx, next(there, newFed()), r) },
 		"Renew":  func() error { return s.Renew(ctx, there.ID, 1, clock.Add(1), r) },
-		"Delete": func() error { return s.Delete(ctx, there.ID, 1, clock) },
+		"Delete": func() error { return s.Delete(ctx, there.ID, 1, clock, r) },
 		"Record": func() error {
 			return s.Record(ctx, []identity.Record{r}, []store.Touch{{ID: there.ID, At: clock.Add(1)}})
 		},

@@ -173,7 +173,7 @@ func testKeysReleased(t *testing.T, s store.Store) {
 	wantHolder(t, s, mail, b.ID)
 	wantTaken(t, "Swap back", s.Swap(t.Context(), next(a2, fed, mail), newRecord(a, identity.Updated)), mail)
 
-	must(t, s.Delete(t.Context(), b.ID, b2.Revision, b2.RenewedAt))
+	must(t, s.Delete(t.Context(), b.ID, b2.Revision, b2.RenewedAt, identity.Record{}))
 	c := insert(t, s, mail)
 	wantHolder(t, s, mail, c.ID)
 	wantHolder(t, s, fed, a.ID)
@@ -188,7 +188,7 @@ func testRenew(t *testing.T, s store.Store) {
 	wantRecord(t, s, r)
 
 	// Who read before the renewal must not delete; its revision still swaps.
-	wantError(t, "Delete of what was renewed", s.Delete(t.Context(), i.ID, 1, clock), store.ErrConflict)
+	wantError(t, "Delete of what was renewed", s.Delete(t.Context(), i.ID, 1, clock, identity.Record{}), store.ErrConflict)
 	i = next(i, i.Keys...)
 	must(t, s.Swap(t.Context(), i, newRecord(i, identity.Activated)))
 	wantStored(t, s, i)
@@ -223,26 +223,32 @@ func testDelete(t *testing.T, s store.Store) {
 	r := newRecord(i, identity.Created)
 	must(t, s.Insert(t.Context(), i, r))
 	// The same moment in another zone is the same moment.
-	must(t, s.Delete(t.Context(), i.ID, 1, clock.UTC()))
+	gone := newRecord(i, identity.Deleted)
+	must(t, s.Delete(t.Context(), i.ID, 1, clock.UTC(), gone))
 	_, err := s.Get(t.Context(), i.ID)
 	wantError(t, "Get after Delete", err, store.ErrNotFound)
 	wantHolder(t, s, fed, "")
 	wantHolder(t, s, mail, "")
-	wantRecord(t, s, r) // why she was let in outlives her
+	wantRecord(t, s, r) // why she was let in outlives her, and so does why she is gone
+	wantRecord(t, s, gone)
 	page, err := s.List(t.Context(), store.Query{State: identity.StatePending})
 	must(t, err)
 	if len(page.Identities) != 0 {
 		t.Errorf("List after Delete = %v, want nothing", ids(page.Identities))
 	}
-	wantError(t, "Delete again", s.Delete(t.Context(), i.ID, 1, clock), store.ErrConflict)
+	again := newRecord(i, identity.Deleted)
+	wantError(t, "Delete again", s.Delete(t.Context(), i.ID, 1, clock, again), store.ErrConflict)
+	wantNoRecord(t, s, again)
 }
 
 func testDeleteConflict(t *testing.T, s store.Store) {
 	i := insert(t, s, newFed())
 	second := next(i, i.Keys...)
 	must(t, s.Swap(t.Context(), second, newRecord(i, identity.Updated)))
-	wantError(t, "Delete of an old revision", s.Delete(t.Context(), i.ID, 1, clock), store.ErrConflict)
-	wantError(t, "Delete with another renewed_at", s.Delete(t.Context(), i.ID, 2, clock.Add(1)), store.ErrConflict)
+	r := newRecord(i, identity.Deleted)
+	wantError(t, "Delete of an old revision", s.Delete(t.Context(), i.ID, 1, clock, r), store.ErrConflict)
+	wantError(t, "Delete with another renewed_at", s.Delete(t.Context(), i.ID, 2, clock.Add(1), r), store.ErrConflict)
+	wantNoRecord(t, s, r)
 	wantStored(t, s, second)
 	wantHolder(t, s, i.Keys[0], i.ID)
 }

@@ -203,8 +203,6 @@ func checkIdentity(i *identity.Identity) error {
 	for _, e := range i.ExternalIDs {
 		want[identity.ExtKey(e)] = true
 	}
-	// Whoever is barred may hold more: it bars more.
-	barred := i.State == identity.StateSuspended || i.State == identity.StateDeprovisioned
 	seen := map[identity.Key]bool{}
 	for _, k := range i.Keys {
 		kind := k.Kind()
@@ -212,7 +210,7 @@ func checkIdentity(i *identity.Identity) error {
 		switch {
 		case seen[k] || !derived && kind != identity.KeyMail && kind != identity.KeyName || len(k) != len(kind)+1+keyHash:
 			return errors.New("the identity has a key that is no key, or twice")
-		case derived && !want[k] && !barred:
+		case derived && !want[k] && !i.Barred(): // whoever is barred may hold more: it bars more
 			return errKeys
 		}
 		seen[k] = true

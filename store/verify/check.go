@@ -40,7 +40,7 @@ func (c Checker) identity(ctx context.Context, i identity.Identity, mend bool) (
 		if done {
 			for n := range findings {
 				f := &findings[n]
-				f.Mended = f.Code == store.FindingKeyMissing || f.Code == store.FindingKeyStray && !barred(&i)
+				f.Mended = f.Code == store.FindingKeyMissing || f.Code == store.FindingKeyStray
 			}
 			return findings, nil
 		}
@@ -93,15 +93,15 @@ func (c Checker) check(ctx context.Context, i identity.Identity) ([]store.Findin
 }
 
 // kept returns the keys that mending leaves, and what is wrong with the others.
+// Whoever is barred keeps the keys of links that were removed: one may be what
+// keeps the person from being made anew.
 func kept(i *identity.Identity, want map[identity.Key]string) (keys []identity.Key, findings []store.Finding) {
 	for _, k := range i.Keys {
 		kind := k.Kind()
-		if (kind == identity.KeyFed || kind == identity.KeyExt) && want[k] == "" && i.State != identity.StateDeprovisioned {
+		if (kind == identity.KeyFed || kind == identity.KeyExt) && want[k] == "" && !i.Barred() {
 			findings = append(findings, store.Finding{Code: store.FindingKeyStray, IdentityID: i.ID,
 				Text: "it holds a " + kind + " key of none of its links and external ids, so that somebody is refused"})
-			if !barred(i) {
-				continue
-			}
+			continue
 		}
 		keys = append(keys, k)
 	}
@@ -119,12 +119,6 @@ func derived(i *identity.Identity) map[identity.Key]string {
 		out[identity.ExtKey(e)] = "its id of " + e.System + "/" + e.Instance
 	}
 	return out
-}
-
-// barred reports whether the identity's state refuses logins. Its stray keys
-// are left: one may be what keeps the person from being made anew.
-func barred(i *identity.Identity) bool {
-	return i.State == identity.StateSuspended || i.State == identity.StateDeprovisioned
 }
 
 func (c Checker) pending(i *identity.Identity) []store.Finding {

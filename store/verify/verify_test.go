@@ -103,7 +103,7 @@ func TestFindings(t *testing.T) {
 		"link's key":   {func(i *identity.Identity) { i.Keys = without(*i, fed(*i)) }, store.FindingKeyMissing, true},
 		"id's key":     {func(i *identity.Identity) { i.Keys = without(*i, identity.ExtKey(i.ExternalIDs[0])) }, store.FindingKeyMissing, true},
 		"stray key":    {stray, store.FindingKeyStray, true},
-		"suspended":    {func(i *identity.Identity) { stray(i); i.State = identity.StateSuspended }, store.FindingKeyStray, false},
+		"suspended":    {spoil: func(i *identity.Identity) { stray(i); i.State = identity.StateSuspended }},
 		"its memory":   {spoil: func(i *identity.Identity) { stray(i); i.State = identity.StateDeprovisioned }},
 		"pending":      {spoil: func(i *identity.Identity) { i.State = identity.StatePending }},
 		"pending, old": {func(i *identity.Identity) { i.State, i.CreatedAt = identity.StatePending, now.Add(-25*time.Hour) }, store.FindingPendingOld, false},

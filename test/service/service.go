@@ -50,7 +50,7 @@ func Open(t testing.TB, w io.Writer, files ...string) Service {
 	return Service{
 		Bolt: s,
 		Service: &provision.Service{
-			Store: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
+			Store: s, Editable: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
 			Providers:  func() *provider.Set { return set },
 			Userstores: userstores, Now: time.Now, Log: log,
 		},
