@@ -77,6 +77,12 @@ type world struct {
 
 func newWorld(t *testing.T, c kratostest.JithookConfig, more ...map[string]any) world {
 	t.Helper()
+	return newWorldOn(t, c, kratostest.Config{Documents: more})
+}
+
+// newWorldOn is newWorld with more to say about Kratos.
+func newWorldOn(t *testing.T, c kratostest.JithookConfig, k kratostest.Config) world {
+	t.Helper()
 	kratostest.Require(t)
 	binary, err := buildJithook()
 	if err != nil {
@@ -85,10 +91,9 @@ func newWorld(t *testing.T, c kratostest.JithookConfig, more ...map[string]any) 
 	w := world{op: kratostest.StartProvider(t, kratostest.ProviderOptions{}), listed: c.Restore != nil, t: t}
 	c.Binary, c.Files = binary, map[string]string{"acme.yaml": strings.Replace(acmeFile, "ISSUER", w.op.Issuer, 1)}
 	w.j = kratostest.NewJithook(t, c)
-	w.k = kratostest.StartKratos(t, kratostest.Config{
-		Providers: []kratostest.OIDCProvider{w.op.ForKratos("acme")},
-		Documents: append(more, w.j.KratosDocument(t)),
-	})
+	k.Providers = []kratostest.OIDCProvider{w.op.ForKratos("acme")}
+	k.Documents = append(k.Documents, w.j.KratosDocument(t))
+	w.k = kratostest.StartKratos(t, k)
 	return w
 }
 
@@ -97,13 +102,18 @@ var mongoPeer mongotest.Shared
 
 // onEachStore runs a test with jithook on the embedded file and on MongoDB.
 func onEachStore(t *testing.T, test func(t *testing.T, w world)) {
+	withEachStore(t, func(t *testing.T, c kratostest.JithookConfig) { test(t, newWorld(t, c)) })
+}
+
+// withEachStore is onEachStore for a test that makes its own world.
+func withEachStore(t *testing.T, test func(t *testing.T, c kratostest.JithookConfig)) {
 	t.Run("bolt", func(t *testing.T) {
-		test(t, newWorld(t, kratostest.JithookConfig{Restore: kratosTraits}))
+		test(t, kratostest.JithookConfig{Restore: kratosTraits})
 	})
 	t.Run("mongodb", func(t *testing.T) {
 		server := mongoPeer.Server(t)
 		database := map[string]any{"uri": server.URI, "database": server.Database(t)}
-		test(t, newWorld(t, kratostest.JithookConfig{Restore: kratosTraits, Store: map[string]any{"mongodb": database}}))
+		test(t, kratostest.JithookConfig{Restore: kratosTraits, Store: map[string]any{"mongodb": database}})
 	})
 }
 

@@ -28,8 +28,8 @@ type Config struct {
 	// IdentitySchema is the JSON schema of identities; empty stands for
 	// identity.schema.json beside this file.
 	IdentitySchema string
-	// DSN is Kratos's database; empty stands for an SQLite file that ends with
-	// the test. "memory" loses sign-ins that come at the same time.
+	// DSN is the URI of an empty database, in which Kratos makes its tables;
+	// empty stands for an SQLite file that ends with the test.
 	DSN string
 	// Password switches the sign-in with a password on.
 	Password bool

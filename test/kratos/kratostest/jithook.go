@@ -153,6 +153,17 @@ func (j *Jithook) Stop(t testing.TB) {
 	}
 }
 
+// Run runs a command of jithook's that opens the store by itself, which needs the
+// server stopped, and returns what it prints.
+func (j *Jithook) Run(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := j.command(args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("jithook %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
 // Admin asks the admin API and decodes the answer into out.
 func (j *Jithook) Admin(t testing.TB, path string, out any) {
 	t.Helper()

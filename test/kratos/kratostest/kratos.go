@@ -64,7 +64,7 @@ func tryStart(t testing.TB, peers Peers, c Config) (*Kratos, error) {
 	if err != nil {
 		return nil, err
 	}
-	dsn, err := database(c, peers, dir)
+	dsn, err := database(t.Context(), c, peers, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -80,20 +80,24 @@ func tryStart(t testing.TB, peers Peers, c Config) (*Kratos, error) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return nil, err
 	}
-	// --dev lets cookies travel over plain HTTP. The environment is empty
-	// because Kratos reads its configuration from there, too.
+	// --dev lets cookies travel over plain HTTP.
 	cmd := exec.Command(peers.Kratos, "serve", "--dev", "--sqa-opt-out", "-c", file)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
+	cmd.Env = environment(dir)
 	p := process.Start(t, "kratos", cmd, secretsOf(config)...)
 	k := &Kratos{PublicURL: ends.public(), AdminURL: ends.admin(), ends: ends, http: &http.Client{Timeout: 30 * time.Second}}
 	return k, k.waitReady(t.Context(), p)
 }
 
-// database returns the DSN. The empty database comes from the cache: making
+// database returns the DSN. SQLite's empty database comes from the cache: making
 // Kratos's tables takes longer than everything else at its start.
-func database(c Config, peers Peers, dir string) (string, error) {
+func database(ctx context.Context, c Config, peers Peers, dir string) (string, error) {
 	if c.DSN != "" {
+		cmd := exec.CommandContext(ctx, peers.Kratos, "migrate", "sql", "--read-from-env", "--yes")
+		cmd.Env = append(environment(dir), "DSN="+c.DSN)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("tables of Kratos: %w: %s", err, out[max(0, len(out)-1000):])
+		}
 		return c.DSN, nil
 	}
 	empty, err := os.ReadFile(peers.KratosDB)
@@ -106,6 +110,10 @@ func database(c Config, peers Peers, dir string) (string, error) {
 	}
 	return "sqlite://" + file + "?_fk=true&mode=rwc", nil
 }
+
+// environment is nearly empty, because Kratos reads its configuration from there,
+// too.
+func environment(dir string) []string { return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir} }
 
 // freePorts picks two ports that are free now. Kratos cannot be told to pick.
 func freePorts() (endpoints, error) {
