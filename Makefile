@@ -1,6 +1,7 @@
 # `make help` lists the targets. Everything here runs on Linux and macOS with Go,
-# gcc (for the race detector and Kratos's SQLite), bash and Node.js 20; only the
-# server of `make mongo` needs root on Debian, or else JITHOOK_TEST_MONGODB_URI.
+# gcc (for the race detector and Kratos's SQLite), bash and Node.js 20; `make test`
+# needs PostgreSQL's programs, too. Only the server of `make mongo` needs root on
+# Debian, or else JITHOOK_TEST_MONGODB_URI.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -21,7 +22,7 @@ build: ## build bin/jithook, static, with the version from git
 
 .PHONY: test
 test: peers mongo lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none without its peer (see unclear)
-	JITHOOK_TEST_REQUIRE=kratos,mongo $(GO) test -race -timeout 9m -skip '^TestUnclearWrites$$' ./...
+	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres $(GO) test -race -timeout 9m -skip '^TestUnclearWrites$$' ./...
 
 .PHONY: unclear
 unclear: mongo ## writes to MongoDB whose outcome is unclear: apart, since on a busy machine it counts other outcomes than it expects
