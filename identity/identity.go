@@ -47,6 +47,11 @@ type Identity struct {
 	LastLoginAt time.Time `json:"last_login_at,omitzero"`
 	// DecisionID names the record of the decision that wrote this revision.
 	DecisionID string `json:"decision_id,omitempty"`
+	// Outbox is what other systems have yet to learn of this identity, one
+	// entry for each of them. OutboxVersion counts what workers have changed of
+	// it; a change that is written with the identity raises the revision only.
+	Outbox        []Delivery `json:"outbox,omitempty"`
+	OutboxVersion int64      `json:"outbox_version,omitempty"`
 }
 
 // Provenance says who wrote the value at a path, and who vouches for it.
@@ -111,6 +116,7 @@ func (i Identity) Clone() Identity {
 	i.Links = slices.Clone(i.Links)
 	i.ExternalIDs = slices.Clone(i.ExternalIDs)
 	i.Keys = slices.Clone(i.Keys)
+	i.Outbox = slices.Clone(i.Outbox)
 	return i
 }
 

@@ -79,9 +79,11 @@ type Store interface {
 	// Swap replaces the identity i.ID if its stored revision is i.Revision-1,
 	// together with its keys and the record, in one atomic step. The stored
 	// last_login_at is kept if it is later. A record without an id is none: a
-	// mending is no decision. Errors: ErrConflict when the revision is another,
-	// the identity is gone, or a link's stored claims_time is later than i's;
-	// TakenError, ElsewhereError.
+	// mending is no decision. The outbox is written as it is in i: as it was
+	// read, or with targets armed. i.OutboxVersion is the one that was read, and
+	// stays. Errors: ErrConflict when the revision or the outbox version is
+	// another, the identity is gone, or a link's stored claims_time is later
+	// than i's; TakenError, ElsewhereError.
 	Swap(ctx context.Context, i identity.Identity, r identity.Record) error
 
 	// Renew sets renewed_at of a pending identity whose revision is the given
@@ -94,6 +96,23 @@ type Store interface {
 	// although the identity does. A record without an id is none. Errors:
 	// ErrConflict.
 	Delete(ctx context.Context, id string, revision int64, renewedAt time.Time, r identity.Record) error
+
+	// SetOutbox writes i.Outbox and i.OutboxVersion, and nothing else of i, if
+	// the stored revision is i.Revision and the stored outbox version is
+	// i.OutboxVersion-1. (So of Swap and SetOutbox each raises one number and
+	// matches both: neither undoes the other.) Errors: ErrConflict when one of
+	// them is another, or the identity is gone.
+	SetOutbox(ctx context.Context, i identity.Identity) error
+
+	// Due returns identities whose outbox has a released delivery to the target
+	// (see identity.Released) that is due by now: at most limit, the longest
+	// due of them first where the backend can say so, and at most MaxPageSize.
+	// Identities that cannot be read are passed over: one must not keep the
+	// others waiting.
+	Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.Identity, error)
+
+	// Backlog returns what waits for the target.
+	Backlog(ctx context.Context, target string) (Backlog, error)
 
 	// Record stores or replaces records by id, and sets last_login_at of
 	// the touched identities where it is later than the stored one, without
@@ -136,6 +155,20 @@ type Touch struct {
 	At              time.Time
 	Issuer, Subject string
 	ClaimsTime      time.Time
+}
+
+// MaxBacklog bounds what Backlog looks at, so that a long outage of a target
+// does not make the question for it expensive.
+const MaxBacklog = 10_000
+
+// Backlog is what waits for one target. Pending identities do not count.
+type Backlog struct {
+	// Waiting deliveries will be made, Dead ones have been given up. Of more
+	// than MaxBacklog identities only so many are looked at.
+	Waiting, Dead int
+	// Due is when the one that has been due longest came to be; zero if
+	// nothing waits.
+	Due time.Time
 }
 
 // MaxPageSize bounds a page; DefaultPageSize is what 0 means.

@@ -79,8 +79,8 @@ func New(version string) *Metrics {
 // also makes the counter.
 func storeOperations() []string {
 	return []string{
-		"back up store", "count", "delete identity", "drop decisions", "find identities", "get decision", "get identity", "insert identity", "inspect store",
-		"list decisions", "list identities", "ping", "record decisions", "renew identity", "swap identity",
+		"back up store", "count", "delete identity", "drop decisions", "find deliveries", "find identities", "get decision", "get identity", "insert identity", "inspect store",
+		"list decisions", "list identities", "measure backlog", "ping", "record decisions", "renew identity", "set outbox", "swap identity",
 	}
 }
 

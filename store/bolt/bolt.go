@@ -40,6 +40,7 @@ var (
 	bucketIdentities   = []byte("identities")    // id → document
 	bucketKeys         = []byte("keys")          // identity.Key → id, or a pin, see pin.go
 	bucketIdentitiesBy = []byte("identities_by") // term, id → nothing
+	bucketDue          = []byte("due")           // term, id → nothing; see outbox.go
 	bucketDecisions    = []byte("decisions")     // id → record
 	bucketDecisionsBy  = []byte("decisions_by")  // term, id → nothing
 )

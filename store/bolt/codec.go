@@ -30,6 +30,9 @@ func encodeIdentity(i identity.Identity) ([]byte, error) {
 		i.Links[n].ClaimsTime = i.Links[n].ClaimsTime.UTC()
 		i.Links[n].ReceivedAt = i.Links[n].ReceivedAt.UTC()
 	}
+	for n := range i.Outbox {
+		i.Outbox[n].Since, i.Outbox[n].Due = i.Outbox[n].Since.UTC(), i.Outbox[n].Due.UTC()
+	}
 	traits, err := exactjson.Encode(i.Traits)
 	switch {
 	case errors.Is(err, exactjson.ErrText):

@@ -67,8 +67,12 @@ func writeOn(s *bolt.Store) {
 			i.Revision++
 			i.Keys = append(i.Keys[1:], newIdentity(1).Keys...)
 			i.State = identity.StateActive
+			i.Arm("hr", time.Now())
 			check(s.Swap(ctx, i, newRecord(i)))
 			fmt.Println(i.ID, i.Revision)
+			i.OutboxVersion++
+			i.Outbox[0].Due = i.Outbox[0].Due.Add(time.Minute)
+			check(s.SetOutbox(ctx, i))
 		}
 		if n%3 == 0 {
 			check(s.Delete(ctx, i.ID, i.Revision, i.RenewedAt, identity.Record{}))
@@ -155,7 +159,7 @@ func wantConsistent(t *testing.T, path string) {
 		for err := range tx.Check() {
 			t.Errorf("file: %v", err)
 		}
-		keys, terms := 0, 0
+		keys, terms, due := 0, 0, 0
 		decisions := tx.Bucket([]byte("decisions"))
 		err := tx.Bucket([]byte("identities")).ForEach(func(id, doc []byte) error {
 			var i identity.Identity
@@ -168,6 +172,11 @@ func wantConsistent(t *testing.T, path string) {
 				}
 			}
 			keys, terms = keys+len(i.Keys), terms+3
+			for _, d := range i.Outbox {
+				if i.Released(d) {
+					due++
+				}
+			}
 			return nil
 		})
 		held := 0
@@ -182,6 +191,9 @@ func wantConsistent(t *testing.T, path string) {
 		}
 		if n := tx.Bucket([]byte("identities_by")).Stats().KeyN; n != terms {
 			t.Errorf("%d index entries of identities, want %d", n, terms)
+		}
+		if n := tx.Bucket([]byte("due")).Stats().KeyN; n != due {
+			t.Errorf("%d index entries of deliveries, want %d", n, due)
 		}
 		// A record of the writer has a decision, an identity and a flow.
 		if n, want := tx.Bucket([]byte("decisions_by")).Stats().KeyN, 3*decisions.Stats().KeyN; n != want {

@@ -114,7 +114,7 @@ func (s *Store) Swap(ctx context.Context, i identity.Identity, r identity.Record
 		if err != nil {
 			return err
 		}
-		if stored == nil || stored.Revision != i.Revision-1 || seenLater(stored, i) {
+		if stored == nil || stored.Revision != i.Revision-1 || stored.OutboxVersion != i.OutboxVersion || seenLater(stored, i) {
 			return store.ErrConflict
 		}
 		if err := taken(tx, i.ID, i.Keys); err != nil {
@@ -187,7 +187,7 @@ func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt
 				return err
 			}
 		}
-		if err := reindex(tx.Bucket(bucketIdentitiesBy), id, terms(stored), nil); err != nil {
+		if err := reindexIdentity(tx, id, stored, &identity.Identity{}); err != nil {
 			return err
 		}
 		if err := tx.Bucket(bucketIdentities).Delete([]byte(id)); err != nil {
@@ -242,7 +242,7 @@ func put(tx *bbolt.Tx, before, after *identity.Identity, doc []byte) error {
 			}
 		}
 	}
-	if err := reindex(tx.Bucket(bucketIdentitiesBy), after.ID, terms(before), terms(after)); err != nil {
+	if err := reindexIdentity(tx, after.ID, before, after); err != nil {
 		return err
 	}
 	return tx.Bucket(bucketIdentities).Put([]byte(after.ID), doc)
@@ -256,6 +256,15 @@ func release(tx *bbolt.Tx, k identity.Key, id string) error {
 		return nil
 	}
 	return keys.Delete([]byte(k))
+}
+
+// reindexIdentity moves an identity from its old terms to its new ones; an
+// empty one has none.
+func reindexIdentity(tx *bbolt.Tx, id string, before, after *identity.Identity) error {
+	if err := reindex(tx.Bucket(bucketDue), id, dueTerms(before), dueTerms(after)); err != nil {
+		return err
+	}
+	return reindex(tx.Bucket(bucketIdentitiesBy), id, terms(before), terms(after))
 }
 
 // rewrite writes an identity of which neither keys nor terms have changed.

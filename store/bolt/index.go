@@ -16,6 +16,9 @@ import (
 // values. The index holds term+id for each, so the ids under a term lie
 // together in order.
 
+// termLength is the length of a term.
+const termLength = 16
+
 // term is a hash of fixed length, since a flow id is a stranger's text. Two
 // values that collide do no harm: the page is filtered on the documents.
 func term(field string, values ...string) []byte {
@@ -25,7 +28,7 @@ func term(field string, values ...string) []byte {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(v))))
 		h.Write([]byte(v))
 	}
-	return h.Sum(nil)[:16]
+	return h.Sum(nil)[:termLength:termLength]
 }
 
 // reindex moves id from its old terms to its new ones.

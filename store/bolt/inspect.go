@@ -52,6 +52,7 @@ func phases() []phase {
 		{bucketIdentities, (*inspection).identity},
 		{bucketKeys, (*inspection).keyRow},
 		{bucketIdentitiesBy, func(in *inspection, key, _ []byte) { in.listRow(listOfIdentities(), key) }},
+		{bucketDue, func(in *inspection, key, _ []byte) { in.listRow(listOfDue(), key) }},
 		{bucketDecisions, func(in *inspection, key, _ []byte) { in.listed(listOfDecisions(), key) }},
 		{bucketDecisionsBy, func(in *inspection, key, _ []byte) { in.listRow(listOfDecisions(), key) }},
 	}
@@ -160,6 +161,7 @@ func (in *inspection) identity(id, doc []byte) {
 		}
 	}
 	in.listed(listOfIdentities(), id)
+	in.listed(listOfDue(), id)
 }
 
 // keyRow looks whether the identity that a row of the keys names claims it. A
@@ -179,6 +181,10 @@ func (in *inspection) keyRow(key, id []byte) {
 type listing struct {
 	what string
 	by   []byte
+	// length is that of the terms.
+	length int
+	// lacking says what it means if the index lacks a document.
+	lacking string
 	// terms returns what the index must know of the document, nil if it is
 	// gone; ok is false if it cannot be read.
 	terms func(tx *bbolt.Tx, id []byte) (terms [][]byte, ok bool)
@@ -186,8 +192,18 @@ type listing struct {
 }
 
 func listOfIdentities() listing {
+	return identityListing(bucketIdentitiesBy, termLength, listLacks+"identity", terms)
+}
+
+func listOfDue() listing {
+	return identityListing(bucketDue, dueTermLength, "what other systems have yet to learn of it is not delivered", dueTerms)
+}
+
+const listLacks = "lists that are filtered lack the "
+
+func identityListing(by []byte, length int, lacking string, terms func(*identity.Identity) [][]byte) listing {
 	return listing{
-		"identity", bucketIdentitiesBy,
+		"identity", by, length, lacking,
 		func(tx *bbolt.Tx, id []byte) ([][]byte, bool) {
 			i, err := load(tx, id)
 			if err != nil || i == nil {
@@ -201,7 +217,7 @@ func listOfIdentities() listing {
 
 func listOfDecisions() listing {
 	return listing{
-		"decision record", bucketDecisionsBy,
+		"decision record", bucketDecisionsBy, termLength, listLacks + "decision record",
 		func(tx *bbolt.Tx, id []byte) ([][]byte, bool) {
 			r, err := loadRecord(tx, id)
 			if err != nil || r == nil {
@@ -226,7 +242,7 @@ func (in *inspection) listed(l listing, id []byte) {
 		return
 	}
 	f := l.about(string(id))
-	f.Code, f.Text = store.FindingListIndex, "lists that are filtered lack the "+l.what
+	f.Code, f.Text = store.FindingListIndex, l.lacking
 	name := bytes.Clone(id)
 	in.found(f, func(tx *bbolt.Tx) (bool, error) {
 		want, ok := l.terms(tx, name)
@@ -251,22 +267,19 @@ func missing(tx *bbolt.Tx, l listing, id []byte, want [][]byte) [][]byte {
 	})
 }
 
-// termLength is the length of a term, see term.
-const termLength = 16
-
 // listRow looks whether a row of an index stands for a document as it is.
 func (in *inspection) listRow(l listing, row []byte) {
 	stray := func(tx *bbolt.Tx, row []byte) bool {
-		if len(row) <= termLength {
+		if len(row) <= l.length {
 			return true
 		}
-		want, ok := l.terms(tx, row[termLength:])
-		return ok && !slices.ContainsFunc(want, func(t []byte) bool { return bytes.Equal(t, row[:termLength]) })
+		want, ok := l.terms(tx, row[l.length:])
+		return ok && !slices.ContainsFunc(want, func(t []byte) bool { return bytes.Equal(t, row[:l.length]) })
 	}
 	if !stray(in.tx, row) {
 		return
 	}
-	f := l.about(string(row[min(termLength, len(row)):]))
+	f := l.about(string(row[min(l.length, len(row)):]))
 	f.Code, f.Text = store.FindingListIndex, "an index names the "+l.what+" for what it is not, or it is not there"
 	name := bytes.Clone(row)
 	in.found(f, func(tx *bbolt.Tx) (bool, error) {

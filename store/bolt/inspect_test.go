@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -117,7 +118,7 @@ func TestInspect(t *testing.T) {
 		// The row is not removed: the person, perhaps suspended, would be made anew.
 		"identity is lost": {
 			spoil: func(tx *bbolt.Tx, p people) error { return tx.Bucket([]byte("identities")).Delete([]byte(p.ann.ID)) },
-			want:  []store.FindingCode{store.FindingIdentityLost, store.FindingListIndex, store.FindingListIndex, store.FindingListIndex},
+			want:  []store.FindingCode{store.FindingIdentityLost, store.FindingListIndex, store.FindingListIndex, store.FindingListIndex, store.FindingListIndex},
 			left:  []store.FindingCode{store.FindingIdentityLost},
 			check: func(t *testing.T, s *bolt.Store, p people) {
 				if _, err := s.Find(t.Context(), p.ann.Keys[0]); !errors.Is(err, store.ErrUnavailable) {
@@ -130,15 +131,38 @@ func TestInspect(t *testing.T) {
 				return tx.Bucket([]byte("identities")).Put([]byte(p.ann.ID), []byte(`{"traits":{"geheim":`))
 			},
 			want: []store.FindingCode{store.FindingDamaged}, left: []store.FindingCode{store.FindingDamaged},
+			// It does not keep what is due for others from being found.
+			check: func(t *testing.T, s *bolt.Store, p people) {
+				p.bob.State, p.bob.Revision = identity.StateActive, 2
+				p.bob.Arm("hr", time.Now())
+				if err := s.Swap(t.Context(), p.bob, identity.Record{}); err != nil {
+					t.Fatal(err)
+				}
+				annIsDue(t, s, p)
+			},
 		},
 		"list lacks an identity": {
 			spoil: func(tx *bbolt.Tx, p people) error { return dropRows(tx, "identities_by", p.ann.ID) },
 			want:  []store.FindingCode{store.FindingListIndex},
 			check: func(t *testing.T, s *bolt.Store, _ people) {
-				if page, err := s.List(t.Context(), store.Query{State: identity.StatePending}); err != nil || len(page.Identities) != 2 {
-					t.Errorf("List = %d identities, %v, want 2", len(page.Identities), err)
+				if page, err := s.List(t.Context(), store.Query{State: identity.StateActive}); err != nil || len(page.Identities) != 1 {
+					t.Errorf("List = %d identities, %v, want 1", len(page.Identities), err)
 				}
 			},
+		},
+		"a delivery is not found": {
+			spoil: func(tx *bbolt.Tx, p people) error { return dropRows(tx, "due", p.ann.ID) },
+			want:  []store.FindingCode{store.FindingListIndex},
+			check: annIsDue[people],
+		},
+		"deliveries that are none": {
+			spoil: func(tx *bbolt.Tx, p people) error {
+				row := []byte("0123456789abcdef0123456789ab")
+				return errors.Join(tx.Bucket([]byte("due")).Put([]byte("short"), nil),
+					tx.Bucket([]byte("due")).Put(append(row, p.ann.ID...), nil), tx.Bucket([]byte("due")).Put(append(row, "gone"...), nil))
+			},
+			want:  []store.FindingCode{store.FindingListIndex, store.FindingListIndex, store.FindingListIndex},
+			check: annIsDue[people],
 		},
 		"list has what is not there": {
 			spoil: func(tx *bbolt.Tx, _ people) error {
@@ -161,6 +185,8 @@ func TestInspect(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "jithook.db")
 			s := open(t, path)
 			p := people{linked(), linked()}
+			p.ann.State = identity.StateActive
+			p.ann.Arm("hr", time.Now())
 			insert(t, s, p.ann)
 			insert(t, s, p.bob)
 			if err := s.Close(); err != nil {
@@ -192,6 +218,13 @@ func annIsFound[P any](ann func(P) identity.Identity) func(*testing.T, *bolt.Sto
 		if err != nil || len(found) != 1 || found[0].ID != ann(p).ID {
 			t.Errorf("Find = %v, %v, want the identity", found, err)
 		}
+	}
+}
+
+func annIsDue[P any](t *testing.T, s *bolt.Store, _ P) {
+	t.Helper()
+	if due, err := s.Due(t.Context(), "hr", time.Now(), 10); err != nil || len(due) != 1 {
+		t.Errorf("Due = %d identities, %v, want one", len(due), err)
 	}
 }
 

@@ -56,11 +56,17 @@ func terms(i *identity.Identity) [][]byte {
 	if i.ID == "" {
 		return nil
 	}
-	return [][]byte{
+	out := [][]byte{
 		term("state", string(i.State)),
 		term("userstore", i.Userstore),
 		term("userstore,state", i.Userstore, string(i.State)),
 	}
+	for _, d := range i.Outbox {
+		if d.Dead && i.State != identity.StatePending {
+			out = append(out, term("dead", d.Target))
+		}
+	}
+	return out
 }
 
 // identitiesOf returns the shortest walk that meets every identity of q.

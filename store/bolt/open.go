@@ -34,7 +34,8 @@ type Options struct {
 }
 
 // schema is the layout of the file that this package reads and writes.
-const schema = 1
+// 2 added the outbox: an older jithook would drop what stands in it.
+const schema = 2
 
 var keySchema = []byte("schema")
 
@@ -167,27 +168,26 @@ func reason(err error) error {
 	return errDamaged
 }
 
-// prepare makes the buckets of a fresh file and checks the schema of another.
+// prepare makes the buckets of a fresh file, and those that a file of an older
+// jithook lacks; it refuses another program's, and one of a newer jithook.
 func prepare(db *bbolt.DB) error {
-	fresh := false
-	err := db.View(func(tx *bbolt.Tx) error {
+	found := 0
+	err := db.View(func(tx *bbolt.Tx) (err error) {
 		if tx.Bucket(bucketMeta) == nil {
-			name, _ := tx.Cursor().First()
-			fresh = name == nil
-			if !fresh {
+			if name, _ := tx.Cursor().First(); name != nil {
 				return fault("the file belongs to another program: name another file")
 			}
 			return nil
 		}
-		_, err := schemaOf(tx)
+		found, err = schemaOf(tx)
 		return err
 	})
-	if err != nil || !fresh {
+	if err != nil || found == schema {
 		return err
 	}
 	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketIdentities, bucketKeys, bucketIdentitiesBy, bucketDecisions, bucketDecisionsBy} {
-			if _, err := tx.CreateBucket(name); err != nil {
+		for _, name := range [][]byte{bucketMeta, bucketIdentities, bucketKeys, bucketIdentitiesBy, bucketDue, bucketDecisions, bucketDecisionsBy} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
 		}

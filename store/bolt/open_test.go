@@ -16,6 +16,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store/bolt"
 )
 
@@ -72,7 +73,7 @@ func TestOpenRefuses(t *testing.T) {
 		spoil func(t *testing.T, path string) // what happens to a store with a few identities
 		want  string
 	}{
-		"newer schema": {setSchema("2"), "newer jithook (schema 2, this one knows 1)"},
+		"newer schema": {setSchema("3"), "newer jithook (schema 3, this one knows 2)"},
 		"no schema":    {setSchema("x"), "damaged"},
 		"text":         {write([]byte("listen: 127.0.0.1:4480\n")), "no store of jithook"},
 		"large text":   {write(bytes.Repeat([]byte("listen: 127.0.0.1:4480\n"), 4096)), "no store of jithook"},
@@ -108,6 +109,45 @@ func TestOpenRefuses(t *testing.T) {
 			open(t, path)
 		})
 	}
+}
+
+// A file of before there was an outbox opens, reads as if nothing waits, and
+// takes what does.
+func TestOpenOlder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jithook.db")
+	s := open(t, path)
+	i := newIdentity(1)
+	i.State = identity.StateActive
+	insert(t, s, i)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw(t, path, func(tx *bbolt.Tx) error {
+		if doc := tx.Bucket([]byte("identities")).Get([]byte(i.ID)); bytes.Contains(doc, []byte("outbox")) {
+			t.Errorf("the document of who has no outbox names it: %s", doc)
+		}
+		return errors.Join(tx.DeleteBucket([]byte("due")), tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("1")))
+	})
+	s = open(t, path)
+	got, err := s.Get(t.Context(), i.ID)
+	if err != nil || len(got.Outbox) != 0 || got.OutboxVersion != 0 {
+		t.Errorf("Get = %+v, %v, want no outbox", got, err)
+	}
+	if found := inspect(t, s, false); len(found) != 0 {
+		t.Errorf("findings %v, want none", found)
+	}
+	got.Arm("hr", time.Now())
+	got.Revision++
+	if err := s.Swap(t.Context(), got, newRecord(got)); err != nil {
+		t.Fatal(err)
+	}
+	if due, err := s.Due(t.Context(), "hr", time.Now(), 1); err != nil || len(due) != 1 {
+		t.Errorf("Due = %d identities, %v, want 1", len(due), err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantConsistent(t, path)
 }
 
 func read(t *testing.T, path string) []byte {

@@ -42,6 +42,10 @@ type contentDoc struct {
 	UpdatedAt  string   `bson:"updated_at"`
 	RenewedAt  string   `bson:"renewed_at"`
 	DecisionID string   `bson:"decision_id"`
+	// Outbox is absent where there is nothing in it, so that the index of it is
+	// sparse.
+	Outbox        []deliveryDoc `bson:"outbox,omitempty"`
+	OutboxVersion int64         `bson:"outbox_version"`
 	// Write is a random name of the write that made this state. It tells the
 	// outcome of an unclear write, and whether a journal has grown.
 	Write string `bson:"write"`
@@ -75,6 +79,20 @@ type externalDoc struct {
 	ID       string `bson:"id"`
 }
 
+type deliveryDoc struct {
+	Target   string `bson:"target"`
+	Revision int64  `bson:"revision"`
+	Since    string `bson:"since"`
+	Due      string `bson:"due"`
+	Attempts int    `bson:"attempts"`
+	Lease    string `bson:"lease"`
+	Failure  string `bson:"failure"`
+	Dead     bool   `bson:"dead"`
+	// Released is Due while the delivery is released, and absent otherwise:
+	// what the index goes by.
+	Released string `bson:"released,omitempty"`
+}
+
 // entryDoc is a decision record that travels with the write that it explains,
 // until it is moved to the collection decisions; see journal.go.
 type entryDoc struct {
@@ -95,6 +113,10 @@ const (
 	fieldWrite       = "write"
 	fieldJournal     = "journal"
 	fieldJournalID   = "journal.id"
+	fieldOutbox      = "outbox"
+	fieldOutboxVer   = "outbox_version"
+	fieldTarget      = "target"
+	fieldReleased    = "released"
 	fieldIdentityID  = "identity_id"
 	fieldSubjectKey  = "subject_key"
 	fieldFlowID      = "flow_id"
@@ -145,7 +167,7 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 			ExternalIDs: convert(i.ExternalIDs, func(e identity.ExternalID) externalDoc { return externalDoc(e) }),
 			Keys:        keys, Revision: i.Revision,
 			CreatedAt: w.stamp(i.CreatedAt), UpdatedAt: w.stamp(i.UpdatedAt), RenewedAt: w.stamp(i.RenewedAt),
-			DecisionID: i.DecisionID, Write: write,
+			DecisionID: i.DecisionID, Outbox: encodeOutbox(&w, &i), OutboxVersion: i.OutboxVersion, Write: write,
 		},
 		LastLoginAt: w.stamp(i.LastLoginAt),
 	}
@@ -177,6 +199,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 		Revision:    c.Revision,
 		CreatedAt:   r.time(c.CreatedAt), UpdatedAt: r.time(c.UpdatedAt), RenewedAt: r.time(c.RenewedAt),
 		LastLoginAt: r.time(d.LastLoginAt), DecisionID: c.DecisionID,
+		Outbox: decodeOutbox(&r, c.Outbox), OutboxVersion: c.OutboxVersion,
 	}
 	if r.err != nil {
 		return identity.Identity{}, damaged("identity", d.ID)

@@ -95,11 +95,11 @@ func (s *Store) Swap(ctx context.Context, i identity.Identity, r identity.Record
 		}
 		from := i.Revision - 1
 		err = db.update(ctx,
-			append(bson.D{{Key: fieldID, Value: i.ID}, {Key: fieldRevision, Value: from}}, notSeenLater(doc.Content)...),
-			append(bson.D{
+			append(version(i.ID, from, i.OutboxVersion), notSeenLater(doc.Content)...),
+			slices.Concat(bson.D{
 				{Key: "$set", Value: doc.Content},
 				{Key: "$max", Value: bson.D{{Key: fieldLastLoginAt, Value: doc.LastLoginAt}}},
-			}, entry.push()...),
+			}, withoutOutbox(doc.Content), entry.push()),
 			func() error { return db.resolveUpdate(ctx, i.ID, entry.Write, from, i.Keys) })
 		return s.moveAfter(i.ID, err)
 	})

@@ -239,11 +239,14 @@ const indexJournal = "journal"
 func identityIndexes() []driver.IndexModel {
 	journal := indexOn(indexJournal, fieldJournalID)
 	journal.Options.SetSparse(true) // of almost no document, and so tiny
+	outbox := indexOn("outbox", fieldOutbox+"."+fieldTarget, fieldOutbox+"."+fieldReleased)
+	outbox.Options.SetSparse(true)
 	return []driver.IndexModel{
 		keysIndex(),
 		indexOn("userstore", fieldUserstore, fieldID),
 		indexOn("state", fieldState, fieldID),
 		journal,
+		outbox,
 	}
 }
 

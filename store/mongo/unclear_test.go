@@ -108,6 +108,11 @@ var writes = map[string]write{
 		i.RenewedAt = time.Now()
 		return s.Renew(ctx, i.ID, i.Revision, i.RenewedAt, r)
 	}},
+	"SetOutbox": {"update", func(ctx context.Context, s *mongo.Store, i *identity.Identity, _ identity.Record) error {
+		i.OutboxVersion++
+		i.Arm("hr", time.Now())
+		return s.SetOutbox(ctx, *i)
+	}},
 	"Delete": {"delete", func(ctx context.Context, s *mongo.Store, i *identity.Identity, r identity.Record) error {
 		return s.Delete(ctx, i.ID, i.Revision, i.RenewedAt, identity.Record{})
 	}},
@@ -162,7 +167,10 @@ func (w world) wantDone(t *testing.T, op string, i identity.Identity, r identity
 	if got.Revision != i.Revision || !got.RenewedAt.Equal(i.RenewedAt) {
 		t.Errorf("stored revision %d renewed %v, want %d, %v", got.Revision, got.RenewedAt, i.Revision, i.RenewedAt)
 	}
-	if _, err := w.direct.Decision(t.Context(), r.ID); err != nil {
+	if got.OutboxVersion != i.OutboxVersion || len(got.Outbox) != len(i.Outbox) {
+		t.Errorf("outbox version %d with %d entries, want %d, %d", got.OutboxVersion, len(got.Outbox), i.OutboxVersion, len(i.Outbox))
+	}
+	if _, err := w.direct.Decision(t.Context(), r.ID); err != nil && op != "SetOutbox" {
 		t.Errorf("the record of a write that was done: %v", err)
 	}
 	w.wantHolder(t, i)
@@ -188,7 +196,7 @@ func (w world) wantUndone(t *testing.T, before, after identity.Identity, r ident
 	}
 	got, err := w.direct.Get(t.Context(), before.ID)
 	must(t, err)
-	if got.Revision != before.Revision || !got.RenewedAt.Equal(before.RenewedAt) {
+	if got.Revision != before.Revision || !got.RenewedAt.Equal(before.RenewedAt) || got.OutboxVersion != before.OutboxVersion {
 		t.Errorf("stored revision %d renewed %v, want what was there", got.Revision, got.RenewedAt)
 	}
 	if _, err := w.direct.Decision(t.Context(), r.ID); !errors.Is(err, store.ErrNotFound) {

@@ -14,6 +14,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
 )
 
@@ -76,6 +77,51 @@ func TestNamesDoNotCollide(t *testing.T) {
 	for name, want := range i.Traits {
 		if got.Traits[name] != want {
 			t.Errorf("trait %q = %v, want %v", name, got.Traits[name], want)
+		}
+	}
+}
+
+// A document of before there was an outbox reads as one with nothing in it, and
+// takes both kinds of changes.
+func TestDocumentsWithoutOutbox(t *testing.T) {
+	srv := peer.Server(t)
+	at := srv.Database(t)
+	s := open(t, srv.URI, at)
+	i := newIdentity(1)
+	i.State = identity.StateActive
+	insert(t, s, i)
+	people := behind(t, srv, at).Collection("identities")
+	older := func() {
+		t.Helper()
+		_, err := people.UpdateByID(t.Context(), i.ID, bson.M{"$unset": bson.M{"outbox": "", "outbox_version": ""}})
+		must(t, err)
+	}
+	older()
+	i.Revision = 2
+	must(t, s.Swap(t.Context(), i, newRecord(i)))
+	older()
+	got, err := s.Get(t.Context(), i.ID)
+	must(t, err)
+	if len(got.Outbox) != 0 || got.OutboxVersion != 0 {
+		t.Errorf("outbox = %v, version %d, want none", got.Outbox, got.OutboxVersion)
+	}
+	got.Arm("hr", time.Now())
+	got.OutboxVersion = 1
+	must(t, s.SetOutbox(t.Context(), got))
+	if due, err := s.Due(t.Context(), "hr", time.Now(), 1); err != nil || len(due) != 1 {
+		t.Errorf("Due = %d identities, %v, want 1", len(due), err)
+	}
+
+	// One that cannot be read does not keep the others waiting.
+	other := newIdentity(1)
+	other.State = identity.StateActive
+	other.Arm("hr", time.Now().Add(-time.Hour))
+	insert(t, s, other)
+	for _, spoil := range []bson.M{{"renewed_at": "geheim"}, {"revision": "geheim"}} {
+		_, err = people.UpdateByID(t.Context(), other.ID, bson.M{"$set": spoil})
+		must(t, err)
+		if due, err := s.Due(t.Context(), "hr", time.Now(), 10); err != nil || len(due) != 1 || due[0].ID != i.ID {
+			t.Errorf("Due = %d identities, %v, want the one that can be read", len(due), err)
 		}
 	}
 }

@@ -191,3 +191,41 @@ func testRaceSweep(t *testing.T, s store.Store) {
 		}
 	}
 }
+
+// testRaceOutbox: logins and workers write one identity at once. Every login's
+// revision is armed, every lease counted, none lost.
+func (c Suite) testRaceOutbox(t *testing.T, s store.Store) {
+	const each = 4
+	half := min(c.contention(), 16) / 2
+	i := armed(t, s, identity.StateActive, hr)
+	together(2*half, func(k int) {
+		for done := 0; done < each; {
+			got, err := s.Get(t.Context(), i.ID)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if k < half {
+				after := next(got, got.Keys...)
+				after.Arm(hr, clock)
+				err = s.Swap(t.Context(), after, newRecord(got, identity.Updated))
+			} else {
+				got.OutboxVersion++
+				got.Outbox[0].Attempts++
+				err = s.SetOutbox(t.Context(), got)
+			}
+			switch {
+			case err == nil:
+				done++
+			case !errors.Is(err, store.ErrConflict):
+				t.Error(err)
+				return
+			}
+		}
+	})
+	got, err := s.Get(t.Context(), i.ID)
+	must(t, err)
+	if want := int64(half * each); got.Revision != want+1 || got.OutboxVersion != want || got.Outbox[0].Revision != got.Revision {
+		t.Errorf("revision %d, outbox version %d, armed for %d; want %d, %d, and the revision", got.Revision, got.OutboxVersion, got.Outbox[0].Revision, want+1, want)
+	}
+}

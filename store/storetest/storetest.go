@@ -80,12 +80,21 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"DropDecisions", testDropDecisions},
 		{"Pin", testPin},
 		{"PinIsNoIdentity", testPinIsNoIdentity},
+		{"Outbox", testOutbox},
+		{"OutboxConflict", testOutboxConflict},
+		{"OutboxLease", testOutboxLease},
+		{"SwapAgainstLease", testSwapAgainstLease},
+		{"OutboxPending", testOutboxPending},
+		{"OutboxDelete", testOutboxDelete},
+		{"Due", testDue},
+		{"Backlog", testBacklog},
 		{"RaceFirstLogin", c.testRaceFirstLogin},
 		{"RaceOneEmail", testRaceOneEmail},
 		{"RaceIncrements", c.testRaceIncrements},
 		{"RaceKeys", c.testRaceKeys},
 		{"RaceSweep", testRaceSweep},
 		{"RacePins", c.testRacePins},
+		{"RaceOutbox", c.testRaceOutbox},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open(t)) })
 	}

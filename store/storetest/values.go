@@ -59,13 +59,14 @@ func testClones(t *testing.T, s store.Store) {
 		i.Traits["list"].([]any)[0] = "spoilt"
 		i.Traits["email"] = "spoilt"
 		i.Groups[0].Name, i.Links[0].Subject, i.Keys[0] = "spoilt", "spoilt", "spoilt:spoilt"
+		i.Outbox[0].Target = "spoilt"
 	}
 	fresh := func(i identity.Identity) identity.Identity {
 		i = i.Clone()
 		i.Traits["list"] = []any{"kept"}
 		return i
 	}
-	base := newIdentity(newFed())
+	base := newArmed()
 	want, given := fresh(base), fresh(base)
 	must(t, s.Insert(t.Context(), given, newRecord(base, identity.Created)))
 	spoil(given)
@@ -84,6 +85,11 @@ func testClones(t *testing.T, s store.Store) {
 	for _, i := range page.Identities {
 		spoil(i)
 	}
+	wantStored(t, s, want)
+	given, want = fresh(want), fresh(want)
+	given.OutboxVersion, want.OutboxVersion = 1, 1
+	must(t, s.SetOutbox(t.Context(), given))
+	spoil(given)
 	wantStored(t, s, want)
 	wantHolder(t, s, base.Keys[0], base.ID)
 }
@@ -104,6 +110,9 @@ func testCancelled(t *testing.T, s store.Store) {
 		},
 		"Pin":           func() error { return s.Pin(ctx, newFed(), "employees") },
 		"DropDecisions": func() error { _, err := s.DropDecisions(ctx, clock.Add(1), 10); return err },
+		"SetOutbox":     func() error { return s.SetOutbox(ctx, leased(newArmed(), hr, "a", clock)) },
+		"Due":           func() error { _, err := s.Due(ctx, hr, clock, 10); return err },
+		"Backlog":       func() error { _, err := s.Backlog(ctx, hr); return err },
 		"Find":          func() error { _, err := s.Find(ctx, there.Keys...); return err },
 		"Get":           func() error { _, err := s.Get(ctx, there.ID); return err },
 		"List":          func() error { _, err := s.List(ctx, store.Query{}); return err },

@@ -98,6 +98,9 @@ func normal(i identity.Identity) (identity.Identity, error) {
 		i.Links[n].ClaimsTime = i.Links[n].ClaimsTime.UTC()
 		i.Links[n].ReceivedAt = i.Links[n].ReceivedAt.UTC()
 	}
+	for n := range i.Outbox {
+		i.Outbox[n].Since, i.Outbox[n].Due = i.Outbox[n].Since.UTC(), i.Outbox[n].Due.UTC()
+	}
 	i.Provenance, i.Groups, i.Links = filled(i.Provenance), filled(i.Groups), filled(i.Links)
 	i.ExternalIDs, i.Keys = filled(i.ExternalIDs), filled(i.Keys)
 	traits, err := exactjson.Encode(i.Traits)
@@ -193,6 +196,9 @@ func checkIdentity(i *identity.Identity) error {
 	case !slices.Contains(states, i.State):
 		return errors.New("the identity's state is none that this jithook knows")
 	}
+	if err := checkOutbox(i); err != nil {
+		return err
+	}
 	want := map[identity.Key]bool{}
 	for _, l := range i.Links {
 		if identity.CheckSubject(l.Subject) != nil || l.Issuer == "" || l.Provider == "" {
@@ -218,6 +224,19 @@ func checkIdentity(i *identity.Identity) error {
 	for k := range want {
 		if !seen[k] {
 			return errKeys
+		}
+	}
+	return nil
+}
+
+// checkOutbox holds an outbox to what workers rely on.
+func checkOutbox(i *identity.Identity) error {
+	if i.OutboxVersion < 0 {
+		return errors.New("the identity's outbox version is negative")
+	}
+	for n, d := range i.Outbox {
+		if d.Target == "" || i.DeliveryTo(d.Target) != n || d.Revision < 1 || d.Revision > i.Revision || d.Since.IsZero() || d.Due.IsZero() || d.Attempts < 0 {
+			return errors.New("the identity's outbox has an entry without target, revision or time, or two for one target")
 		}
 	}
 	return nil

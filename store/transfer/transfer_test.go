@@ -138,6 +138,13 @@ func identities() *rapid.Generator[identity.Identity] {
 			l := identity.Link{Provider: "acme", Issuer: "https://idp.example", Subject: fmt.Sprint(i.ID, "<&é>", n), LinkedAt: times().Draw(t, "linked")}
 			i.Links, i.Keys = append(i.Links, l), append(i.Keys, identity.FedKey(l.Issuer, l.Subject))
 		}
+		for n := range rapid.IntRange(0, 2).Draw(t, "deliveries") {
+			i.Outbox = append(i.Outbox, identity.Delivery{
+				Target: fmt.Sprint("t", n), Revision: i.Revision, Since: times().Draw(t, "since"), Due: times().Draw(t, "due"),
+				Attempts: rapid.IntRange(0, 3).Draw(t, "attempts"), Dead: rapid.Bool().Draw(t, "dead"), Lease: rapid.SampledFrom([]string{"", "l"}).Draw(t, "lease"),
+			})
+			i.OutboxVersion = rapid.Int64Range(0, 9).Draw(t, "outbox version")
+		}
 		if rapid.Bool().Draw(t, "external") {
 			e := identity.ExternalID{System: identity.SystemKratos, Instance: "main", ID: i.ID}
 			i.ExternalIDs, i.Keys = []identity.ExternalID{e}, append(i.Keys, identity.ExtKey(e), identity.MailKey(i.Userstore, i.ID))
@@ -262,7 +269,7 @@ func TestDecodeRefuses(t *testing.T) {
 	for name, line := range map[string]string{
 		"no JSON": "geheim", "nothing": "", "null": "null", "two values": good + good, "a space": " " + good, "a space behind": good + " ",
 		"no member": "{}", "two members": change(`{"identity"`, `{"jithook_export":1,"identity"`),
-		"unknown name": change(`"state"`, `"geheim":1,"state"`), "missing name": change(`"groups":[],`, ""),
+		"unknown name": change(`"state"`, `"geheim":1,"state"`), "missing name": change(`"groups":[],`, ""), "empty outbox": change(`,"created_at"`, `,"outbox":[],"created_at"`),
 		"doubled name": change(`"userstore":"default"`, `"userstore":"default","userstore":"default"`),
 		"other case":   change(`"links"`, `"Links"`), "long s": change(`"links"`, `"linkſ"`), "null list": change(`"groups":[]`, `"groups":null`),
 		"big integer": change(`"level":3.0`, `"level":9223372036854775808`), "big float": change(`"level":3.0`, `"level":1e400`),
@@ -296,6 +303,11 @@ func TestCheckRefuses(t *testing.T) {
 		"subject":          func(i *identity.Identity) { i.Links[0].Subject = "" },
 		"no issuer":        func(i *identity.Identity) { i.Links[0].Issuer = "" },
 		"external, no key": func(i *identity.Identity) { i.ExternalIDs = []identity.ExternalID{{System: "kratos", ID: "1"}} },
+		"target twice":     func(i *identity.Identity) { i.Arm("hr", time.Unix(1, 0)); i.Outbox = append(i.Outbox, i.Outbox[0]) },
+		"no target":        func(i *identity.Identity) { i.Arm("", time.Unix(1, 0)) },
+		"never due":        func(i *identity.Identity) { i.Arm("hr", time.Time{}) },
+		"a later revision": func(i *identity.Identity) { i.Arm("hr", time.Unix(1, 0)); i.Outbox[0].Revision++ },
+		"outbox version":   func(i *identity.Identity) { i.OutboxVersion = -1 },
 		"no creation":      func(i *identity.Identity) { i.CreatedAt = time.Time{} },
 	} {
 		i := ann()

@@ -77,11 +77,15 @@ func person(n int) identity.Identity {
 			"$set": "a.b", "a.b": "c", "int": int64(math.MaxInt64), "float": 3.0, "third": 1.0 / 3, "list": []any{int64(1), 1.5, map[string]any{"$x.y": []any{}}},
 			"word": "gr\u00fc\u00df", "yes": true,
 		},
-		Provenance: []identity.Provenance{{Path: "/word", Source: "provider:acme", At: at, VerifiedBy: "provider:acme"}},
-		Groups:     []identity.Group{{Name: "staff", Source: "provider:acme"}},
-		Links:      []identity.Link{{Provider: "acme", Issuer: "https://acme.example", Subject: subject, LinkedAt: at, Evidence: "hook_body", ClaimsTime: at, ReceivedAt: at.Add(time.Minute)}},
-		Keys:       []identity.Key{identity.FedKey("https://acme.example", subject)},
-		CreatedAt:  at, UpdatedAt: at, LastLoginAt: at.Add(time.Hour),
+		Outbox: []identity.Delivery{
+			{Target: "hr", Revision: 1, Since: at, Due: at, Attempts: n, Lease: "l", Failure: "answered 503"}, {Target: "crm", Revision: 1, Since: at, Due: at, Dead: true},
+		},
+		OutboxVersion: int64(n),
+		Provenance:    []identity.Provenance{{Path: "/word", Source: "provider:acme", At: at, VerifiedBy: "provider:acme"}},
+		Groups:        []identity.Group{{Name: "staff", Source: "provider:acme"}},
+		Links:         []identity.Link{{Provider: "acme", Issuer: "https://acme.example", Subject: subject, LinkedAt: at, Evidence: "hook_body", ClaimsTime: at, ReceivedAt: at.Add(time.Minute)}},
+		Keys:          []identity.Key{identity.FedKey("https://acme.example", subject)},
+		CreatedAt:     at, UpdatedAt: at, LastLoginAt: at.Add(time.Hour),
 	}
 }
 
