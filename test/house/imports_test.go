@@ -35,6 +35,7 @@ var rules = []rule{
 	{path: "internal/expr", modules: []string{"cel.dev/cel-go"}},
 	{path: "internal/problem", project: []string{"internal/strictjson"}, modules: []string{"github.com/labstack/echo/v4"}},
 	{path: "internal/metrics", project: []string{"identity"}, modules: []string{"github.com/prometheus/client_golang"}},
+	{path: "internal/safedial"},
 	{path: "policy", project: []string{"identity", "internal/canon", "internal/expr"}},
 	{path: "mapper", project: []string{"identity", "internal/canon", "internal/expr"}},
 	{path: "claims", project: []string{"identity", "internal/strictjson"}},
