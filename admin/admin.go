@@ -21,6 +21,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/problem"
@@ -141,7 +142,10 @@ func bound(next echo.HandlerFunc) echo.HandlerFunc {
 
 // fault is what a store's error means to a client.
 func fault(err error) error {
+	var unread *claims.Fault
 	switch {
+	case errors.As(err, &unread):
+		return problem.New(http.StatusServiceUnavailable, unread.Code.Text())
 	case errors.Is(err, store.ErrNotFound):
 		return problem.New(http.StatusNotFound, "there is none with this id")
 	case errors.Is(err, store.ErrPageToken):

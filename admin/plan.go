@@ -31,9 +31,9 @@ type Plan struct {
 }
 
 // plan is the dry run of a login, as a caller who may speak for every provider:
-// nothing is written, no record kept. Its claims count as those of whichever
-// source the provider's file asks, so that rules for Kratos can be tried
-// without one. An external id in the body is one of the parameter instance.
+// nothing is written, no record kept, no ID token spent. Its claims count as
+// those of whichever source the provider's file asks, so that rules for Kratos
+// can be tried without one; only an ID token is verified as ever. An external id in the body is one of the parameter instance.
 func (a *API) plan(c echo.Context) error {
 	if err := known(c, "instance"); err != nil {
 		return err
@@ -47,10 +47,11 @@ func (a *API) plan(c echo.Context) error {
 	}
 	caller := hook.Caller{Name: "admin", Providers: []string{"*"}, Instance: cmp.Or(c.QueryParam("instance"), hook.DefaultInstance)}
 	l := r.Login(caller)
-	said := l.Offers[0]
-	l.Offers = nil
-	for _, said.Source = range claims.Sources() {
-		l.Offers = append(l.Offers, said)
+	for _, name := range claims.Sources() {
+		if said := l.Offers[0]; said.Source != name {
+			said.Source = name
+			l.Offers = append(l.Offers, said)
+		}
 	}
 	out, err := a.Service.Preview(c.Request().Context(), l)
 	if err != nil {

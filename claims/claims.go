@@ -30,6 +30,8 @@ type Evidence struct {
 	// Fresh says that the claims are those of this very login: only such may
 	// change an existing identity. Others may create one.
 	Fresh bool
+	// Ticket, if not nil, is good for one flow only.
+	Ticket *Ticket
 }
 
 // MaxSkew is how far the clock of whoever dates claims may be ahead of ours.
@@ -44,8 +46,8 @@ type Origin struct {
 // Source is one place where claims come from.
 type Source interface {
 	// Claims returns the evidence of this source for l. Errors: ErrAbsent when
-	// the source has nothing about this login; Refusal when it has something
-	// that must not be believed.
+	// the source has nothing about this login; *Refusal when it has something
+	// that must not be believed; *Fault when it cannot tell.
 	Claims(ctx context.Context, l identity.Login) (Evidence, error)
 }
 
@@ -59,9 +61,22 @@ var ErrAbsent = errors.New("no claims from this source")
 type Refusal struct {
 	Source string
 	Code   identity.Code
+	// Why says more than the code to who reads the log; it holds nothing of
+	// the claims.
+	Why string
 }
 
 func (r *Refusal) Error() string { return fmt.Sprintf("claims from %s refused: %s", r.Source, r.Code) }
+
+// Fault says that a source could not tell what to believe, for a reason that
+// lies with us: the login fails and may be tried again. It is never taken for
+// absence.
+type Fault struct {
+	Source string
+	Code   identity.Code
+}
+
+func (f *Fault) Error() string { return fmt.Sprintf("claims from %s not read: %s", f.Source, f.Code) }
 
 // Resolve asks the sources in their order and returns the first evidence that
 // has claims. Without any, it returns the first that at least names the
@@ -77,7 +92,7 @@ func Resolve(ctx context.Context, sources []Source, l identity.Login) (Evidence,
 			return Evidence{}, err
 		case e.Claims != nil:
 			if named != nil && (named.Issuer != e.Issuer || named.Subject != e.Subject) {
-				return Evidence{}, &Refusal{e.Source, identity.CodeClaimsConflict}
+				return Evidence{}, &Refusal{Source: e.Source, Code: identity.CodeClaimsConflict}
 			}
 			return e, nil
 		case named == nil:
@@ -90,19 +105,15 @@ func Resolve(ctx context.Context, sources []Source, l identity.Login) (Evidence,
 	return Evidence{}, ErrAbsent
 }
 
-// Sources are the names that a provider's file may list, in the order used
-// when it lists none.
+// Sources are the names of the sources that a provider's file need not set up,
+// in the order used when it lists none.
 func Sources() []string {
 	return []string{identity.SourceKratosMetadata, identity.SourceHookBody}
 }
 
-// New returns the source with this name for a provider, or an error that says
-// which names there are.
-func New(name string, o Origin, now func() time.Time) (Source, error) {
-	if !slices.Contains(Sources(), name) {
-		return nil, fmt.Errorf("unknown claims source %q; there are %q", name, Sources())
-	}
-	return carried{name: name, origin: o, now: now}, nil
+// NewCarried returns the source of this name for a provider, one of Sources.
+func NewCarried(name string, o Origin, now func() time.Time) Source {
+	return carried{name: name, origin: o, now: now}
 }
 
 // carried is the source of claims that came with the request itself: in
@@ -128,16 +139,16 @@ func (c carried) Claims(_ context.Context, l identity.Login) (Evidence, error) {
 	}
 	issuer, code := c.issuer(o)
 	if code != "" {
-		return Evidence{}, &Refusal{c.name, code}
+		return Evidence{}, &Refusal{Source: c.name, Code: code}
 	}
 	if identity.CheckSubject(o.Subject) != nil {
-		return Evidence{}, &Refusal{c.name, identity.CodeSubjectInvalid}
+		return Evidence{}, &Refusal{Source: c.name, Code: identity.CodeSubjectInvalid}
 	}
 	if sub, ok := o.Claims["sub"]; ok && sub != any(o.Subject) {
-		return Evidence{}, &Refusal{c.name, identity.CodeClaimsConflict}
+		return Evidence{}, &Refusal{Source: c.name, Code: identity.CodeClaimsConflict}
 	}
 	if !bounded(o.Claims) {
-		return Evidence{}, &Refusal{c.name, identity.CodeClaimsInvalid}
+		return Evidence{}, &Refusal{Source: c.name, Code: identity.CodeClaimsInvalid}
 	}
 	e := Evidence{Source: c.name, Issuer: issuer, Subject: o.Subject, Claims: o.Claims}
 	// At Kratos's login hook, metadata dates from the registration unless
@@ -148,7 +159,7 @@ func (c carried) Claims(_ context.Context, l identity.Login) (Evidence, error) {
 	}
 	if e.Time.After(c.now().Add(MaxSkew)) {
 		// Every later login would look older, until that time comes.
-		return Evidence{}, &Refusal{c.name, identity.CodeClaimsInvalid}
+		return Evidence{}, &Refusal{Source: c.name, Code: identity.CodeClaimsInvalid}
 	}
 	return e, nil
 }

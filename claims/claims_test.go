@@ -56,10 +56,7 @@ func TestCarriedClaims(t *testing.T) {
 		"offer of another source":          {acme, metadata(func(o *identity.Offer) { o.Source = identity.SourceHookBody }), "", true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			source, err := claims.New(identity.SourceKratosMetadata, c.origin, func() time.Time { return noon })
-			if err != nil {
-				t.Fatal(err)
-			}
+			source := claims.NewCarried(identity.SourceKratosMetadata, c.origin, func() time.Time { return noon })
 			e, err := claims.Resolve(t.Context(), []claims.Source{source}, c.login)
 			var refusal *claims.Refusal
 			errors.As(err, &refusal)
@@ -80,10 +77,7 @@ func TestCarriedClaims(t *testing.T) {
 }
 
 func TestMetadataAtALoginIsNotFresh(t *testing.T) {
-	source, err := claims.New(identity.SourceKratosMetadata, acme, func() time.Time { return noon })
-	if err != nil {
-		t.Fatal(err)
-	}
+	source := claims.NewCarried(identity.SourceKratosMetadata, acme, func() time.Time { return noon })
 	e, err := source.Claims(t.Context(), identity.Login{Hook: identity.HookLogin, Provider: "acme", At: noon, Offers: []identity.Offer{{
 		Source: identity.SourceKratosMetadata, Provider: "acme", Issuer: "https://acme.example", Subject: "s-1", Claims: map[string]any{},
 	}}})
@@ -102,10 +96,7 @@ func TestResolveOrder(t *testing.T) {
 	}
 	var sources []claims.Source
 	for _, name := range claims.Sources() {
-		s, err := claims.New(name, acme, func() time.Time { return noon })
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := claims.NewCarried(name, acme, func() time.Time { return noon })
 		sources = append(sources, s)
 	}
 	t.Run("a source without claims gives way to one with", func(t *testing.T) {
@@ -134,10 +125,4 @@ func TestResolveOrder(t *testing.T) {
 			t.Errorf("got %+v, %v", e, err)
 		}
 	})
-}
-
-func TestUnknownSource(t *testing.T) {
-	if _, err := claims.New("kratos_traits", acme, time.Now); err == nil {
-		t.Error("a source that does not exist was accepted")
-	}
 }

@@ -45,6 +45,11 @@ const (
 	CodeLinkingDisabled  Code = "linking_disabled"
 	CodeMalformed        Code = "malformed_request"
 	CodeIdentityMissing  Code = "identity_missing"
+	CodeTokenInvalid     Code = "token_invalid"
+	CodeTokenAudience    Code = "token_audience"
+	CodeTokenTime        Code = "token_time"
+	CodeTokenReplayed    Code = "token_replayed"
+	CodeKeysUnavailable  Code = "keys_unavailable"
 
 	CodeAdminSuspended     Code = "admin_suspended"
 	CodeAdminDeprovisioned Code = "admin_deprovisioned"
@@ -100,6 +105,10 @@ var codes = []CodeInfo{
 	{CodeLinkingDisabled, 4990034, "Connecting or disconnecting sign-in providers is not enabled here.", "Somebody tried to link or unlink a provider in the identity server's settings; account linking is disabled."},
 	{CodeMalformed, 4990035, "Sign-in carried unusable information. Ask your administrator.", "The identity server's request could not be decoded; the reply names the place. Render its hooks again with `jithook kratos config`."},
 	{CodeIdentityMissing, 4990036, "Your account cannot be found right now. Ask your administrator.", "jithook once made this person's identity and does not have it any more: it was deleted, or the userstore is an older copy. Restore the store, or delete the person in the identity server, so that the next sign-in is a first one."},
+	{CodeTokenInvalid, 4990050, "Sign-in carried unusable information. Ask your administrator.", "The ID token is malformed, or not signed by one of the provider's present keys with an algorithm that `claims.id_token` allows; the log says which. It proves nothing."},
+	{CodeTokenAudience, 4990051, "Sign-in with this provider is not set up.", "The ID token was made for somebody else: its `aud` or `azp` names no client id of `claims.id_token.audience`. Add yours there if it is missing."},
+	{CodeTokenTime, 4990052, "Your sign-in took too long. Sign in again.", "The ID token has expired, is older than `claims.id_token.max_age`, or lies in the future. If it happens to many, compare the clocks."},
+	{CodeTokenReplayed, 4990053, "This sign-in was used already. Sign in again.", "The ID token was used in another flow before, or its nonce is not the one that the caller named. Unless a caller mixes up its flows, somebody has got hold of a token."},
 	{CodeAdminSuspended, 4990040, "Your account is suspended.", "An administrator suspended the identity: no login passes until one activates it."},
 	{CodeAdminDeprovisioned, 4990041, "Your account was closed.", "An administrator deprovisioned the identity: no login passes and all its groups are revoked. It keeps its keys, so that the person is not made anew."},
 	{CodeAdminActivated, 4990042, "Your account is active.", "An administrator took back a suspension or a deprovisioning. Groups come back with the next login, as far as the provider's file grants them."},
@@ -108,6 +117,7 @@ var codes = []CodeInfo{
 	{CodeConflict, 4990090, "Another sign-in of yours is in progress. Try again.", "Three plans in a row were overtaken by other writers."},
 	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},
 	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},
+	{CodeKeysUnavailable, 4990094, "Sign-in is not possible right now. Try again in a moment.", "The provider's keys could not be fetched, so the ID token could not be checked; the log says why. Keys that are known stay good for a day."},
 	{CodeInternal, 4990093, "Sign-in is not possible right now. Try again in a moment.", "A fault in jithook; the log has the stack under the request id."},
 }
 

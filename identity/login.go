@@ -67,6 +67,7 @@ func MaySpeakFor(providers []string, provider string) bool {
 const (
 	SourceKratosMetadata = "kratos_metadata"
 	SourceHookBody       = "hook_body"
+	SourceIDToken        = "id_token"
 )
 
 // Offer is a set of claims that a request carried, with what the carrier says
@@ -78,6 +79,10 @@ type Offer struct {
 	Subject  string
 	// Claims is nil where the source carries an origin without claims.
 	Claims map[string]any
+	// Token is the ID token as it came, Nonce the value that the caller says
+	// must be in it; both empty for other sources.
+	Token string
+	Nonce string
 }
 
 // MaxSubjectLength is the longest subject accepted, in bytes. OpenID Connect

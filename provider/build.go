@@ -72,25 +72,6 @@ func (c *compiler) build(f file) *Provider {
 	return p
 }
 
-func (c *compiler) sources(f file, o claims.Origin) []claims.Source {
-	texts := f.Claims.Source
-	if len(texts) == 0 {
-		for _, n := range claims.Sources() {
-			texts = append(texts, strictyaml.Text{Value: n})
-		}
-	}
-	var sources []claims.Source
-	for _, t := range texts {
-		s, err := claims.New(t.Value, o, c.Now)
-		if err != nil {
-			c.refuse(t, "%s", err)
-			continue
-		}
-		sources = append(sources, s)
-	}
-	return sources
-}
-
 func (c *compiler) policy(jit jitSection, file string) *policy.Policy {
 	spec := policy.Spec{Enabled: jit.Enabled, Userstore: DefaultUserstore, File: file}
 	if u := jit.Userstore; u != nil {

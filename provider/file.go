@@ -1,6 +1,10 @@
 package provider
 
-import "github.com/jithook/jithook/internal/strictyaml"
+import (
+	"time"
+
+	"github.com/jithook/jithook/internal/strictyaml"
+)
 
 // file is the schema of a provider's file, as it is written. A field with a
 // missing tag must be there.
@@ -16,7 +20,17 @@ type file struct {
 }
 
 type claimsSection struct {
-	Source strictyaml.OneOrMany[strictyaml.Text] `yaml:"source"`
+	Source  strictyaml.OneOrMany[strictyaml.Text] `yaml:"source"`
+	IDToken *idTokenSection                       `yaml:"id_token"`
+}
+
+type idTokenSection struct {
+	strictyaml.Pos
+
+	Audience   strictyaml.OneOrMany[strictyaml.Text] `yaml:"audience" missing:"your client ids at the provider: a token for others proves nothing here"`
+	Algorithms []strictyaml.Text                     `yaml:"algorithms"`
+	Skew       *time.Duration                        `yaml:"skew"`
+	MaxAge     *time.Duration                        `yaml:"max_age"`
 }
 
 type trustSection struct {

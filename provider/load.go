@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jithook/jithook/claims/idtoken"
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/strictyaml"
 )
@@ -25,6 +26,8 @@ type Loader struct {
 	Env *expr.Env
 	// Userstores are the names that jit.userstore may have.
 	Userstores []string
+	// Keys are those that prove ID tokens. They outlive a reload.
+	Keys *idtoken.Keys
 	// Now is the time of receipt of claims that bring none of their own.
 	Now func() time.Time
 }

@@ -19,8 +19,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/jithook/jithook/claims/idtoken"
 	"github.com/jithook/jithook/deploy"
 	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/internal/safedial"
 	"github.com/jithook/jithook/provider"
 )
 
@@ -32,7 +34,8 @@ func loader(t testing.TB) provider.Loader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return provider.Loader{Env: env, Userstores: []string{"default", "employees"}, Now: time.Now}
+	keys := idtoken.NewKeys(safedial.Guard{}, time.Now, slog.New(slog.DiscardHandler))
+	return provider.Loader{Env: env, Userstores: []string{"default", "employees"}, Keys: keys, Now: time.Now}
 }
 
 // TestProblems loads the file above the line "-- problems --" and compares with

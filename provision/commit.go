@@ -35,8 +35,11 @@ func (s *Service) Commit(ctx context.Context, l identity.Login) Outcome {
 }
 
 func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
-	_, e, refused := s.vouched(ctx, l, p)
-	if refused {
+	_, e, err := s.vouched(ctx, l, p)
+	if err != nil {
+		return err
+	}
+	if p.refused() {
 		s.Later.Add(p.Record, nil)
 		return nil
 	}
@@ -57,7 +60,7 @@ func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
 	}
 	record := s.amended(ctx, p)
 	p.After.DecisionID = record.ID
-	err := s.Store.Swap(ctx, *p.After, record)
+	err = s.Store.Swap(ctx, *p.After, record)
 	var taken *store.TakenError
 	if errors.As(err, &taken) {
 		// The identity server's id belongs to another identity already.

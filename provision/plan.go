@@ -42,7 +42,9 @@ type Plan struct {
 	there bool
 	// seen are dated claims that changed nothing: older ones that come later
 	// must not either.
-	seen   *claims.Evidence
+	seen *claims.Evidence
+	// ticket is what came with the login and is good for one flow only.
+	ticket *claims.Ticket
 	emails []Email
 	now    time.Time
 }
@@ -52,9 +54,9 @@ type Plan struct {
 // and the context's; every refusal is a Plan.
 func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
 	p := s.begin(l)
-	prov, evidence, refused := s.vouched(ctx, l, &p)
-	if refused {
-		return p, nil
+	prov, evidence, err := s.vouched(ctx, l, &p)
+	if err != nil || p.refused() {
+		return p, err
 	}
 	if err := ctx.Err(); err != nil {
 		return p, err
@@ -86,38 +88,47 @@ func (s *Service) begin(l identity.Login) Plan {
 
 // vouched finds the provider's file and what may be believed. A login that
 // names no provider has neither, and is not refused for it: only its state is
-// checked.
-func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*provider.Provider, claims.Evidence, bool) {
+// checked. An error says that nobody could tell what to believe.
+func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*provider.Provider, claims.Evidence, error) {
 	if l.Provider == "" {
 		if l.Hook != identity.HookLogin {
 			p.deny(identity.Because(identity.CodeClaimsAbsent), "")
-			return nil, claims.Evidence{}, true
 		}
-		return nil, claims.Evidence{}, false
+		return nil, claims.Evidence{}, nil
 	}
 	prov, ok := s.Providers().Get(l.Provider)
 	if !ok {
 		p.deny(identity.Because(identity.CodeUnknownProvider), "")
-		return nil, claims.Evidence{}, true
+		return nil, claims.Evidence{}, nil
 	}
 	p.Record.Policy = prov.Digest
 	if !identity.MaySpeakFor(l.Providers, l.Provider) {
 		p.deny(identity.Because(identity.CodeCallerScope), "")
-		return nil, claims.Evidence{}, true
+		return nil, claims.Evidence{}, nil
 	}
 	e, err := claims.Resolve(ctx, prov.Sources, l)
 	var refusal *claims.Refusal
+	var fault *claims.Fault
 	switch {
 	case errors.As(err, &refusal):
 		p.Record.Source = refusal.Source
 		p.deny(identity.Because(refusal.Code), "")
-		return nil, claims.Evidence{}, true
+		if refusal.Why != "" {
+			s.Log.WarnContext(ctx, "claims refused", "source", refusal.Source, "why", refusal.Why, "decision_id", p.Record.ID)
+		}
+		return nil, claims.Evidence{}, nil
 	case errors.Is(err, claims.ErrAbsent):
-		return prov, claims.Evidence{}, false
+		return prov, claims.Evidence{}, nil
+	case errors.As(err, &fault):
+		p.Record.Source = fault.Source
+		return nil, claims.Evidence{}, err
+	case err != nil:
+		return nil, claims.Evidence{}, err
 	}
+	p.ticket = e.Ticket
 	p.Record.Source, p.Record.Issuer = e.Source, e.Issuer
 	p.Record.SubjectKey = identity.FedKey(e.Issuer, e.Subject)
-	return prov, e, false
+	return prov, e, nil
 }
 
 // withoutClaims decides a login about whom nothing new is known: an identity
@@ -253,7 +264,7 @@ func identityVars(i *identity.Identity) map[string]any {
 }
 
 // touch is what a login that wrote nothing leaves behind: last_login_at, at
-// most once an hour, and the time of its claims if the caller named one.
+// most once an hour, and the time of its claims if they have one.
 func (p *Plan) touch() *store.Touch {
 	if p.After == nil {
 		return nil

@@ -8,13 +8,16 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/store"
@@ -56,6 +59,8 @@ type Service struct {
 	Userstores []string
 	Now        func() time.Time
 	Log        *slog.Logger
+	// Tickets remembers which flow an ID token was used in.
+	Tickets claims.Tickets
 	// Observe, if set, sees every record as it is answered.
 	Observe func(identity.Record)
 }
@@ -84,10 +89,13 @@ const attempts = 3
 // error: a fault of our own is an Outcome with decision "error", so that
 // whatever happened leaves a record and an answer.
 func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
-	start := s.Now()
+	start, flow := s.Now(), flowOf(l)
 	var out Outcome
 	for range attempts {
 		plan, err := s.Plan(ctx, l)
+		if err == nil {
+			err = s.spend(flow, &plan)
+		}
 		if err == nil {
 			plan.Record.Duration = s.Now().Sub(start)
 			out, err = s.apply(ctx, plan)
@@ -106,8 +114,35 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 	return s.finish(ctx, out, start)
 }
 
-// Preview is Provision without its writes: the same decision, nothing done. It
-// costs one read more, to see whether a unique trait is taken.
+// spend ties what is good for one flow only to this one, before anything of it
+// counts. Errors: claims.ErrTicketsFull.
+func (s *Service) spend(flow string, p *Plan) error {
+	if p.ticket == nil || p.refused() {
+		return nil
+	}
+	err := s.Tickets.Spend(*p.ticket, flow, p.now)
+	switch {
+	case errors.Is(err, claims.ErrSpent):
+		p.deny(identity.Because(identity.CodeTokenReplayed), "")
+		return nil
+	case err != nil:
+		s.Log.Error("an ID token refused because no further one can be remembered", "limit", claims.MaxTickets)
+	}
+	return err
+}
+
+// flowOf names the flow of a login among those of all callers. Without a flow
+// id, every request is a flow of its own.
+func flowOf(l identity.Login) string {
+	if l.FlowID != "" {
+		return fmt.Sprintf("flow %q of %q", l.FlowID, l.Caller)
+	}
+	return "request " + cmp.Or(l.RequestID, newID())
+}
+
+// Preview is Provision without its writes: the same decision, nothing done, no
+// ID token spent. It costs one read more, to see whether a unique trait is
+// taken.
 func (s *Service) Preview(ctx context.Context, l identity.Login) (Outcome, error) {
 	plan, err := s.Plan(ctx, l)
 	if err != nil {
@@ -195,7 +230,10 @@ func (s *Service) finish(ctx context.Context, out Outcome, start time.Time) Outc
 
 // faultCode is the reason code of a fault of our own.
 func faultCode(ctx context.Context, err error) identity.Code {
+	var fault *claims.Fault
 	switch {
+	case errors.As(err, &fault):
+		return fault.Code
 	case errors.Is(err, store.ErrConflict):
 		return identity.CodeConflict
 	case ctx.Err() != nil:

@@ -41,7 +41,7 @@ func newApp(c config, log *slog.Logger) (*app, error) {
 
 // closedApp is the app without its providers and its store.
 func closedApp(c config, log *slog.Logger) (*app, error) {
-	loader, err := newLoader(c)
+	loader, err := newLoader(c, log)
 	if err != nil {
 		return nil, err
 	}

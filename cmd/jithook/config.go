@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/internal/safedial"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/provider"
 )
@@ -41,6 +43,7 @@ type config struct {
 	spokenFor           []strictyaml.Text // the providers that credentials name
 	hookURL             string
 	restoreTraits       []strictyaml.Text // nil: all
+	guard               safedial.Guard    // of connections to providers
 	logLevel            slog.Level
 	logFormat           string
 	retention           time.Duration
@@ -125,6 +128,7 @@ func (r *configReader) read(f configFile) config {
 	}
 	c.providersDir = r.path(f.Providers)
 	r.kratos(f.Kratos, &c)
+	c.guard = r.network(f.Network)
 	r.log(f.Log, &c)
 	if f.Decisions.Retention != nil {
 		c.retention = time.Duration(*f.Decisions.Retention)
@@ -188,6 +192,19 @@ func (r *configReader) kratos(k kratosSection, c *config) {
 		t.Value = strings.TrimPrefix(t.Value, "/")
 		c.restoreTraits = append(c.restoreTraits, t)
 	}
+}
+
+func (r *configReader) network(n networkSection) safedial.Guard {
+	var allow []netip.Prefix
+	for _, t := range n.AllowAddresses {
+		p, err := safedial.ParseAllowed(t.Value)
+		if err != nil {
+			r.wrong(t, "%s", err)
+			continue
+		}
+		allow = append(allow, p)
+	}
+	return safedial.New(allow)
 }
 
 func (r *configReader) log(l logSection, c *config) {

@@ -16,6 +16,7 @@ type configFile struct {
 	Userstores strictyaml.Map[struct{}] `yaml:"userstores"`
 	Providers  strictyaml.Text          `yaml:"providers" missing:"the folder of the providers' files"`
 	Kratos     kratosSection            `yaml:"kratos"`
+	Network    networkSection           `yaml:"network"`
 	Log        logSection               `yaml:"log"`
 	Decisions  decisionsSection         `yaml:"decisions"`
 }
@@ -69,6 +70,10 @@ type mongoSection struct {
 type kratosSection struct {
 	HookURL       *strictyaml.Text  `yaml:"hook_url"`
 	RestoreTraits []strictyaml.Text `yaml:"restore_traits"`
+}
+
+type networkSection struct {
+	AllowAddresses []strictyaml.Text `yaml:"allow_addresses"`
 }
 
 type logSection struct {

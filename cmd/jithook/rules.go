@@ -2,27 +2,30 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/jithook/jithook/claims/idtoken"
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/provider"
 )
 
-func newLoader(c config) (provider.Loader, error) {
+func newLoader(c config, log *slog.Logger) (provider.Loader, error) {
 	env, err := expr.NewEnv()
 	if err != nil {
 		return provider.Loader{}, err
 	}
-	return provider.Loader{Env: env, Userstores: c.userstores, Now: now}, nil
+	keys := idtoken.NewKeys(c.guard, now, log)
+	return provider.Loader{Env: env, Userstores: c.userstores, Keys: keys, Now: now}, nil
 }
 
 // loadProviders reads the providers' files of a configuration that names them.
 // With any problem there is no set.
 func loadProviders(c config) (*provider.Set, []strictyaml.Problem, error) {
-	loader, err := newLoader(c)
+	loader, err := newLoader(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -36,9 +36,9 @@ type server struct {
 	handler http.Handler
 }
 
-func serve(t testing.TB) server {
+func serve(t testing.TB, file string) server {
 	t.Helper()
-	s := server{Service: service.Open(t, io.Discard, acme)}
+	s := server{Service: service.Open(t, io.Discard, file)}
 	caller := hook.Caller{Name: "app", Endpoints: []hook.Endpoint{hook.EndpointLogin}, Providers: []string{"acme", "other"}, Instance: "main"}
 	auth, err := hook.NewAuth([]hook.APIKey{{Caller: caller, Header: "X-API-Key", Value: "key"}}, nil)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s server) count(t *testing.T) int {
 const login = `{"version":1,"provider":"acme","subject":"s-1","claims":{"name":"Ann","groups":["staff","other"]},"external_id":"u-7","flow_id":"f-1"}`
 
 func TestLogins(t *testing.T) {
-	s := serve(t)
+	s := serve(t, acme)
 	for _, decision := range []string{"created", "unchanged"} {
 		w := s.post(login)
 		var got generic.Response
@@ -106,7 +106,7 @@ func TestDenials(t *testing.T) {
 		"subject differs":  {strings.Replace(login, `"name"`, `"sub":"s-2","name"`, 1), "claims_conflict"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t)
+			s := serve(t, acme)
 			w := s.post(c.body)
 			var got generic.Response
 			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 403 || got.Decision != identity.Denied ||
@@ -151,7 +151,7 @@ func TestMalformed(t *testing.T) {
 		"no time":                  {strings.Replace(login, `"flow_id"`, `"at":"today","flow_id"`, 1), 400, "/at"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t)
+			s := serve(t, acme)
 			w := s.post(c.body)
 			var got struct {
 				Status int
@@ -176,7 +176,7 @@ func TestMalformed(t *testing.T) {
 }
 
 func TestOlderLoginCountsItsClaimsDoNot(t *testing.T) {
-	s := serve(t)
+	s := serve(t, acme)
 	s.post(login)
 	late := strings.Replace(login, `"flow_id"`, `"at":"2020-01-01T00:00:00Z","flow_id"`, 1)
 	w := s.post(strings.Replace(late, "Ann", "Older", 1))
@@ -186,7 +186,7 @@ func TestOlderLoginCountsItsClaimsDoNot(t *testing.T) {
 }
 
 func TestStoreDown(t *testing.T) {
-	s := serve(t)
+	s := serve(t, acme)
 	s.Bolt.Close()
 	w := s.post(login)
 	if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), `"decision":"error"`) {
@@ -197,7 +197,7 @@ func TestStoreDown(t *testing.T) {
 func FuzzRequest(f *testing.F) {
 	f.Add(login)
 	f.Add(`{"version":1,"provider":"acme","subject":"s","claims":{"a.b":{"$set":1},"\u0000":[1e400]}}`)
-	s := serve(f)
+	s := serve(f, acme)
 	f.Fuzz(func(t *testing.T, body string) {
 		if w := s.post(body); w.Code >= 500 {
 			t.Errorf("%d %s", w.Code, w.Body)

@@ -25,12 +25,18 @@ const maxName = 255
 
 // Request is the body of POST /hooks/login.
 type Request struct {
-	Version    int            `json:"version"`
-	Provider   string         `json:"provider"`
-	Subject    string         `json:"subject"`
-	Claims     map[string]any `json:"claims"`
-	ExternalID string         `json:"external_id"`
-	FlowID     string         `json:"flow_id"`
+	Version  int            `json:"version"`
+	Provider string         `json:"provider"`
+	Subject  string         `json:"subject"`
+	Claims   map[string]any `json:"claims"`
+	// IDToken is the provider's ID token, which counts where the provider's file
+	// names id_token among its claims sources. One token is good for one flow:
+	// without a flow_id it is good for one request. Nonce, if the caller knows
+	// it, must be in the token.
+	IDToken    string `json:"id_token"`
+	Nonce      string `json:"nonce"`
+	ExternalID string `json:"external_id"`
+	FlowID     string `json:"flow_id"`
 	// At is the caller's time of the claims; more than claims.MaxSkew ahead of ours
 	// is refused, older than what the link has seen leaves the identity as it
 	// is.
@@ -48,6 +54,10 @@ func (r Request) Check(now time.Time) error {
 		return problem.At("/subject", identity.ErrSubject.Error())
 	case r.ExternalID != "" && identity.CheckSubject(r.ExternalID) != nil:
 		return problem.At("/external_id", "an external id has at most 255 bytes, no control characters and no padding")
+	case len(r.Nonce) > maxName:
+		return problem.At("/nonce", "a nonce has at most 255 bytes")
+	case r.Nonce != "" && r.IDToken == "":
+		return problem.At("/nonce", "a nonce means something only with the id_token that it must be in")
 	case len(r.FlowID) > maxName:
 		return problem.At("/flow_id", "a flow id has at most 255 bytes")
 	case r.At.After(now.Add(claims.MaxSkew)):
@@ -58,11 +68,15 @@ func (r Request) Check(now time.Time) error {
 
 // Login is r in the words of the domain.
 func (r Request) Login(c hook.Caller) identity.Login {
+	offers := []identity.Offer{{Source: identity.SourceHookBody, Provider: r.Provider, Subject: r.Subject, Claims: r.Claims}}
+	if r.IDToken != "" {
+		offers = append(offers, identity.Offer{
+			Source: identity.SourceIDToken, Provider: r.Provider, Subject: r.Subject, Token: r.IDToken, Nonce: r.Nonce,
+		})
+	}
 	return identity.Login{
 		Hook: identity.HookGeneric, Caller: c.Name, Providers: c.Providers, Provider: r.Provider,
-		Offers: []identity.Offer{{
-			Source: identity.SourceHookBody, Provider: r.Provider, Subject: r.Subject, Claims: r.Claims,
-		}},
+		Offers:   offers,
 		External: identity.ExternalID{System: identity.SystemGeneric, Instance: c.Instance, ID: r.ExternalID},
 		At:       r.At, FlowID: r.FlowID,
 	}

@@ -39,10 +39,15 @@ var rules = []rule{
 	{path: "policy", project: []string{"identity", "internal/canon", "internal/expr"}},
 	{path: "mapper", project: []string{"identity", "internal/canon", "internal/expr"}},
 	{path: "claims", project: []string{"identity", "internal/strictjson"}},
+	{
+		path:    "claims/idtoken",
+		project: []string{"identity", "internal/strictjson", "internal/safedial", "claims"},
+		modules: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4"},
+	},
 	{path: "kratos", project: []string{"identity", "deploy"}, modules: []string{"github.com/ory/client-go", "go.yaml.in/yaml/v3", "golang.org/x/net/http/httpguts"}},
 	{
 		path:    "provider",
-		project: []string{"identity", "internal/strictyaml", "internal/canon", "internal/expr", "policy", "mapper", "claims"},
+		project: []string{"identity", "internal/strictyaml", "internal/canon", "internal/expr", "policy", "mapper", "claims", "claims/idtoken"},
 		modules: []string{"github.com/fsnotify/fsnotify"},
 	},
 	{path: "store", project: []string{"identity"}},
@@ -90,6 +95,8 @@ var owned = []struct{ module, owner string }{
 	{"go.etcd.io/bbolt", "store/bolt"},
 	{"cel.dev/cel-go", "internal/expr"},
 	{"github.com/goccy/go-yaml", "internal/strictyaml"},
+	{"github.com/coreos/go-oidc/v3", "claims/idtoken"},
+	{"github.com/go-jose/go-jose/v4", "claims/idtoken"},
 }
 
 // testOnly lists packages that no program may carry: they are imported by test

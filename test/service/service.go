@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/jithook/jithook/claims/idtoken"
 	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/internal/safedial"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store/bolt"
@@ -42,11 +45,14 @@ func Open(t testing.TB, w io.Writer, files ...string) Service {
 		folder[fmt.Sprintf("%d.yaml", i)] = &fstest.MapFile{Data: []byte(f)}
 	}
 	userstores := []string{provider.DefaultUserstore, "employees"}
-	set, problems := provider.Loader{Env: env, Userstores: userstores, Now: time.Now}.Load(folder)
+	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	// Providers of tests are on this machine.
+	loopback := safedial.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")})
+	keys := idtoken.NewKeys(loopback, time.Now, log)
+	set, problems := provider.Loader{Env: env, Userstores: userstores, Keys: keys, Now: time.Now}.Load(folder)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	return Service{
 		Bolt: s,
 		Service: &provision.Service{
