@@ -36,7 +36,38 @@ func (a *API) mountEdits(v1 *echo.Group) {
 	v1.POST("/identities/:id/suspend", a.edit(provision.Suspend()))
 	v1.POST("/identities/:id/deprovision", a.edit(provision.Deprovision()))
 	v1.POST("/identities/:id/activate", a.edit(provision.Activate()))
+	v1.PATCH("/identities/:id", a.amend)
 	v1.DELETE("/identities/:id", a.edit(provision.Delete()))
+	v1.DELETE("/identities/:id/links/:provider", func(c echo.Context) error { return a.edit(provision.Unlink(c.Param("provider")))(c) })
+}
+
+// Amendment is the body of a PATCH of an identity.
+type Amendment struct {
+	// Traits are values by name; null removes the trait.
+	Traits map[string]*any `json:"traits,omitempty"`
+	Groups Memberships     `json:"groups,omitzero"`
+}
+
+// Memberships are groups to grant and to revoke.
+type Memberships struct {
+	Add    []string `json:"add,omitempty"`
+	Remove []string `json:"remove,omitempty"`
+}
+
+// amend needs the revision that its sender has seen: a value is written over
+// another one.
+func (a *API) amend(c echo.Context) error {
+	if err := known(c); err != nil {
+		return err
+	}
+	var b Amendment
+	if err := strictjson.Decode(c.Request().Body, &b); err != nil {
+		return problem.OfBody(err)
+	}
+	if len(c.Request().Header.Values(headerIfMatch)) == 0 {
+		return problem.New(http.StatusPreconditionRequired, "If-Match is needed: the identity's revision, such as \"7\"")
+	}
+	return a.carryOut(c, provision.Amend(provision.Patch{Traits: b.Traits, Add: b.Groups.Add, Remove: b.Groups.Remove}))
 }
 
 // edit handles an edit that needs no body.
@@ -72,7 +103,12 @@ func (a *API) carryOut(c echo.Context, e provision.Edit) error {
 	out, err := a.Service.Edit(c.Request().Context(), provision.Target{
 		ID: c.Param("id"), Revision: revision, RequestID: hook.RequestID(c),
 	}, e)
+	var invalid *provision.InvalidError
 	switch {
+	case errors.As(err, &invalid):
+		return problem.At(invalid.Path, invalid.Why)
+	case errors.Is(err, provision.ErrNoLink):
+		return problem.New(http.StatusNotFound, provision.ErrNoLink.Error())
 	case errors.Is(err, provision.ErrRevision):
 		return problem.New(http.StatusPreconditionFailed, "the identity is not at the revision in If-Match: read it again")
 	case errors.Is(err, store.ErrConflict):

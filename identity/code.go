@@ -55,6 +55,8 @@ const (
 	CodeAdminDeprovisioned Code = "admin_deprovisioned"
 	CodeAdminActivated     Code = "admin_activated"
 	CodeAdminDeleted       Code = "admin_deleted"
+	CodeAdminUnlinked      Code = "admin_unlinked"
+	CodeAdminEdited        Code = "admin_edited"
 	CodeStateRefused       Code = "state_refused"
 )
 
@@ -113,6 +115,8 @@ var codes = []CodeInfo{
 	{CodeAdminDeprovisioned, 4990041, "Your account was closed.", "An administrator deprovisioned the identity: no login passes and all its groups are revoked. It keeps its keys, so that the person is not made anew."},
 	{CodeAdminActivated, 4990042, "Your account is active.", "An administrator took back a suspension or a deprovisioning. Groups come back with the next login, as far as the provider's file grants them."},
 	{CodeAdminDeleted, 4990043, "Your account was deleted.", "An administrator deleted the identity and its keys. The person's next login is a first one."},
+	{CodeAdminUnlinked, 4990044, "Your sign-in provider was disconnected.", "An administrator removed the links to a provider, the groups that its mapping granted, and its word that a value is verified. Its traits stay."},
+	{CodeAdminEdited, 4990045, "Your account was updated.", "An administrator wrote traits or groups; `changes` names the paths. No provider changes them from then on."},
 	{CodeStateRefused, 4990046, "Your account's state does not allow this.", "An administrator's edit does not fit the identity's state: what is pending waits for the identity server and is not activated by hand, what is deprovisioned is not suspended and is granted no group."},
 	{CodeConflict, 4990090, "Another sign-in of yours is in progress. Try again.", "Three plans in a row were overtaken by other writers."},
 	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jithook/jithook/internal/canon"
 	"github.com/jithook/jithook/internal/expr"
@@ -112,7 +111,7 @@ func (c *compiler) trait(s TraitSpec, trusted *trust) trait {
 	}
 	at := place(s)
 	switch {
-	case s.Name == "" || strings.ContainsAny(s.Name, "/~"):
+	case !CheckName(s.Name):
 		c.refuse(at, "trait %q: a name has at least one character, and neither / nor ~", s.Name)
 	case len(s.Values) == 0:
 		c.refuse(at, "trait %q has no value", s.Name)

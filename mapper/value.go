@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/jithook/jithook/internal/canon"
@@ -36,6 +37,22 @@ func newValue(v any, form string) (value, string) {
 	}
 	return value{plain: v, canonical: canonical}, ""
 }
+
+// Check holds a value that no claim made, such as an administrator's, to the
+// rules for mapped ones. It returns the value as it is stored, in the canonical
+// form that form names ("" names none), or the rest of a sentence that says why
+// it cannot be, without the value in it.
+func Check(v any, form string) (stored any, why string) {
+	checked, why := newValue(v, form)
+	if form != "" {
+		return checked.canonical, why
+	}
+	return checked.plain, why
+}
+
+// CheckName reports whether a trait may have this name: it is one token of a
+// JSON Pointer that stands for itself.
+func CheckName(name string) bool { return name != "" && !strings.ContainsAny(name, "/~") }
 
 func canonicalForm(form, s string) (string, error) {
 	if form == CanonicalEmail {

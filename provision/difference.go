@@ -73,8 +73,6 @@ func (d difference) trait(t mapper.Trait) string {
 // owns reports whether what source wrote is this mapping's to change.
 func (d difference) owns(source string) bool { return source == d.source || d.heir(source) }
 
-func (d difference) foreign(source string) bool { return !d.owns(source) }
-
 func (d difference) provenance(p identity.Provenance) {
 	at := slices.IndexFunc(d.identity.Provenance, func(q identity.Provenance) bool { return q.Path == p.Path })
 	if at < 0 {
@@ -108,10 +106,14 @@ func (d difference) groups(names []string) []identity.Change {
 			changes = append(changes, identity.Change{Path: "/groups/" + escape(n), Op: identity.OpSet})
 		}
 	}
-	slices.SortFunc(d.identity.Groups, func(a, b identity.Group) int {
+	sortGroups(d.identity.Groups)
+	return changes
+}
+
+func sortGroups(groups []identity.Group) {
+	slices.SortFunc(groups, func(a, b identity.Group) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Source, b.Source))
 	})
-	return changes
 }
 
 // traitValue is what is stored: the canonical form where there is one, so that

@@ -18,7 +18,7 @@ type Target struct {
 }
 
 // Edit is one thing that an administrator may do to an identity: Suspend,
-// Deprovision, Activate or Delete.
+// Deprovision, Activate, Delete, Unlink or Amend.
 type Edit struct {
 	code   identity.Code
 	change func(*Service, *Plan) error
@@ -32,7 +32,7 @@ var ErrRevision = errors.New("the identity was changed since that revision")
 // An edit that would change nothing writes its record only.
 //
 // A refusal is an Outcome with decision "denied" and its reason. Errors:
-// store.ErrNotFound; ErrRevision; store.ErrConflict when other writers were
+// store.ErrNotFound; ErrRevision; what the edit says; store.ErrConflict when other writers were
 // faster each time; other store errors, after which the edit may have been
 // carried out, whole.
 func (s *Service) Edit(ctx context.Context, t Target, e Edit) (Outcome, error) {

@@ -11,11 +11,10 @@ import (
 	"github.com/jithook/jithook/provider"
 )
 
-// uniqueKeys returns the keys of an identity's unique traits, and which path
-// each stands for. An unverified e-mail takes no key: whoever can make a
+// uniqueKeys returns the keys of the unique ones among the traits that are mine,
+// and which path each stands for. An unverified e-mail takes no key: whoever can make a
 // provider say an address could otherwise keep its owner out.
-func (d difference) uniqueKeys(traits []mapper.TraitInfo) map[identity.Key]string {
-	i := d.identity
+func uniqueKeys(i *identity.Identity, traits []mapper.TraitInfo, mine selection) map[identity.Key]string {
 	keys := map[identity.Key]string{}
 	for _, t := range traits {
 		value, ok := i.Traits[strings.TrimPrefix(t.Path, "/")].(string)
@@ -23,7 +22,7 @@ func (d difference) uniqueKeys(traits []mapper.TraitInfo) map[identity.Key]strin
 			continue
 		}
 		by, _ := i.ProvenanceOf(t.Path)
-		if !d.owns(by.Source) {
+		if !mine(t.Path, by.Source) {
 			continue // whether it is unique is its writer's business
 		}
 		switch t.Canonical {
@@ -40,40 +39,47 @@ func (d difference) uniqueKeys(traits []mapper.TraitInfo) map[identity.Key]strin
 	return keys
 }
 
-// rekey gives the identity the keys that it must hold, and returns which path
-// each key of a unique trait stands for. Keys that traits of other sources hold
-// stay; one that a trait of this source can have made under an earlier mapping
-// goes, unless the present mapping makes it again.
-func (d difference) rekey(before *identity.Identity, traits []mapper.TraitInfo) map[identity.Key]string {
-	unique := d.uniqueKeys(traits)
+// selection says which traits are meant, by path and source of the value.
+type selection func(path, source string) bool
+
+// rekey gives after the keys that it must hold, and returns which path each key
+// of a unique trait stands for. The traits that are mine are those that may have
+// changed since before. Keys that others hold stay; one that a trait of mine can
+// have made under an earlier mapping goes, unless the present one makes it again.
+// Whoever is barred keeps the keys of links that are gone: without them the
+// person would be made anew.
+func rekey(before, after *identity.Identity, traits []mapper.TraitInfo, mine selection) map[identity.Key]string {
+	unique := uniqueKeys(after, traits, mine)
 	keys := slices.Collect(maps.Keys(unique))
-	for _, l := range d.identity.Links {
+	for _, l := range after.Links {
 		keys = append(keys, identity.FedKey(l.Issuer, l.Subject))
 	}
-	for _, e := range d.identity.ExternalIDs {
+	for _, e := range after.ExternalIDs {
 		keys = append(keys, identity.ExtKey(e))
 	}
 	if before != nil {
-		ours, others := possibleKeys(before, d.owns), possibleKeys(before, d.foreign)
+		ours := possibleKeys(before, mine)
+		others := possibleKeys(before, func(path, source string) bool { return !mine(path, source) })
 		for _, k := range before.Keys {
-			if (!ours[k] || others[k]) && (k.Kind() == identity.KeyMail || k.Kind() == identity.KeyName) {
+			ofTrait := k.Kind() == identity.KeyMail || k.Kind() == identity.KeyName
+			if ofTrait && (!ours[k] || others[k]) || !ofTrait && after.Barred() {
 				keys = append(keys, k)
 			}
 		}
 	}
-	d.identity.Keys = sortKeys(keys)
+	after.Keys = sortKeys(keys)
 	return unique
 }
 
-// possibleKeys are the keys that the traits of the sources can have made under
-// any mapping.
-func possibleKeys(i *identity.Identity, of func(source string) bool) map[identity.Key]bool {
+// possibleKeys are the keys that the selected traits can have made under any
+// mapping.
+func possibleKeys(i *identity.Identity, of selection) map[identity.Key]bool {
 	keys := map[identity.Key]bool{}
 	for name, v := range i.Traits {
 		path := "/" + name
 		by, _ := i.ProvenanceOf(path)
 		value, ok := v.(string)
-		if !ok || !of(by.Source) {
+		if !ok || !of(path, by.Source) {
 			continue
 		}
 		if c, err := canon.Email(value); err == nil {
@@ -83,6 +89,16 @@ func possibleKeys(i *identity.Identity, of func(source string) bool) map[identit
 			keys[identity.NameKey(i.Userstore, path, c)] = true
 		}
 	}
+	return keys
+}
+
+// mailKeys are the keys that the verified traits can hold as addresses.
+func mailKeys(i *identity.Identity) map[identity.Key]bool {
+	keys := possibleKeys(i, func(path, _ string) bool {
+		by, _ := i.ProvenanceOf(path)
+		return by.VerifiedBy != ""
+	})
+	maps.DeleteFunc(keys, func(k identity.Key, _ bool) bool { return k.Kind() != identity.KeyMail })
 	return keys
 }
 

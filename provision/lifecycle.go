@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/jithook/jithook/identity"
@@ -20,7 +21,9 @@ func Suspend() Edit {
 func Deprovision() Edit {
 	return Edit{identity.CodeAdminDeprovisioned, func(_ *Service, p *Plan) error {
 		p.enter(identity.StateDeprovisioned, identity.StatePending, identity.StateActive, identity.StateSuspended)
-		p.revokeAll()
+		if !p.refused() {
+			p.revoke(func(identity.Group) bool { return true })
+		}
 		return nil
 	}}
 }
@@ -31,17 +34,22 @@ func Deprovision() Edit {
 // hand.
 func Activate() Edit {
 	return Edit{identity.CodeAdminActivated, func(_ *Service, p *Plan) error {
-		switch {
-		case p.Before.State == identity.StateActive:
+		if p.Before.State == identity.StateActive {
 			return nil
-		case !acknowledged(p.Before):
-			p.enter(identity.StatePending, identity.StateSuspended, identity.StateDeprovisioned)
-			if !p.refused() {
-				p.After.RenewedAt = p.now
-			}
-		default:
-			p.enter(identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned)
 		}
+		to := identity.StateActive
+		if !acknowledged(p.Before) {
+			to = identity.StatePending
+		}
+		p.enter(to, identity.StateSuspended, identity.StateDeprovisioned)
+		if p.refused() {
+			return nil
+		}
+		if to == identity.StatePending {
+			p.After.RenewedAt = p.now // the sweep counts from here
+		}
+		// Keys of links that were removed meanwhile bar nobody any more.
+		p.paths = rekey(p.Before, p.After, nil, none)
 		return nil
 	}}
 }
@@ -54,6 +62,52 @@ func Delete() Edit {
 		return nil
 	}}
 }
+
+// ErrNoLink says that the identity has no link to the provider.
+var ErrNoLink = errors.New("the identity has no link to this provider")
+
+// Unlink removes the identity's links to a provider, with what rests on them:
+// the groups that its mapping granted, and its word that a value is verified. A
+// trait that it wrote stays, and it stays known who wrote it. The subject is
+// somebody else from then on, unless the identity is barred: it keeps the key
+// then, and its bar. The last link may go; whoever is left without one signs in
+// by other means, or not at all. Errors: ErrNoLink.
+func Unlink(provider string) Edit {
+	return Edit{identity.CodeAdminUnlinked, func(_ *Service, p *Plan) error {
+		source := identity.ProviderSource(provider)
+		p.After.Links = slices.DeleteFunc(p.After.Links, func(l identity.Link) bool {
+			if l.Provider != provider {
+				return false
+			}
+			p.Record.Provider, p.Record.Issuer, p.Record.SubjectKey = provider, l.Issuer, identity.FedKey(l.Issuer, l.Subject)
+			return true
+		})
+		if len(p.After.Links) == len(p.Before.Links) {
+			return ErrNoLink
+		}
+		p.changed("/links/"+escape(provider), identity.OpRemove)
+		p.revoke(func(g identity.Group) bool { return g.Source == source })
+		for n, by := range p.After.Provenance {
+			if by.VerifiedBy == source {
+				p.After.Provenance[n].VerifiedBy = ""
+				p.changed("/traits"+by.Path, identity.OpSet)
+			}
+		}
+		p.paths = rekey(p.Before, p.After, nil, none)
+		p.releaseMail()
+		return nil
+	}}
+}
+
+// releaseMail takes the keys of addresses that were verified and are not any
+// more.
+func (p *Plan) releaseMail() {
+	was, is := mailKeys(p.Before), mailKeys(p.After)
+	p.After.Keys = slices.DeleteFunc(p.After.Keys, func(k identity.Key) bool { return was[k] && !is[k] })
+}
+
+// none selects no trait.
+func none(string, string) bool { return false }
 
 // enter brings the identity into a state by the administrator's word, if it is
 // in one of these or there already by a provider's.
@@ -76,17 +130,18 @@ func acknowledged(i *identity.Identity) bool {
 	return !i.LastLoginAt.IsZero() || len(i.ExternalIDs) > 0
 }
 
-// revokeAll removes every membership, whoever granted it.
-func (p *Plan) revokeAll() {
-	if p.refused() {
-		return
-	}
-	for n, g := range p.After.Groups { // sorted by name
-		if n == 0 || g.Name != p.After.Groups[n-1].Name {
-			p.changed("/groups/"+escape(g.Name), identity.OpRemove)
+// revoke removes the memberships that are meant.
+func (p *Plan) revoke(meant func(identity.Group) bool) {
+	p.After.Groups = slices.DeleteFunc(p.After.Groups, func(g identity.Group) bool {
+		if !meant(g) {
+			return false
 		}
-	}
-	p.After.Groups = nil
+		gone := identity.Change{Path: "/groups/" + escape(g.Name), Op: identity.OpRemove}
+		if !slices.Contains(p.Record.Change, gone) { // several may have granted one
+			p.Record.Change = append(p.Record.Change, gone)
+		}
+		return true
+	})
 }
 
 func (p *Plan) changed(path, op string) {

@@ -229,7 +229,7 @@ func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evid
 		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")
 		return
 	}
-	p.paths = d.rekey(p.Before, prov.Mapping.Traits())
+	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(_, source string) bool { return d.owns(source) })
 	if p.Before != nil && !slices.Equal(p.Before.Keys, p.After.Keys) && len(p.Record.Change) == 0 {
 		// The mapping was edited: what is unique now is not what was.
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})

@@ -56,6 +56,9 @@ func assignStruct(object map[string]any, v reflect.Value, place string) *Error {
 	fields := fieldsOf(v.Type())
 	// Sorted, so that the same document always has the same first error.
 	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if object[key] == nil {
+			continue
+		}
 		at := place + "/" + token(key)
 		i, ok := fields[key]
 		if !ok {
@@ -101,8 +104,13 @@ func assignMap(object map[string]any, v reflect.Value, place string) *Error {
 	m := reflect.MakeMapWithSize(v.Type(), len(object))
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		element := reflect.New(v.Type().Elem()).Elem()
-		if err := assign(object[key], element, place+"/"+token(key)); err != nil {
-			return err
+		if object[key] == nil && element.Kind() != reflect.Pointer {
+			continue
+		}
+		if object[key] != nil {
+			if err := assign(object[key], element, place+"/"+token(key)); err != nil {
+				return err
+			}
 		}
 		m.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), element)
 	}
@@ -190,6 +198,10 @@ func plain(tree any) any {
 		}
 	case map[string]any:
 		for k := range t {
+			if t[k] == nil {
+				delete(t, k)
+				continue
+			}
 			t[k] = plain(t[k])
 		}
 	}

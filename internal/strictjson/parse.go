@@ -12,7 +12,7 @@ import (
 type bigint string
 
 // parser reads one document into a tree of string, bool, int64, bigint,
-// float64, []any and map[string]any. A null is the nil any.
+// float64, []any and map[string]any. A null is the nil any, in objects only.
 type parser struct {
 	data   []byte
 	pos    int
@@ -177,9 +177,7 @@ func (p *parser) object() (any, *Error) {
 		if err != nil {
 			return nil, err
 		}
-		if v != nil {
-			object[key] = v
-		}
+		object[key] = v
 		p.space()
 		switch p.next() {
 		case ',':

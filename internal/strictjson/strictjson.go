@@ -53,7 +53,8 @@ func (e *Error) Error() string {
 // points to: a struct with json tags, a map with string keys, or an any.
 //
 // Members that are null count as absent, and fields without a member keep their
-// value; a null in a list is an error. In an any, values are string, bool,
+// value; a null in a list is an error. Only a map of pointers tells the two
+// apart: there a null is a nil pointer. In an any, values are string, bool,
 // int64, float64, []any and map[string]any; an integer beyond int64 is its own
 // digits as a string, so that no two become equal. Struct fields may be of those
 // kinds, other integers and floats, time.Time (RFC 3339), structs, slices, maps

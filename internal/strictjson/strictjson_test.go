@@ -80,6 +80,20 @@ func TestNullIsAbsent(t *testing.T) {
 	}
 }
 
+// Where null is a word of its own, it is told from what is left out.
+func TestNullInAMapOfPointers(t *testing.T) {
+	var got struct {
+		Traits map[string]*any `json:"traits"`
+	}
+	if err := strictjson.Unmarshal([]byte(`{"traits":{"gone":null,"set":{"a":null,"b":1}}}`), &got); err != nil {
+		t.Fatal(err)
+	}
+	set := any(map[string]any{"b": int64(1)})
+	if diff := cmp.Diff(map[string]*any{"gone": nil, "set": &set}, got.Traits); diff != "" {
+		t.Errorf("decoded (-want +got):\n%s", diff)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	const secret = "s3cr3t"
 	for name, c := range map[string]struct{ in, place, message string }{

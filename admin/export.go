@@ -1,0 +1,104 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"iter"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
+)
+
+// Export is what jithook holds about one person: the identity, the decision
+// records about it, newest first, and behind them those about its subjects that
+// name another identity or none, such as logins denied before it was made.
+type Export struct {
+	Identity  Identity          `json:"identity"`
+	Decisions []identity.Record `json:"decisions"`
+}
+
+// exportPath is the route of an export. Like those below /store it limits
+// itself: a person has as many records as logins within decisions.retention.
+const exportPath = "/identities/:id/export"
+
+func (a *API) export(c echo.Context) error {
+	if err := known(c); err != nil {
+		return err
+	}
+	ctx := unhurried(c)
+	first, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	i, err := a.Store.Get(first, c.Param("id"))
+	if err != nil {
+		return fault(err)
+	}
+	err = writeExport(newStream(c, echo.MIMEApplicationJSON), view(i), a.recordsOf(ctx, i))
+	if err != nil { // the reader sees that the document is not whole
+		a.Log.ErrorContext(ctx, "export of an identity broke off", "identity_id", i.ID, "error", err, "request_id", hook.RequestID(c))
+	}
+	return nil
+}
+
+// writeExport writes an Export.
+func writeExport(w io.Writer, i Identity, records iter.Seq2[identity.Record, error]) error {
+	text, err := json.Marshal(i)
+	if err != nil {
+		return err
+	}
+	begin := `{"identity":` + string(text) + `,"decisions":[`
+	for r, err := range records {
+		if err != nil {
+			return err
+		}
+		if text, err = json.Marshal(r); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, begin+string(text)); err != nil {
+			return err
+		}
+		begin = ","
+	}
+	if begin == "," {
+		begin = ""
+	}
+	_, err = io.WriteString(w, begin+"]}\n")
+	return err
+}
+
+// recordsOf yields the records of an Export, page by page.
+func (a *API) recordsOf(ctx context.Context, i identity.Identity) iter.Seq2[identity.Record, error] {
+	queries := []store.DecisionQuery{{IdentityID: i.ID}}
+	for _, l := range i.Links {
+		queries = append(queries, store.DecisionQuery{SubjectKey: identity.FedKey(l.Issuer, l.Subject)})
+	}
+	return func(yield func(identity.Record, error) bool) {
+		for n, q := range queries {
+			for more := true; more; more = q.PageToken != "" {
+				page, err := a.decisionPage(ctx, q)
+				if err != nil {
+					yield(identity.Record{}, err)
+					return
+				}
+				for _, r := range page.Records {
+					if n > 0 && r.IdentityID == i.ID {
+						continue // among the first already
+					}
+					if !yield(r, nil) {
+						return
+					}
+				}
+				q.PageToken = page.NextPageToken
+			}
+		}
+	}
+}
+
+func (a *API) decisionPage(ctx context.Context, q store.DecisionQuery) (store.DecisionPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return a.Store.Decisions(ctx, q)
+}

@@ -1,0 +1,222 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/canon"
+	"github.com/jithook/jithook/mapper"
+)
+
+// Patch is what an administrator writes into an identity.
+type Patch struct {
+	// Traits are JSON values by name; a nil pointer removes the trait.
+	Traits map[string]*any
+	// Add are groups to grant by the administrator's word, Remove those to
+	// revoke, whoever granted them.
+	Add, Remove []string
+}
+
+// Bounds of a Patch.
+const (
+	// MaxPatch is how many traits and groups one may name together.
+	MaxPatch = 1000
+	// MaxTraitName is the longest name of a trait, in bytes.
+	MaxTraitName = 256
+	// MaxPatched is the largest identity that may come of one, in bytes of its
+	// JSON: half of what a line of an export holds.
+	MaxPatched = 512 << 10
+)
+
+// InvalidError says what of a Patch cannot be written, and why. Its text holds
+// no value.
+type InvalidError struct {
+	Path string // /traits/NAME, /groups/add/INDEX, /groups/remove/INDEX, or "" for the whole
+	Why  string
+}
+
+func (e *InvalidError) Error() string { return strings.TrimPrefix(e.Path+": ", ": ") + e.Why }
+
+// Amend writes traits and groups. Values are held to the rules of the providers'
+// files that may write this identity: canonical forms, and unique traits that
+// somebody else holds are a refusal. What changes is verified by nobody any more.
+// From then on it is the administrator's, and no provider's to change. A group
+// that a provider's file grants comes back with its next login.
+//
+// Errors: InvalidError.
+func Amend(patch Patch) Edit {
+	return Edit{identity.CodeAdminEdited, func(s *Service, p *Plan) error {
+		if len(patch.Traits)+len(patch.Add)+len(patch.Remove) > MaxPatch {
+			return &InvalidError{"", fmt.Sprintf("there are more than %d traits and groups", MaxPatch)}
+		}
+		traits := s.traitsOf(p.Before)
+		if p.After.Traits == nil {
+			p.After.Traits = map[string]any{}
+		}
+		touched, err := p.amendTraits(patch.Traits, traits)
+		if err != nil {
+			return err
+		}
+		if err := p.amendGroups(patch.Add, patch.Remove); err != nil {
+			return err
+		}
+		if p.refused() {
+			return nil
+		}
+		p.paths = rekey(p.Before, p.After, traits, func(path, _ string) bool { return touched[path] })
+		if size(p.After) > max(MaxPatched, size(p.Before)) {
+			return &InvalidError{"", fmt.Sprintf("the identity would be larger than %d bytes", MaxPatched)}
+		}
+		return nil
+	}}
+}
+
+// traitsOf are the traits of every provider's file that may write the identity,
+// or one that must not share a unique trait with it.
+func (s *Service) traitsOf(i *identity.Identity) []mapper.TraitInfo {
+	var all []mapper.TraitInfo
+	for _, prov := range s.Providers().All() {
+		linked := slices.ContainsFunc(i.Links, func(l identity.Link) bool { return l.Provider == prov.ID })
+		if linked || prov.Policy.Userstore() == i.Userstore {
+			all = append(all, prov.Mapping.Traits()...)
+		}
+	}
+	return all
+}
+
+// amendTraits writes the traits, and returns the paths of those whose value is
+// another now.
+func (p *Plan) amendTraits(values map[string]*any, traits []mapper.TraitInfo) (touched map[string]bool, err error) {
+	touched = map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		path := "/" + name
+		if why := badName(name); why != "" {
+			return nil, &InvalidError{"/traits/" + escape(name), why}
+		}
+		if values[name] == nil {
+			touched[path] = p.removeTrait(name)
+			continue
+		}
+		v, err := checked(path, *values[name], traits)
+		if err != nil {
+			return nil, err
+		}
+		touched[path] = p.setTrait(name, v)
+	}
+	return touched, nil
+}
+
+// removeTrait reports whether there was one.
+func (p *Plan) removeTrait(name string) bool {
+	if _, has := p.After.Traits[name]; !has {
+		return false
+	}
+	delete(p.After.Traits, name)
+	p.After.Provenance = slices.DeleteFunc(p.After.Provenance, func(by identity.Provenance) bool { return by.Path == "/"+name })
+	p.changed("/traits/"+name, identity.OpRemove)
+	return true
+}
+
+// setTrait reports whether the value is another than before. One that stays the
+// same becomes the administrator's, and whoever verified it still did.
+func (p *Plan) setTrait(name string, v any) bool {
+	stored, has := p.After.Traits[name]
+	by, known := p.After.ProvenanceOf("/" + name)
+	same := has && equalJSON(stored, v)
+	if same && known && by.Source == identity.SourceAdmin {
+		return false
+	}
+	if !same {
+		by.VerifiedBy = ""
+	}
+	p.After.Traits[name] = v
+	d := difference{identity: p.After}
+	d.provenance(identity.Provenance{Path: "/" + name, Source: identity.SourceAdmin, At: p.now, VerifiedBy: by.VerifiedBy})
+	p.changed("/traits/"+name, identity.OpSet)
+	return !same
+}
+
+func badName(name string) string {
+	switch {
+	case !mapper.CheckName(name):
+		return "the name of a trait has at least one character, and neither / nor ~"
+	case len(name) > MaxTraitName:
+		return fmt.Sprintf("the name of a trait is at most %d bytes long", MaxTraitName)
+	}
+	return ""
+}
+
+// checked returns a value as it is stored.
+func checked(path string, v any, traits []mapper.TraitInfo) (any, error) {
+	forms := []string{""}
+	for _, t := range traits {
+		if t.Path == path {
+			forms = append(forms, t.Canonical)
+		}
+	}
+	for _, form := range forms {
+		stored, why := mapper.Check(v, form)
+		if why != "" {
+			return nil, &InvalidError{"/traits" + path, "the value " + why}
+		}
+		v = stored
+	}
+	return v, nil
+}
+
+// amendGroups grants and revokes. Nobody whose account is closed is granted
+// anything.
+func (p *Plan) amendGroups(add, remove []string) error {
+	grant, err := groupNames("/groups/add/", add)
+	if err != nil {
+		return err
+	}
+	revoke, err := groupNames("/groups/remove/", remove)
+	if err != nil {
+		return err
+	}
+	for n, g := range grant {
+		if slices.Contains(revoke, g) {
+			return &InvalidError{"/groups/add/" + strconv.Itoa(n), "the group is to be removed as well"}
+		}
+	}
+	if len(grant) > 0 && p.Before.State == identity.StateDeprovisioned {
+		p.deny(identity.BecauseOf(identity.CodeStateRefused, "/state"), "")
+		return nil
+	}
+	p.revoke(func(g identity.Group) bool { return slices.Contains(revoke, g.Name) })
+	for _, name := range grant {
+		g := identity.Group{Name: name, Source: identity.SourceAdmin}
+		if !slices.Contains(p.After.Groups, g) {
+			p.After.Groups = append(p.After.Groups, g)
+			p.changed("/groups/"+escape(name), identity.OpSet)
+		}
+	}
+	sortGroups(p.After.Groups)
+	return nil
+}
+
+// groupNames returns the canonical names.
+func groupNames(path string, names []string) ([]string, error) {
+	canonical := make([]string, len(names))
+	for n, name := range names {
+		c, err := canon.Group(name)
+		if err != nil {
+			return nil, &InvalidError{path + strconv.Itoa(n), err.Error()}
+		}
+		canonical[n] = c
+	}
+	return canonical, nil
+}
+
+// size is about how many bytes an identity takes in an export; one that is no
+// JSON is refused by the store.
+func size(i *identity.Identity) int {
+	text, _ := json.Marshal(i)
+	return len(text)
+}
