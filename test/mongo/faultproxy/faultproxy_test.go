@@ -201,6 +201,18 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestHolds: commands are told apart by a text that they hold.
+func TestHolds(t *testing.T) {
+	w := newWorld(t, nil)
+	w.proxy.On(faultproxy.Match{Command: "insert", Holds: "second"}, faultproxy.NotWritablePrimary(false))
+	for id, hit := range map[string]bool{"second": true, "third": false} {
+		_, err := w.faulty.InsertOne(t.Context(), bson.D{{Key: "_id", Value: id}})
+		if command(10107)(err) != hit {
+			t.Errorf("insert of %s: %v, hit %v", id, err, hit)
+		}
+	}
+}
+
 // TestAny: each command of a client is hit, and its questions after the server
 // are not: it asks again after such an error, and would find no server at all.
 func TestAny(t *testing.T) {

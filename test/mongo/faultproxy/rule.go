@@ -3,6 +3,7 @@
 package faultproxy
 
 import (
+	"bytes"
 	"sync"
 	"time"
 
@@ -20,6 +21,9 @@ type Match struct {
 	Command string
 	// Collection is what the command is about; empty is every one.
 	Collection string
+	// Holds is a text that stands anywhere in it, as a value or as the name of a
+	// field or an operator: "$unset"; empty is every one.
+	Holds string
 	// Nth is which of the matching commands, from 1; 0 is each of them.
 	Nth int
 }
@@ -49,6 +53,9 @@ func (r *Rule) due(c command) bool {
 		return false
 	}
 	if r.match.Collection != "" && r.match.Collection != c.collection {
+		return false
+	}
+	if !bytes.Contains(c.msg, []byte(r.match.Holds)) {
 		return false
 	}
 	r.seen++

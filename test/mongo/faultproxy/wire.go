@@ -44,7 +44,10 @@ var errProtocol = errors.New("not MongoDB's protocol as this proxy knows it")
 type message []byte
 
 // command is what a message asks for.
-type command struct{ name, collection string }
+type command struct {
+	name, collection string
+	msg              message
+}
 
 // isHello reports whether the driver asks after the server, as it does by itself.
 func (c command) isHello() bool {
@@ -101,7 +104,7 @@ func (m message) command() (command, error) {
 	if err != nil {
 		return command{}, fmt.Errorf("%w: a command without a name", errProtocol)
 	}
-	c := command{name: first.Key()}
+	c := command{name: first.Key(), msg: m}
 	c.collection, _ = first.Value().StringValueOK()
 	if c.name == "getMore" {
 		c.collection, _ = doc.Lookup("collection").StringValueOK()
