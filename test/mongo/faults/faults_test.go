@@ -123,7 +123,17 @@ type lane struct {
 
 func newLane(t *testing.T, binary string, peer *mongotest.Server, options string) lane {
 	t.Helper()
+	l := openLane(t, binary, peer, options, func(*faultproxy.Proxy) {})
+	l.server.AwaitReady(t)
+	return l
+}
+
+// openLane starts the server after a word to the proxy, and does not wait until
+// it is ready.
+func openLane(t *testing.T, binary string, peer *mongotest.Server, options string, before func(*faultproxy.Proxy)) lane {
+	t.Helper()
 	l := lane{proxy: faultproxy.Start(t, peer.URI)}
+	before(l.proxy)
 	name := peer.Database(t)
 	direct, err := mongo.Open(t.Context(), mongo.Options{URI: peer.URI, Database: name})
 	if err != nil {
@@ -135,11 +145,11 @@ func newLane(t *testing.T, binary string, peer *mongotest.Server, options string
 		Binary: binary, Providers: map[string]string{"acme.yaml": acme},
 		Store: object{"mongodb": object{"uri": l.proxy.URI + options, "database": name}},
 	})
-	l.server.AwaitReady(t)
 	return l
 }
 
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	db, binary := peer.Server(t), server.Build(t)
 	var lanes sync.WaitGroup
 	for _, sc := range scenarios {
