@@ -31,10 +31,7 @@ func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt
 			if err != nil {
 				return err
 			}
-			switch {
-			case len(docs) == 0: // an attempt of ours may have arrived late: its record stays
-				return store.ErrConflict
-			case docs[0].Content.Revision != revision || docs[0].Content.RenewedAt != renewed:
+			if len(docs) == 0 || docs[0].Content.Revision != revision || docs[0].Content.RenewedAt != renewed {
 				return cmp.Or(db.takeBack(ctx, r, attempt > 0), store.ErrConflict)
 			}
 			if err := db.moveJournals(ctx, docs); err != nil {
@@ -71,8 +68,8 @@ func (db *database) takeBack(ctx context.Context, r identity.Record, written boo
 	})
 }
 
-// remove deletes the very state that was read, and reports whether the
-// identity is gone.
+// remove deletes the very state that was read, and reports whether it was
+// still there. What is unclear is, as after any other change, done or a conflict.
 func (db *database) remove(ctx context.Context, d identityDoc) (gone bool, err error) {
 	writing, cancel := early(ctx)
 	defer cancel()
@@ -84,5 +81,8 @@ func (db *database) remove(ctx context.Context, d identityDoc) (gone bool, err e
 		return err == nil && res.DeletedCount == 1, err
 	}
 	found, err := db.readBack(ctx, d.ID, nil)
-	return err == nil && len(found) == 0, err
+	if err == nil && len(found) > 0 {
+		err = store.ErrConflict
+	}
+	return err == nil, err
 }
