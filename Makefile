@@ -21,12 +21,8 @@ build: ## build bin/jithook, static, with the version from git
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/jithook ./cmd/jithook
 
 .PHONY: test
-test: peers mongo lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none without its peer (see unclear)
-	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres $(GO) test -race -timeout 9m -skip '^TestUnclearWrites$$' ./...
-
-.PHONY: unclear
-unclear: mongo ## writes to MongoDB whose outcome is unclear: apart, since on a busy machine it counts other outcomes than it expects
-	JITHOOK_TEST_REQUIRE=mongo $(GO) test -race -count=1 -run '^TestUnclearWrites$$' ./store/mongo
+test: peers mongo lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
+	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres $(GO) test -race -timeout 9m ./...
 
 .PHONY: unit
 unit: ## all tests, quickly; those that need a missing peer skip and say so

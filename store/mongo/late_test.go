@@ -37,6 +37,7 @@ func TestLateInsert(t *testing.T) {
 
 func TestLateSwap(t *testing.T) {
 	w := newWorld(t, peer.Server(t))
+	w.quiet(t, w.store)
 	i, _ := moved(t, w.direct)
 	rule := w.proxy.On(faultproxy.Match{Command: "update", Collection: "identities", Nth: 1}, faultproxy.Delay(late))
 	given := i
@@ -74,6 +75,8 @@ func TestLateDelete(t *testing.T) {
 // came in meanwhile stays.
 func TestLateMover(t *testing.T) {
 	w := newWorld(t, peer.Server(t))
+	w.quiet(t, w.store)
+	w.quiet(t, w.direct)
 	carrying := w.proxy.On(faultproxy.Match{Command: "update", Collection: "decisions", Nth: 1}, faultproxy.Delay(3*time.Second))
 	i := newIdentity(1)
 	r, added := newRecord(i), newRecord(i)

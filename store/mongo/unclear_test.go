@@ -19,41 +19,7 @@ import (
 	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/store/mongo"
 	"github.com/jithook/jithook/test/mongo/faultproxy"
-	"github.com/jithook/jithook/test/mongo/mongotest"
 )
-
-// patience is what a call has that waits for an answer which never comes, and
-// then reads back. recovery is what one has that lost its connection: the driver
-// looks after the server again at most twice a second.
-const (
-	patience = 1200 * time.Millisecond
-	recovery = 5 * time.Second
-)
-
-func impatient(t *testing.T, limit time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// world is one database, through a proxy and past it.
-type world struct {
-	proxy         *faultproxy.Proxy
-	server        *mongotest.Server
-	name          string
-	store, direct *mongo.Store
-}
-
-func newWorld(t *testing.T, server *mongotest.Server) world {
-	t.Helper()
-	w := world{server: server, name: server.Database(t), proxy: faultproxy.Start(t, server.URI)}
-	// Where the driver can repeat a write by itself, it would hide the fault.
-	w.store = open(t, w.proxy.URI+"&retryWrites=false", w.name)
-	w.direct = open(t, server.URI, w.name)
-	must(t, w.store.Ping(t.Context()))
-	must(t, w.direct.Ping(t.Context()))
-	return w
-}
 
 func writeError(code int32) bson.D {
 	return bson.D{{Key: "n", Value: int32(0)}, {Key: "ok", Value: 1.0}, {Key: "writeErrors", Value: bson.A{
@@ -120,95 +86,41 @@ var writes = map[string]write{
 
 func TestUnclearWrites(t *testing.T) {
 	w := newWorld(t, peer.Server(t))
+	must(t, w.store.Close()) // each case has one of its own, which nothing else has used
 	for op, write := range writes {
 		for _, c := range unclear {
 			t.Run(op+", "+c.name, func(t *testing.T) {
+				s := w.through(t)
+				w.quiet(t, s)
 				before, _ := moved(t, w.direct)
 				after, r := before, newRecord(before)
-				w.proxy.On(faultproxy.Match{Command: write.command, Collection: "identities"}, c.fault)
+				w.proxy.On(faultproxy.Match{Command: write.command, Collection: "identities", Nth: 1}, c.fault)
 				defer w.proxy.Heal()
 				var err error
-				within(t, c.limit+slack, func() { err = write.call(impatient(t, c.limit), w.store, &after, r) })
-				w.proxy.Heal()
-				switch {
-				case c.done:
+				within(t, c.limit+slack, func() { err = write.call(impatient(t, c.limit), s, &after, r) })
+				again := before
+				if c.done {
 					must(t, err)
 					w.wantDone(t, op, after, r)
-				// Delete begins again by itself when what it read still stands.
-				case op == "Delete" && err == nil:
-					w.wantDone(t, op, after, r)
-				default:
+					again, _ = moved(t, w.direct)
+				} else {
 					if !errors.Is(err, store.ErrConflict) || strings.Contains(err.Error(), "geheim") {
 						t.Errorf("%s: %v, want ErrConflict: plan again", op, err)
 					}
 					w.wantUndone(t, before, after, r)
 				}
 				// Whoever plans again succeeds.
-				again := before
-				if c.done || err == nil {
-					again, _ = moved(t, w.direct)
-				}
-				must(t, write.call(t.Context(), w.store, &again, newRecord(again)))
+				must(t, write.call(t.Context(), s, &again, newRecord(again)))
 			})
 		}
 	}
-}
-
-func (w world) wantDone(t *testing.T, op string, i identity.Identity, r identity.Record) {
-	t.Helper()
-	got, err := w.direct.Get(t.Context(), i.ID)
-	if op == "Delete" {
-		if !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("Get after Delete: %v, want ErrNotFound", err)
-		}
-		return
-	}
-	must(t, err)
-	if got.Revision != i.Revision || !got.RenewedAt.Equal(i.RenewedAt) {
-		t.Errorf("stored revision %d renewed %v, want %d, %v", got.Revision, got.RenewedAt, i.Revision, i.RenewedAt)
-	}
-	if got.OutboxVersion != i.OutboxVersion || len(got.Outbox) != len(i.Outbox) {
-		t.Errorf("outbox version %d with %d entries, want %d, %d", got.OutboxVersion, len(got.Outbox), i.OutboxVersion, len(i.Outbox))
-	}
-	if _, err := w.direct.Decision(t.Context(), r.ID); err != nil && op != "SetOutbox" {
-		t.Errorf("the record of a write that was done: %v", err)
-	}
-	w.wantHolder(t, i)
-}
-
-func (w world) wantHolder(t *testing.T, i identity.Identity) {
-	t.Helper()
-	for _, key := range i.Keys {
-		found, err := w.direct.Find(t.Context(), key)
-		must(t, err)
-		if len(found) != 1 || found[0].ID != i.ID {
-			t.Errorf("a key is held by %d identities, want the one that was written", len(found))
-		}
-	}
-}
-
-func (w world) wantUndone(t *testing.T, before, after identity.Identity, r identity.Record) {
-	t.Helper()
-	if before.ID != after.ID {
-		if _, err := w.direct.Get(t.Context(), after.ID); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("Get of what was not inserted: %v", err)
-		}
-	}
-	got, err := w.direct.Get(t.Context(), before.ID)
-	must(t, err)
-	if got.Revision != before.Revision || !got.RenewedAt.Equal(before.RenewedAt) || got.OutboxVersion != before.OutboxVersion {
-		t.Errorf("stored revision %d renewed %v, want what was there", got.Revision, got.RenewedAt)
-	}
-	if _, err := w.direct.Decision(t.Context(), r.ID); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("the record of a write that was not done: %v", err)
-	}
-	w.wantHolder(t, before)
 }
 
 // A refusal for good needs no reading back, and is no conflict: to plan again
 // would not help.
 func TestRefusedWrites(t *testing.T) {
 	w := newWorld(t, peer.Server(t))
+	w.quiet(t, w.store)
 	for says, answer := range map[string]bson.D{
 		"remove the rule": writeError(121), "readWrite": commandError(13), "too large": writeError(10334),
 	} {
@@ -235,6 +147,7 @@ func TestRefusedWrites(t *testing.T) {
 // Somebody else holds the key: that is an answer, however the server put it.
 func TestUnclearWriteOfATakenKey(t *testing.T) {
 	w := newWorld(t, peer.Server(t))
+	w.quiet(t, w.store)
 	holder, _ := moved(t, w.direct)
 	mine, _ := moved(t, w.direct)
 	for _, fault := range []faultproxy.Fault{
@@ -278,6 +191,7 @@ func TestUnclearAndUnreachable(t *testing.T) {
 // conflict, and the later one stays.
 func TestUnclearAndOvertaken(t *testing.T) {
 	w := newWorld(t, peer.Server(t))
+	w.quiet(t, w.store)
 	i, _ := moved(t, w.direct)
 	rule := w.proxy.On(faultproxy.Match{Command: "update", Collection: "identities", Nth: 1}, faultproxy.HangReply())
 	i.Revision++
