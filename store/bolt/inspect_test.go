@@ -371,22 +371,6 @@ func TestInspectTokens(t *testing.T) {
 	}
 }
 
-// A record without an id is none.
-func TestWriteWithoutRecord(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "jithook.db"))
-	i := newIdentity(1)
-	if err := s.Insert(t.Context(), i, identity.Record{}); err != nil {
-		t.Fatal(err)
-	}
-	i.Revision = 2
-	if err := s.Swap(t.Context(), i, identity.Record{}); err != nil {
-		t.Fatal(err)
-	}
-	if page, err := s.Decisions(t.Context(), store.DecisionQuery{}); err != nil || len(page.Records) != 0 {
-		t.Errorf("records = %v, %v, want none", page.Records, err)
-	}
-}
-
 // gate blocks after its first write until it is opened.
 type gate struct {
 	bytes.Buffer

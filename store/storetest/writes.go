@@ -252,3 +252,23 @@ func testDeleteConflict(t *testing.T, s store.Store) {
 	wantStored(t, s, second)
 	wantHolder(t, s, i.Keys[0], i.ID)
 }
+
+// A mending and an import are no decisions: they leave no record, and the
+// records that are there alone.
+func testWithoutRecord(t *testing.T, s store.Store) {
+	fed := newFed()
+	i := newIdentity(fed)
+	must(t, s.Insert(t.Context(), i, identity.Record{}))
+	wantIDs(t, "Decisions after an import", decisions(t, s, store.DecisionQuery{}), nil)
+	must(t, s.Insert(t.Context(), i, identity.Record{}))
+	second := next(i, fed)
+	r := newRecord(i, identity.Updated)
+	must(t, s.Swap(t.Context(), second, r))
+	third := next(second, fed)
+	must(t, s.Swap(t.Context(), third, identity.Record{}))
+	wantStored(t, s, third)
+	wantIDs(t, "Decisions after a mending", decisions(t, s, store.DecisionQuery{}), []string{r.ID})
+	must(t, s.Delete(t.Context(), i.ID, third.Revision, clock, identity.Record{}))
+	wantIDs(t, "Decisions after a removal", decisions(t, s, store.DecisionQuery{}), []string{r.ID})
+	wantRecord(t, s, r)
+}
