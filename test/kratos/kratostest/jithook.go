@@ -71,11 +71,13 @@ func NewJithook(t testing.TB, c JithookConfig) *Jithook {
 		"listen": fmt.Sprintf("127.0.0.1:%d", ends.publicPort),
 		"admin":  map[string]any{"listen": fmt.Sprintf("127.0.0.1:%d", ends.adminPort), "token": "env:JITHOOK_ADMIN_TOKEN"},
 		"auth": map[string]any{"api_keys": []any{map[string]any{
-			"name": "kratos", "value": "env:KRATOS_HOOK_KEY", "endpoints": []string{"kratos"}, "providers": []string{"*"},
+			"name": "kratos", "value": "env:KRATOS_HOOK_KEY", "endpoints": []string{"kratos", "login"}, "providers": []string{"*"},
 		}}},
 		"store":     c.Store,
 		"providers": "providers",
 		"kratos":    hooks,
+		// The providers of tests are on this machine.
+		"network": map[string]any{"allow_addresses": []string{"127.0.0.1", "::1"}},
 	}
 	text, err := json.Marshal(config) // JSON is YAML
 	if err != nil {

@@ -49,6 +49,8 @@ type Provider struct {
 	// Issuer is its issuer URL. The host is localhost while Kratos's is
 	// 127.0.0.1: with one host its cookies would show up in what Kratos gets.
 	Issuer string
+
+	running *process.Process
 }
 
 // StartProvider starts an OpenID provider that ends with the test. A test that
@@ -81,7 +83,15 @@ func StartProvider(t testing.TB, opts ProviderOptions) *Provider {
 	if err != nil {
 		t.Fatalf("OpenID provider: %v\n%s", err, p.LogTail())
 	}
-	return &Provider{Issuer: issuer}
+	return &Provider{Issuer: issuer, running: p}
+}
+
+// Stop ends the provider before the test does.
+func (p *Provider) Stop(t testing.TB) {
+	t.Helper()
+	if err := p.running.Stop(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // prepareScript puts the provider's program beside its modules: Node looks for
