@@ -27,8 +27,9 @@ const (
 // Jithook is jithook's binary with a folder of its own. It may be started and
 // stopped as often as a test likes; the store stays.
 type Jithook struct {
-	// HookURL is where Kratos calls it.
-	HookURL string
+	// HookURL is where Kratos calls it, ListenURL where it listens; they differ
+	// where JithookConfig.HookURL says so.
+	HookURL, ListenURL string
 
 	binary, config, adminURL string
 	running                  *process.Process
@@ -55,7 +56,7 @@ func NewJithook(t testing.TB, c JithookConfig) *Jithook {
 	if err != nil {
 		t.Fatalf("ports for jithook: %v", err)
 	}
-	j := &Jithook{HookURL: ends.public(), binary: c.Binary, adminURL: ends.admin()}
+	j := &Jithook{HookURL: ends.public(), ListenURL: ends.public(), binary: c.Binary, adminURL: ends.admin()}
 	if c.HookURL != "" {
 		j.HookURL = c.HookURL
 	}
@@ -126,7 +127,7 @@ func (j *Jithook) Start(t testing.TB) {
 	j.running = process.Start(t, "jithook", j.command("serve"), hookKey, adminToken)
 	until := time.Now().Add(30 * time.Second)
 	for {
-		if reply, err := http.Get(j.HookURL + "/readyz"); err == nil {
+		if reply, err := http.Get(j.ListenURL + "/readyz"); err == nil {
 			reply.Body.Close()
 			if reply.StatusCode == http.StatusOK {
 				return
