@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -134,13 +135,27 @@ func (c *client) do(ctx context.Context, method, path string, body []byte) ([]by
 	return c.send(ctx, method, path, "application/json", body)
 }
 
+// edit changes an identity. A revision that is not 0 is what it must be at. An
+// edit that was refused is a reply too.
+func (c *client) edit(ctx context.Context, method, path string, revision int64, body []byte) ([]byte, error) {
+	header := http.Header{"Content-Type": {"application/json"}}
+	if revision != 0 {
+		header.Set("If-Match", strconv.Quote(strconv.FormatInt(revision, 10)))
+	}
+	return c.ask(ctx, method, path, header, body)
+}
+
 func (c *client) send(ctx context.Context, method, path, media string, body []byte) ([]byte, error) {
+	return c.ask(ctx, method, path, http.Header{"Content-Type": {media}}, body)
+}
+
+func (c *client) ask(ctx context.Context, method, path string, header http.Header, body []byte) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, c.base+"/admin/v1"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the request cannot be made: check --admin")
 	}
+	r.Header = header
 	r.Header.Set("Authorization", "Bearer "+c.token)
-	r.Header.Set("Content-Type", media)
 	reply, err := c.http.Do(r)
 	if err != nil {
 		return nil, c.unreachable(ctx, err)
@@ -173,7 +188,7 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 func (c *client) refusal(reply *http.Response, data []byte) error {
 	media, _, _ := mime.ParseMediaType(reply.Header.Get("Content-Type"))
 	switch {
-	case reply.StatusCode == http.StatusOK && media == "application/json" && json.Valid(data):
+	case (reply.StatusCode == http.StatusOK || reply.StatusCode == http.StatusConflict) && media == "application/json" && json.Valid(data):
 		return nil
 	case media != problem.ContentType:
 		return fmt.Errorf("%s answers %d, and not as an admin API: check --admin", c.base, reply.StatusCode)

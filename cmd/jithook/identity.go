@@ -1,11 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 
@@ -16,7 +14,10 @@ import (
 )
 
 func newIdentityCmd() *cobra.Command {
-	return group("identity", "Look at who is in the userstore", newIdentityGetCmd(), newIdentityListCmd())
+	cmd := group("identity", "Look at who is in the userstore, and edit them", newIdentityGetCmd(), newIdentityListCmd(),
+		newIdentityEditCmd(), newIdentityUnlinkCmd(), newIdentityDeleteCmd(), newIdentityExportCmd())
+	cmd.AddCommand(newIdentityStateCmds()...)
+	return cmd
 }
 
 func newIdentityGetCmd() *cobra.Command {
@@ -28,18 +29,12 @@ func newIdentityGetCmd() *cobra.Command {
 them, its links and ids. Long values are cut; -o json has them whole.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return from.with(func(c *client) error {
-				if args[0] == "" {
-					return errors.New("there is no identity with an empty id")
-				}
-				reply, err := c.get(cmd.Context(), "/identities/"+url.PathEscape(args[0]), nil)
-				if missing(err) {
-					return errors.New("there is no identity with this id")
-				}
+				path, err := identityPath(args[0])
 				if err != nil {
-					return explained(err)
+					return err
 				}
-				var i admin.Identity
-				if err := decode(reply, &i); err != nil {
+				i, reply, err := getIdentity(cmd, c, path)
+				if err != nil {
 					return err
 				}
 				return out.print(cmd.OutOrStdout(), reply, func(w io.Writer) error { return card(w, i) })
@@ -107,6 +102,7 @@ func card(w io.Writer, i admin.Identity) error {
 	t := newTable(w)
 	t.row("ID", i.ID)
 	t.row("State", string(i.State))
+	t.row("State set by", i.StateSource)
 	t.row("Userstore", i.Userstore)
 	t.row("Revision", strconv.FormatInt(i.Revision, 10))
 	t.row("Created", when(i.CreatedAt))

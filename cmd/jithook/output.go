@@ -37,7 +37,10 @@ func (f *format) Type() string { return "FORMAT" }
 
 // Set reads the flag's value.
 func (f *format) Set(text string) error {
-	if text != f.people && text != "json" {
+	switch {
+	case text != "json" && f.people == "json":
+		return errors.New("there is json alone")
+	case text != "json" && text != f.people:
 		return fmt.Errorf("there are %s and json", f.people)
 	}
 	f.json = text == "json"
