@@ -80,7 +80,7 @@ func New(version string) *Metrics {
 func storeOperations() []string {
 	return []string{
 		"back up store", "count", "delete identity", "drop decisions", "find deliveries", "find identities", "get decision", "get identity", "insert identity", "inspect store",
-		"list decisions", "list identities", "measure backlog", "ping", "record decisions", "renew identity", "set outbox", "swap identity",
+		"list decisions", "list identities", "measure backlog", "pin key", "ping", "record decisions", "renew identity", "set outbox", "swap identity",
 	}
 }
 

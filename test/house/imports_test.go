@@ -51,6 +51,7 @@ var rules = []rule{
 		modules: []string{"github.com/fsnotify/fsnotify"},
 	},
 	{path: "store", project: []string{"identity"}},
+	{path: "outbound", project: []string{"identity", "store"}},
 	{path: "store/storetest", project: []string{"identity", "store"}, modules: []string{"github.com/google/go-cmp", "github.com/google/uuid"}},
 	{path: "store/transfer", project: []string{"identity", "internal/exactjson", "store"}},
 	{path: "store/verify", project: []string{"identity", "store"}},
