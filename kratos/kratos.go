@@ -1,7 +1,9 @@
-// Package kratos speaks to Ory Kratos as its operator does: today it renders
-// the configuration that makes a self-hosted Kratos call jithook.
+// Package kratos speaks to Ory Kratos as its operator does: it renders the
+// configuration that makes a self-hosted Kratos call jithook, and it calls
+// Kratos's Admin API.
 //
-// It owns the shape of Kratos's configuration and which hook stands where. It
+// It owns the shape of Kratos's configuration, which hook stands where, and
+// what may be believed of the Admin API's answers. It
 // must not know policies, mappings or stores: what it needs of a provider's
 // file is handed to it. The endpoints that the hooks call, and what is answered
 // there, belong to hook/kratos.

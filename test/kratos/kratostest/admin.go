@@ -3,12 +3,14 @@
 package kratostest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -74,13 +76,60 @@ func (k *Kratos) DeleteIdentity(t testing.TB, id string) {
 	k.admin(t, http.MethodDelete, "/admin/identities/"+url.PathEscape(id), http.StatusNoContent, nil)
 }
 
+// Import makes an identity (the body of POST /admin/identities).
+func (k *Kratos) Import(t testing.TB, body map[string]any) Identity {
+	t.Helper()
+	var made Identity
+	k.send(t, http.MethodPost, "/admin/identities", body, http.StatusCreated, &made)
+	return made
+}
+
+// SetCredentials replaces the credentials of an identity: its e-mail with a
+// password, and federated ones by their identifiers.
+func (k *Kratos) SetCredentials(t testing.TB, id, password string, identifiers ...string) {
+	t.Helper()
+	i := k.GetIdentity(t, id)
+	k.send(t, http.MethodPut, "/admin/identities/"+url.PathEscape(id), map[string]any{
+		"schema_id": i.SchemaID, "state": i.State, "traits": i.Traits,
+		"metadata_public": i.MetadataPublic, "metadata_admin": i.MetadataAdmin,
+		"credentials": Credentials(password, identifiers...),
+	}, http.StatusOK, nil)
+}
+
+// Credentials are credentials as Kratos imports them.
+func Credentials(password string, identifiers ...string) map[string]any {
+	var providers []any
+	for _, i := range identifiers {
+		provider, subject, _ := strings.Cut(i, ":")
+		providers = append(providers, map[string]any{"provider": provider, "subject": subject})
+	}
+	return map[string]any{
+		"password": object("config", object("password", password)),
+		"oidc":     object("config", object("providers", providers)),
+	}
+}
+
 // admin calls the Admin API and decodes the reply into out, if there is one.
 func (k *Kratos) admin(t testing.TB, method, path string, want int, out any) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, k.AdminURL+path, nil)
+	k.send(t, method, path, nil, want, out)
+}
+
+func (k *Kratos) send(t testing.TB, method, path string, in any, want int, out any) {
+	t.Helper()
+	var payload io.Reader = http.NoBody
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, k.AdminURL+path, payload)
 	if err != nil {
 		t.Fatalf("Kratos admin: %v", err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	status, body, err := k.do(req)
 	if err != nil {
 		t.Fatalf("Kratos admin: %v", err)

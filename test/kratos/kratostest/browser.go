@@ -28,9 +28,13 @@ const (
 )
 
 // Flows a sign-in can begin as. Kratos turns one into the other as needed.
+// StartSettings is for a browser that is signed in: ExtraForm says what is
+// changed ("method", and its fields), Subject who signs in at a provider that
+// is connected.
 const (
 	StartLogin        = "login"
 	StartRegistration = "registration"
+	StartSettings     = "settings"
 )
 
 // signInLimit bounds one sign-in; it leaves room for the three attempts that
@@ -47,8 +51,8 @@ type SignIn struct {
 	Provider string // the provider's id in Kratos
 	Subject  string // who signs in there; see Provider.SetAccount
 
-	// ExtraJSON and ExtraForm are posted with the flow, beside method and
-	// provider: what a hostile client adds, or what a person filled in. Only
+	// ExtraJSON and ExtraForm are posted with the flow, beside or in place of
+	// method and provider: what a hostile client adds, or what a person filled in. Only
 	// one of them can be set. ExtraJSON makes a browser post JSON; ExtraForm
 	// makes every kind post a form.
 	ExtraJSON map[string]any
@@ -112,6 +116,29 @@ func (b *Browser) Try(ctx context.Context, k *Kratos, s SignIn) (Result, error) 
 	return j.follow(ctx, p)
 }
 
+// Continue goes on at the flow's page where a sign-in of this browser ended, as
+// when Kratos wants proof of an account before it connects another provider.
+func (b *Browser) Continue(t testing.TB, k *Kratos, r Result, s SignIn) Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), signInLimit)
+	defer cancel()
+	s.Start, s.Kind = r.FlowName, KindBrowser
+	j := &journey{k: k, s: s, b: b, atKratos: newClient(b.jar), atProvider: newClient(newJar())}
+	f, err := parseFlow(r.Flow)
+	if err != nil {
+		t.Fatalf("continue: %v", err)
+	}
+	j.begun = f
+	p, err := j.submit(ctx, f)
+	if err == nil {
+		r, err = j.follow(ctx, p)
+	}
+	if err != nil {
+		t.Fatalf("continue: %v", err)
+	}
+	return r
+}
+
 // newClient returns a client that shows redirects instead of following them.
 func newClient(jar http.CookieJar) *http.Client {
 	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -169,7 +196,10 @@ func (j *journey) begin(ctx context.Context) (flow, error) {
 // submit posts the choice of the provider.
 func (j *journey) submit(ctx context.Context, f flow) (place, error) {
 	if j.s.ExtraForm != nil || (j.s.Kind == KindBrowser && j.s.ExtraJSON == nil) {
-		form := url.Values{"method": {"oidc"}, "provider": {j.s.Provider}, "csrf_token": {f.csrf()}}
+		form := url.Values{"method": {"oidc"}, "csrf_token": {f.csrf()}}
+		if j.s.Provider != "" {
+			form.Set("provider", j.s.Provider)
+		}
 		for name, values := range j.s.ExtraForm {
 			form[name] = values
 		}

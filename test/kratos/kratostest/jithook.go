@@ -45,6 +45,8 @@ type JithookConfig struct {
 	HookURL string
 	// Restore is kratos.restore_traits; nil leaves it unset.
 	Restore []string
+	// KratosAdmin is the URL of Kratos's Admin API; empty leaves it out.
+	KratosAdmin string
 	// Store is the section store; nil stands for an embedded file.
 	Store map[string]any
 }
@@ -67,6 +69,9 @@ func NewJithook(t testing.TB, c JithookConfig) *Jithook {
 	hooks := map[string]any{"hook_url": j.HookURL}
 	if c.Restore != nil {
 		hooks["restore_traits"] = c.Restore
+	}
+	if c.KratosAdmin != "" {
+		hooks["instances"] = object("main", object("admin_url", c.KratosAdmin))
 	}
 	config := map[string]any{
 		"listen": fmt.Sprintf("127.0.0.1:%d", ends.publicPort),

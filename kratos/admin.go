@@ -1,0 +1,238 @@
+package kratos
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	ory "github.com/ory/client-go"
+
+	"github.com/jithook/jithook/internal/strictjson"
+)
+
+// Bounds of one call of the Admin API. A call must leave room for the rest of a
+// login within the hook's deadline.
+const (
+	callTimeout = time.Second
+	maxReply    = 1 << 20 // bytes
+)
+
+// ErrNoIdentity says that Kratos has no identity with an id.
+var ErrNoIdentity = errors.New("Kratos has no such identity")
+
+// Admin is the Admin API of one Kratos. Its methods are safe for concurrent
+// use. An error is in jithook's own words and holds nothing of the reply, which
+// may show a person: it names the call and the status, or wraps the context's
+// error or ErrNoIdentity.
+type Admin struct {
+	api *ory.APIClient
+}
+
+// CheckAdminURL returns what is wrong with the URL of an Admin API.
+func CheckAdminURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+		u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
+		return errors.New("the Admin API's URL must be absolute, http or https, without credentials, query and fragment: http://127.0.0.1:4434")
+	}
+	return nil
+}
+
+// NewAdmin returns the Admin API at a URL. The token is sent as a bearer token;
+// a self-hosted Kratos needs none, and whoever reaches it may do everything.
+func NewAdmin(base, token string) (*Admin, error) {
+	if err := CheckAdminURL(base); err != nil {
+		return nil, err
+	}
+	config := ory.NewConfiguration()
+	config.Servers = ory.ServerConfigurations{{URL: strings.TrimSuffix(base, "/")}}
+	config.OperationServers = nil // some name a host of Ory's
+	config.UserAgent = "jithook"
+	if token != "" {
+		config.DefaultHeader["Authorization"] = "Bearer " + token
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 32
+	config.HTTPClient = &http.Client{
+		Transport: bounded{transport},
+		Timeout:   callTimeout,
+		// A redirect would carry the token to another place, and turn a write
+		// into a read.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &Admin{ory.NewAPIClient(config)}, nil
+}
+
+// bounded limits what a reply may cost: the client reads it whole.
+type bounded struct{ next http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	reply, err := b.next.RoundTrip(r)
+	if err == nil {
+		reply.Body = http.MaxBytesReader(nil, reply.Body, maxReply)
+	}
+	return reply, err
+}
+
+// Account is an identity as its Kratos holds it.
+type Account struct {
+	ID     string
+	Active bool
+	// Credentials are those of federated sign-in; nil says that Kratos did not
+	// tell, which is not "none".
+	Credentials []Credential
+	// Metadata is metadata_admin.jithook, nil where there is none.
+	Metadata map[string]any
+}
+
+// Credential is the right to sign in as a subject of a provider.
+type Credential struct{ Provider, Subject string }
+
+func (c Credential) identifier() string { return c.Provider + ":" + c.Subject }
+
+// Account returns the identity with this id, or ErrNoIdentity. It does not ask
+// for the providers' tokens that Kratos keeps.
+func (a *Admin) Account(ctx context.Context, id string) (Account, error) {
+	_, reply, err := a.api.IdentityAPI.GetIdentity(ctx, id).Execute()
+	var tree map[string]any
+	if err := read(reply, err, "read an identity", &tree); err != nil {
+		return Account{}, err
+	}
+	if tree["id"] != id {
+		return Account{}, errors.New("Kratos's Admin API: read an identity: the reply is about another one")
+	}
+	state, _ := tree["state"].(string)
+	metadata, _ := tree["metadata_admin"].(map[string]any)
+	ours, _ := metadata["jithook"].(map[string]any)
+	return Account{ID: id, Active: state == "active", Credentials: credentials(tree), Metadata: ours}, nil
+}
+
+// credentials returns the federated credentials of an identity, nil where the
+// reply does not show credentials at all. A blank entry is left where an
+// administrator has removed the last one (seen on v1.3.1).
+func credentials(identity map[string]any) []Credential {
+	all, ok := identity["credentials"].(map[string]any)
+	if !ok {
+		return nil
+	}
+	found := []Credential{}
+	oidc, _ := all["oidc"].(map[string]any)
+	identifiers, _ := oidc["identifiers"].([]any)
+	for _, i := range identifiers {
+		s, _ := i.(string)
+		provider, subject, _ := strings.Cut(s, ":")
+		if provider != "" && subject != "" {
+			found = append(found, Credential{provider, subject})
+		}
+	}
+	return found
+}
+
+// Gone reports whether Kratos has lost the identity with this id. A 404 alone
+// would prove little, since any wrong address answers so: Kratos must also
+// answer the list of that one id, with nothing in it.
+func (a *Admin) Gone(ctx context.Context, id string) (bool, error) {
+	_, err := a.Account(ctx, id)
+	if !errors.Is(err, ErrNoIdentity) {
+		return false, err
+	}
+	_, reply, err := a.api.IdentityAPI.ListIdentities(ctx).Ids([]string{id}).Execute()
+	var list []any
+	if err := read(reply, err, "list an identity", &list); err != nil {
+		return false, err
+	}
+	return len(list) == 0, nil
+}
+
+// Holds reports whether any identity has a credential with this identifier,
+// such as the e-mail address of a sign-in with a password.
+func (a *Admin) Holds(ctx context.Context, identifier string) (bool, error) {
+	if identifier == "" {
+		return false, nil // Kratos would list everybody
+	}
+	_, reply, err := a.api.IdentityAPI.ListIdentities(ctx).CredentialsIdentifier(identifier).PageSize(1).Execute()
+	var list []any
+	if err := read(reply, err, "find a credential", &list); err != nil {
+		return false, err
+	}
+	return len(list) > 0, nil
+}
+
+// RemoveCredential takes a federated credential from an identity, and does
+// nothing if it is not there.
+func (a *Admin) RemoveCredential(ctx context.Context, id string, c Credential) error {
+	reply, err := a.api.IdentityAPI.DeleteIdentityCredentials(ctx, id, "oidc").Identifier(c.identifier()).Execute()
+	err = read(reply, err, "remove a credential", nil)
+	if errors.Is(err, ErrNoIdentity) {
+		return nil
+	}
+	return err
+}
+
+// SetActive lets an identity sign in or, with false, not: Kratos then refuses
+// every method by itself. ErrNoIdentity if there is none.
+func (a *Admin) SetActive(ctx context.Context, id string, active bool) error {
+	state := "inactive"
+	if active {
+		state = "active"
+	}
+	patch := []ory.JsonPatch{{Op: "replace", Path: "/state", Value: state}}
+	_, reply, err := a.api.IdentityAPI.PatchIdentity(ctx, id).JsonPatch(patch).Execute()
+	return read(reply, err, "set the state", nil)
+}
+
+// EndSessions ends every session of an identity. Having none is success, and
+// Kratos does not tell it from there being no identity.
+func (a *Admin) EndSessions(ctx context.Context, id string) error {
+	reply, err := a.api.IdentityAPI.DeleteIdentitySessions(ctx, id).Execute()
+	err = read(reply, err, "end the sessions", nil)
+	if errors.Is(err, ErrNoIdentity) {
+		return nil
+	}
+	return err
+}
+
+// read turns what the client returned into a value or an error. The client has
+// read the reply whole; its own decoding is not used, because it makes floats of
+// large numbers and takes the last of two members with one name.
+func read(reply *http.Response, err error, call string, into any) error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("Kratos's Admin API: %s: %w", call, fmt.Errorf(format, args...))
+	}
+	var large *http.MaxBytesError
+	var transport *url.Error
+	switch {
+	case errors.As(err, &large):
+		return fail("the reply is longer than %d bytes", maxReply)
+	case reply == nil && errors.As(err, &transport):
+		return fail("%w", transport.Err) // without the URL, which holds identifiers
+	case reply == nil:
+		return fail("the request could not be made")
+	case reply.StatusCode == http.StatusNotFound && isKratos(reply):
+		return fail("%w", ErrNoIdentity)
+	case reply.StatusCode < 200 || reply.StatusCode > 299:
+		return fail("status %d", reply.StatusCode)
+	case into == nil:
+		return nil
+	}
+	if err := strictjson.Decode(reply.Body, into); err != nil {
+		return fail("the reply cannot be read")
+	}
+	return nil
+}
+
+// isKratos reports whether a reply is an error of Kratos's, rather than of
+// something else that answers at its address.
+func isKratos(reply *http.Response) bool {
+	var body struct {
+		Error struct {
+			Code int `json:"code"`
+		} `json:"error"`
+	}
+	return json.NewDecoder(reply.Body).Decode(&body) == nil && body.Error.Code == reply.StatusCode
+}
