@@ -80,7 +80,7 @@ func (f *Fault) Error() string { return fmt.Sprintf("claims from %s not read: %s
 
 // Resolve asks the sources in their order and returns the first evidence that
 // has claims. Without any, it returns the first that at least names the
-// subject, or ErrAbsent.
+// subject, or ErrAbsent. Those that it asked must name one and the same subject.
 func Resolve(ctx context.Context, sources []Source, l identity.Login) (Evidence, error) {
 	var named *Evidence
 	for _, s := range sources {
@@ -90,10 +90,9 @@ func Resolve(ctx context.Context, sources []Source, l identity.Login) (Evidence,
 			continue
 		case err != nil:
 			return Evidence{}, err
+		case named != nil && (named.Issuer != e.Issuer || named.Subject != e.Subject):
+			return Evidence{}, &Refusal{Source: e.Source, Code: identity.CodeClaimsConflict}
 		case e.Claims != nil:
-			if named != nil && (named.Issuer != e.Issuer || named.Subject != e.Subject) {
-				return Evidence{}, &Refusal{Source: e.Source, Code: identity.CodeClaimsConflict}
-			}
 			return e, nil
 		case named == nil:
 			named = &e
@@ -108,7 +107,7 @@ func Resolve(ctx context.Context, sources []Source, l identity.Login) (Evidence,
 // Sources are the names of the sources that a provider's file need not set up,
 // in the order used when it lists none.
 func Sources() []string {
-	return []string{identity.SourceKratosMetadata, identity.SourceHookBody}
+	return []string{identity.SourceKratosMetadata, identity.SourceKratosAdmin, identity.SourceHookBody}
 }
 
 // NewCarried returns the source of this name for a provider, one of Sources.
@@ -118,7 +117,8 @@ func NewCarried(name string, o Origin, now func() time.Time) Source {
 
 // carried is the source of claims that came with the request itself: in
 // Kratos's metadata_public, where only the mapper can write, or in the body of
-// the generic contract, for which the caller's credential answers.
+// the generic contract, for which the caller's credential answers; and of what
+// Kratos's Admin API said when it was asked about the request.
 type carried struct {
 	name   string
 	origin Origin
@@ -126,15 +126,16 @@ type carried struct {
 }
 
 func (c carried) Claims(_ context.Context, l identity.Login) (Evidence, error) {
-	at := slices.IndexFunc(l.Offers, func(o identity.Offer) bool { return o.Source == c.name })
-	if at < 0 {
-		return Evidence{}, ErrAbsent
-	}
-	o := l.Offers[at]
 	// Metadata of another provider than the one that signed in describes an
 	// earlier link of the person (seen on Kratos v1.3.1 once a second provider
 	// is linked): it says nothing about this login.
-	if o.Provider != c.origin.Provider || l.Provider != c.origin.Provider {
+	at := slices.IndexFunc(l.Offers, func(o identity.Offer) bool { return o.Source == c.name && o.Provider == c.origin.Provider })
+	if at < 0 || l.Provider != c.origin.Provider {
+		return Evidence{}, ErrAbsent
+	}
+	o := l.Offers[at]
+	if c.name == identity.SourceKratosAdmin && o.Issuer == "" && len(c.origin.Issuers) > 1 {
+		// Kratos's credentials name no issuer: of several it may be any.
 		return Evidence{}, ErrAbsent
 	}
 	issuer, code := c.issuer(o)
@@ -153,8 +154,8 @@ func (c carried) Claims(_ context.Context, l identity.Login) (Evidence, error) {
 	e := Evidence{Source: c.name, Issuer: issuer, Subject: o.Subject, Claims: o.Claims}
 	// At Kratos's login hook, metadata dates from the registration unless
 	// Kratos re-ran the mapper, and nothing in the payload tells the two
-	// apart: it may create, never change.
-	if l.Hook != identity.HookLogin {
+	// apart: it may create, never change. The Admin API has nothing newer.
+	if l.Hook != identity.HookLogin && c.name != identity.SourceKratosAdmin {
 		e.Fresh, e.Time = true, l.At
 	}
 	if e.Time.After(c.now().Add(MaxSkew)) {

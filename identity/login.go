@@ -20,6 +20,9 @@ const (
 	HookCommit Hook = "commit"
 	// HookLogin is Kratos's login hook, under any method.
 	HookLogin Hook = "login"
+	// HookLinks is Kratos's settings hook after somebody connected or
+	// disconnected a provider.
+	HookLinks Hook = "links"
 	// HookGeneric is POST /hooks/login, the contract for any other server.
 	HookGeneric Hook = "generic"
 	// HookAdmin is no sign-in: an administrator edits an identity.
@@ -66,12 +69,13 @@ func MaySpeakFor(providers []string, provider string) bool {
 // Names of claims sources, as written in a provider's file.
 const (
 	SourceKratosMetadata = "kratos_metadata"
+	SourceKratosAdmin    = "kratos_admin"
 	SourceHookBody       = "hook_body"
 	SourceIDToken        = "id_token"
 )
 
-// Offer is a set of claims that a request carried, with what the carrier says
-// about their origin. Nobody has checked it.
+// Offer is a set of claims that a request carried or that the caller was asked
+// for, with what the carrier says about their origin. Nobody has checked it.
 type Offer struct {
 	Source   string // one of the Source constants
 	Provider string

@@ -33,6 +33,9 @@ type Config struct {
 	// Kratos has if empty. Leave none out that is enabled: whoever is suspended
 	// here would still get in by it.
 	LoginMethods []string
+	// Links adds the hook that reconciles links after a change in the settings.
+	// jithook can follow it only where it has this Kratos's Admin API.
+	Links bool
 }
 
 // APIKey is the credential that Kratos sends. Its value stands in the rendered
@@ -53,6 +56,8 @@ type Provider struct {
 	// handed over. AllClaims hands over whatever there is.
 	Claims    []string
 	AllClaims bool
+	// Keep has Kratos keep the claims of the registration in metadata_admin.
+	Keep bool
 	// Traits are the traits of Kratos's identity schema that the claims fill.
 	// Kratos checks its schema before jithook is asked, so whatever the schema
 	// requires must be among them.
@@ -96,7 +101,7 @@ func Render(cfg Config) (Document, error) {
 		}
 		*entries = append(*entries, ProviderEntry{ID: p.ID, MapperURL: inline(mapper)})
 	}
-	d.SelfService.Flows = call.flows(cfg.LoginMethods)
+	d.SelfService.Flows = call.flows(cfg.LoginMethods, cfg.Links)
 	return d, nil
 }
 
@@ -111,7 +116,7 @@ type caller struct {
 // global list of the flow, for that method, and a global list that parses
 // replies never runs at registration or settings (seen on v1.3.1): so every
 // list here is a method's.
-func (c caller) flows(login []string) Flows {
+func (c caller) flows(login []string, links bool) Flows {
 	if len(login) == 0 {
 		login = LoginMethods()
 	}
@@ -127,6 +132,11 @@ func (c caller) flows(login []string) Flows {
 			"oidc":    {Hooks: []Hook{c.hook("settings/check", true)}},
 			"profile": {Hooks: []Hook{c.hook("settings/profile", true)}},
 		}},
+	}
+	if links {
+		oidc := f.Settings.After["oidc"]
+		oidc.Hooks = append(oidc.Hooks, c.hook("settings/links", false))
+		f.Settings.After["oidc"] = oidc
 	}
 	// Recovery signs in without any login hook (seen on v1.3.1): whoever is
 	// suspended would get in by a link in their mail.

@@ -15,6 +15,7 @@ type constants struct {
 	Issuer   *string         `json:"issuer"`
 	Claims   []string        `json:"claims"` // nil: all
 	Traits   []traitConstant `json:"traits"`
+	Keep     bool            `json:"keep"`
 }
 
 type traitConstant struct {
@@ -30,7 +31,7 @@ func (p Provider) mapper() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := constants{Provider: p.ID, Claims: p.names(), Traits: []traitConstant{}}
+	c := constants{Provider: p.ID, Claims: p.names(), Traits: []traitConstant{}, Keep: p.Keep}
 	if len(p.Issuers) == 1 {
 		c.Issuer = &p.Issuers[0]
 	}

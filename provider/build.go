@@ -68,6 +68,7 @@ func (c *compiler) build(f file) *Provider {
 		}
 		p.Issuers = append(p.Issuers, issuer.Value)
 	}
+	p.Listed = f.Claims.Source
 	p.Sources = c.sources(f, claims.Origin{Provider: p.ID, Issuers: p.Issuers})
 	return p
 }

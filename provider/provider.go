@@ -25,6 +25,9 @@ type Provider struct {
 	ID      string
 	Issuers []string
 	Sources []claims.Source
+	// Listed are the names of the sources as the file lists them; none if it
+	// leaves that to the default.
+	Listed  []strictyaml.Text
 	Policy  *policy.Policy
 	Mapping *mapper.Mapping
 	File    string

@@ -52,7 +52,7 @@ func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence,
 		p.deny(identity.Because(identity.CodeLinkStale), "")
 		return nil
 	}
-	p.consistent(l, e)
+	s.consistent(ctx, l, e, p)
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (s *Service) origin(l identity.Login) identity.Key {
 
 // consistent refuses an identity that was found where what is known about it
 // contradicts the login.
-func (p *Plan) consistent(l identity.Login, e claims.Evidence) {
+func (s *Service) consistent(ctx context.Context, l identity.Login, e claims.Evidence, p *Plan) {
 	if e.Subject != "" && p.Before.Link(e.Issuer, e.Subject) < 0 {
 		p.deny(identity.Because(unlinked(*p.Before, l.Provider, e.Issuer)), "")
 		return
@@ -78,8 +78,8 @@ func (p *Plan) consistent(l identity.Login, e claims.Evidence) {
 	recorded, ok := p.Before.External(l.External.System, l.External.Instance)
 	switch {
 	case !ok:
-	case l.Hook == identity.HookPrepare,
-		l.External.ID != "" && recorded != l.External.ID:
+	case l.Hook == identity.HookPrepare && !s.rebind(ctx, l, recorded, p),
+		l.Hook != identity.HookPrepare && l.External.ID != "" && recorded != l.External.ID:
 		// The identity server knows this subject under another id of its own,
 		// or (prepare) says that it does not know it at all. Only an unlinked
 		// or deleted account looks so, or a parallel first sign-in.

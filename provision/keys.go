@@ -120,7 +120,7 @@ func emails(i *identity.Identity, traits []mapper.TraitInfo) []Email {
 		value, ok := i.Traits[strings.TrimPrefix(t.Path, "/")].(string)
 		by, _ := i.ProvenanceOf(t.Path)
 		if ok && t.Canonical == mapper.CanonicalEmail {
-			found = append(found, Email{value, by.VerifiedBy != ""})
+			found = append(found, Email{"/traits" + t.Path, value, by.VerifiedBy != ""})
 		}
 	}
 	return found

@@ -36,7 +36,7 @@ func TestPrepareThenCommitThenLogin(t *testing.T) {
 	if i := h.only(); i.State != identity.StatePending || !i.RenewedAt.Equal(h.now) || len(i.ExternalIDs) != 0 {
 		t.Fatalf("prepare made %+v", i)
 	}
-	if len(out.Emails) != 1 || out.Emails[0] != (provision.Email{Address: "ann@acme.example", Verified: true}) {
+	if len(out.Emails) != 1 || out.Emails[0] != (provision.Email{Path: "/traits/email", Address: "ann@acme.example", Verified: true}) {
 		t.Errorf("emails %+v", out.Emails)
 	}
 	h.now = h.now.Add(time.Second)

@@ -9,6 +9,7 @@ import (
 	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/policy"
 	"github.com/jithook/jithook/provider"
@@ -47,15 +48,26 @@ type Plan struct {
 	ticket *claims.Ticket
 	emails []Email
 	now    time.Time
+	// account is what Kratos holds of the person, nil if that is not known;
+	// remove are the credentials there that the login is refused for.
+	account *kratos.Account
+	remove  []kratos.Credential
 }
 
 // Plan decides a login without writing: provider, evidence, identity, policy,
-// mapping, difference. It reads the store at most once. Errors are the store's
-// and the context's; every refusal is a Plan.
+// mapping, difference. It reads the store at most once, and asks the Admin API
+// of the Kratos that called. Errors are the store's and the context's; every
+// refusal is a Plan.
 func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
+	account := s.account(ctx, &l)
+	return s.plan(ctx, l, account)
+}
+
+func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Account) (Plan, error) {
 	p := s.begin(l)
+	p.account = account
 	prov, evidence, err := s.vouched(ctx, l, &p)
-	if err != nil || p.refused() {
+	if err != nil || p.refused() && !l.Linking {
 		return p, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -64,13 +76,10 @@ func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
 	if err := s.find(ctx, l, evidence, &p); err != nil {
 		return p, err
 	}
-	if p.refused() {
+	if s.untangle(l, &p); p.refused() {
 		return p, nil
 	}
-	if l.Linking {
-		p.deny(identity.Because(identity.CodeLinkingDisabled), "")
-		return p, nil
-	}
+	s.reconcile(l, &p)
 	if prov == nil || evidence.Claims == nil {
 		p.withoutClaims(l, evidence)
 		return p, nil
@@ -91,7 +100,7 @@ func (s *Service) begin(l identity.Login) Plan {
 // checked. An error says that nobody could tell what to believe.
 func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*provider.Provider, claims.Evidence, error) {
 	if l.Provider == "" {
-		if l.Hook != identity.HookLogin {
+		if l.Hook != identity.HookLogin && l.Hook != identity.HookLinks {
 			p.deny(identity.Because(identity.CodeClaimsAbsent), "")
 		}
 		return nil, claims.Evidence{}, nil
@@ -105,6 +114,9 @@ func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*prov
 	if !identity.MaySpeakFor(l.Providers, l.Provider) {
 		p.deny(identity.Because(identity.CodeCallerScope), "")
 		return nil, claims.Evidence{}, nil
+	}
+	if undeterminable(l, p.account) {
+		return prov, claims.Evidence{}, nil
 	}
 	e, err := claims.Resolve(ctx, prov.Sources, l)
 	var refusal *claims.Refusal
@@ -135,11 +147,14 @@ func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*prov
 // passes (and is acknowledged if it was pending), nobody is created.
 func (p *Plan) withoutClaims(l identity.Login, e claims.Evidence) {
 	why := identity.CodeClaimsAbsent
-	if l.Provider == "" {
+	switch {
+	case l.Provider == "":
 		why = identity.CodeNotFederated
+	case undeterminable(l, p.account):
+		why = identity.CodeSubjectUndeterminable
 	}
 	switch {
-	case l.Hook != identity.HookLogin && (e.Subject == "" || p.first(l)):
+	case l.Hook != identity.HookLogin && l.Hook != identity.HookLinks && (e.Subject == "" || p.first(l)):
 		p.deny(identity.Because(identity.CodeClaimsAbsent), "")
 	case p.Before == nil && l.Known != "" && !p.there:
 		// There was an identity: whether its state bars this login, nobody can
@@ -208,12 +223,12 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	case err != nil:
 		return err
 	}
-	s.merge(l, prov, e, result, p)
+	s.merge(ctx, l, prov, e, result, p)
 	return nil
 }
 
 // merge turns the mapping's result into the identity after the login.
-func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evidence, result mapper.Result, p *Plan) {
+func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Provider, e claims.Evidence, result mapper.Result, p *Plan) {
 	if p.Before == nil {
 		if !slices.Contains(s.Userstores, prov.Policy.Userstore()) {
 			p.deny(identity.Because(identity.CodeUserstoreUnknown), prov.File)
@@ -235,6 +250,10 @@ func (s *Service) merge(l identity.Login, prov *provider.Provider, e claims.Evid
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})
 	}
 	p.emails = emails(p.After, prov.Mapping.Traits())
+	if path, held := s.heldInKratos(ctx, l, p); held {
+		p.deny(identity.BecauseOf(identity.CodeTraitTaken, path), "")
+		return
+	}
 	if p.Before == nil || len(p.Record.Change) > 0 {
 		p.applied(e)
 	} else if e.Fresh && !e.Time.IsZero() {
@@ -266,7 +285,7 @@ func identityVars(i *identity.Identity) map[string]any {
 // touch is what a login that wrote nothing leaves behind: last_login_at, at
 // most once an hour, and the time of its claims if they have one.
 func (p *Plan) touch() *store.Touch {
-	if p.After == nil {
+	if p.After == nil || p.Record.Hook == identity.HookLinks {
 		return nil
 	}
 	t := store.Touch{ID: p.After.ID, At: p.now}

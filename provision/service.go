@@ -19,6 +19,7 @@ import (
 
 	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/store"
 )
@@ -55,6 +56,9 @@ type Service struct {
 	Later *Recorder
 	// Providers returns the live set of providers' files.
 	Providers func() *provider.Set
+	// Kratos are the Admin APIs of the Kratos instances that have one, by the
+	// instance's name.
+	Kratos map[string]*kratos.Admin
 	// Userstores are the names that a policy may put an identity into.
 	Userstores []string
 	Now        func() time.Time
@@ -75,8 +79,10 @@ type Outcome struct {
 	Emails []Email
 }
 
-// Email is an address and whether somebody whose word counts verified it.
+// Email is an address, where it stands (a JSON Pointer into the identity), and
+// whether somebody whose word counts verified it.
 type Email struct {
+	Path     string
 	Address  string
 	Verified bool
 }
@@ -90,9 +96,10 @@ const attempts = 3
 // whatever happened leaves a record and an answer.
 func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 	start, flow := s.Now(), flowOf(l)
+	account := s.account(ctx, &l)
 	var out Outcome
 	for range attempts {
-		plan, err := s.Plan(ctx, l)
+		plan, err := s.plan(ctx, l, account)
 		if err == nil {
 			err = s.spend(flow, &plan)
 		}
@@ -101,6 +108,7 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 			out, err = s.apply(ctx, plan)
 		}
 		if err == nil {
+			s.disconnect(ctx, l, plan)
 			return s.finish(ctx, out, start)
 		}
 		out = Outcome{Record: plan.Record}

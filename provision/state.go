@@ -95,9 +95,11 @@ func (p *Plan) settle(l identity.Login, why identity.Code) {
 		p.op = opSwap
 		p.After.Revision++
 		p.After.UpdatedAt = p.now
-		if l.Hook == identity.HookPrepare {
+		switch l.Hook {
+		case identity.HookPrepare:
 			p.After.RenewedAt = p.now
-		} else {
+		case identity.HookLinks:
+		default:
 			p.After.LastLoginAt = p.now
 		}
 		if p.Before.State != p.After.State {

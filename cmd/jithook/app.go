@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/internal/metrics"
 	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
@@ -57,9 +59,13 @@ func (a *app) open() error {
 		return err
 	}
 	a.store = s
+	admins, err := a.config.kratosAdmins()
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
 	a.recorder = provision.NewRecorder(s, a.log, a.metrics.RecordDropped)
 	a.service = &provision.Service{
-		Store: s, Editable: s, Journal: s, Later: a.recorder, Providers: a.live.Set, Userstores: a.config.userstores,
+		Store: s, Editable: s, Journal: s, Later: a.recorder, Providers: a.live.Set, Kratos: admins, Userstores: a.config.userstores,
 		Now: now, Log: a.log, Observe: a.metrics.Login,
 	}
 	return nil
@@ -72,6 +78,27 @@ func (a *app) admin(token string) *admin.API {
 		Store: a.store, Userstore: a.store, Service: a.service, Providers: a.live.Set, Token: token, Host: host,
 		Metrics: a.metrics.Handler(), Log: a.log,
 	}
+}
+
+// kratosAdmins returns the Admin APIs of the Kratoses by instance; it reads
+// their tokens, and calls none.
+func (c config) kratosAdmins() (map[string]*kratos.Admin, error) {
+	admins := map[string]*kratos.Admin{}
+	for _, i := range c.instances {
+		var token string
+		if i.token != (secret{}) {
+			var err error
+			if token, err = i.token.read(); err != nil {
+				return nil, err
+			}
+		}
+		admin, err := kratos.NewAdmin(i.adminURL, token)
+		if err != nil {
+			return nil, fmt.Errorf("kratos.instances.%s: %w", i.name.Value, err)
+		}
+		admins[i.name.Value] = admin
+	}
+	return admins, nil
 }
 
 // auth reads the callers' secrets.

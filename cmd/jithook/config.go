@@ -17,6 +17,7 @@ import (
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/internal/safedial"
 	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provider"
 )
 
@@ -41,6 +42,7 @@ type config struct {
 	providersAt         strictyaml.Text   // where it names it
 	providersShown      string            // as messages show it: like the configuration's own path
 	spokenFor           []strictyaml.Text // the providers that credentials name
+	instances           []instance        // the Kratoses that have an Admin API
 	hookURL             string
 	restoreTraits       []strictyaml.Text // nil: all
 	guard               safedial.Guard    // of connections to providers
@@ -59,6 +61,13 @@ type basic struct {
 	hook.Caller
 	user     string
 	password secret
+}
+
+// instance is a Kratos whose Admin API jithook may call.
+type instance struct {
+	name     strictyaml.Text
+	adminURL string
+	token    secret // nowhere if it needs none
 }
 
 // configReader turns a configFile into a config and collects what is wrong.
@@ -180,6 +189,16 @@ func (r *configReader) caller(name strictyaml.Text, endpoints, providers []stric
 }
 
 func (r *configReader) kratos(k kratosSection, c *config) {
+	for _, i := range k.Instances {
+		in := instance{name: i.Key, adminURL: i.Value.AdminURL.Value}
+		if err := kratos.CheckAdminURL(in.adminURL); err != nil {
+			r.wrong(i.Value.AdminURL, "%s", err)
+		}
+		if i.Value.Token != nil {
+			in.token = r.secret(*i.Value.Token)
+		}
+		c.instances = append(c.instances, in)
+	}
 	c.hookURL = "http://" + c.listen
 	if k.HookURL != nil {
 		u, err := url.Parse(k.HookURL.Value)

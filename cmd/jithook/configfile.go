@@ -68,8 +68,14 @@ type mongoSection struct {
 }
 
 type kratosSection struct {
-	HookURL       *strictyaml.Text  `yaml:"hook_url"`
-	RestoreTraits []strictyaml.Text `yaml:"restore_traits"`
+	Instances     strictyaml.Map[instanceSection] `yaml:"instances"`
+	HookURL       *strictyaml.Text                `yaml:"hook_url"`
+	RestoreTraits []strictyaml.Text               `yaml:"restore_traits"`
+}
+
+type instanceSection struct {
+	AdminURL strictyaml.Text  `yaml:"admin_url" missing:"the URL of this Kratos's Admin API, such as http://127.0.0.1:4434"`
+	Token    *strictyaml.Text `yaml:"token"`
 }
 
 type networkSection struct {

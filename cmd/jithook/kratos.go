@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provider"
@@ -89,13 +90,18 @@ func kratosConfig(c config, credential string) (apiKey, kratos.Config, error) {
 	if err != nil {
 		return apiKey{}, kratos.Config{}, err
 	}
-	out := kratos.Config{HookURL: c.hookURL, APIKey: kratos.APIKey{Header: key.header, Value: keyPlaceholder}}
+	out := kratos.Config{HookURL: c.hookURL, APIKey: kratos.APIKey{Header: key.header, Value: keyPlaceholder}, Links: c.hasAdmin(key.Instance)}
 	for _, p := range set.All() {
 		if key.MaySpeakFor(p.ID) {
 			out.Providers = append(out.Providers, kratosProvider(p, c.restoreTraits))
 		}
 	}
 	return key, out, nil
+}
+
+// hasAdmin reports whether a Kratos has an Admin API here.
+func (c config) hasAdmin(name string) bool {
+	return slices.ContainsFunc(c.instances, func(i instance) bool { return i.name.Value == name })
 }
 
 // kratosKey returns the api key with this name or, without one, the only one
@@ -145,6 +151,7 @@ func spokenFor(k apiKey, set *provider.Set) []string {
 func kratosProvider(p *provider.Provider, restored []strictyaml.Text) kratos.Provider {
 	out := kratos.Provider{ID: p.ID, Issuers: p.Issuers}
 	out.Claims, out.AllClaims = p.ClaimNames()
+	out.Keep = slices.ContainsFunc(p.Listed, func(t strictyaml.Text) bool { return t.Value == identity.SourceKratosAdmin })
 	for _, t := range p.Mapping.Traits() {
 		name := t.Path[1:]
 		listed := slices.ContainsFunc(restored, func(r strictyaml.Text) bool { return r.Value == name })

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/jithook/jithook/claims/idtoken"
+	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/provider"
@@ -53,6 +55,22 @@ func providerProblems(problems []strictyaml.Problem) error {
 	return fmt.Errorf("the providers' files have problems:\n%s", list(problems))
 }
 
+// callingInstances are the instances whose Kratos may call.
+func (c config) callingInstances() []string {
+	var names []string
+	for _, k := range c.apiKeys {
+		if k.May(hook.EndpointKratos) {
+			names = append(names, k.Instance)
+		}
+	}
+	for _, b := range c.basics {
+		if b.May(hook.EndpointKratos) {
+			names = append(names, b.Instance)
+		}
+	}
+	return names
+}
+
 // unmatched returns what the configuration says about providers that no file
 // bears out: most likely a slip, and one that opens or closes a door quietly.
 func (c config) unmatched(set *provider.Set) []strictyaml.Problem {
@@ -62,8 +80,18 @@ func (c config) unmatched(set *provider.Set) []strictyaml.Problem {
 			problems = append(problems, t.Problemf("no provider's file has the id %q", t.Value))
 		}
 	}
+	for _, i := range c.instances {
+		if !slices.Contains(c.callingInstances(), i.name.Value) {
+			problems = append(problems, i.name.Problemf("no credential has the instance %q: this Admin API would never be asked", i.name.Value))
+		}
+	}
 	var mapped []string
 	for _, p := range set.All() {
+		for _, t := range p.Listed {
+			if t.Value == identity.SourceKratosAdmin && len(c.instances) == 0 {
+				problems = append(problems, c.located([]strictyaml.Problem{t.Problemf("no kratos.instances of the configuration has an Admin API: this source never has claims")})...)
+			}
+		}
 		mapped = append(mapped, p.TraitNames()...)
 	}
 	slices.Sort(mapped)

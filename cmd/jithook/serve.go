@@ -185,6 +185,9 @@ func (c config) secretsInClear() []secret {
 	for _, b := range c.basics {
 		all = append(all, b.password)
 	}
+	for _, i := range c.instances {
+		all = append(all, i.token)
+	}
 	var clear []secret
 	for _, s := range all {
 		if s.inClear() {

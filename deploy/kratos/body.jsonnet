@@ -18,11 +18,22 @@ local pick(object, names) =
     if std.objectHas(object, name) && object[name] != null
   } else {};
 
+// submitted says that the person sent the settings form itself, which can
+// disconnect a provider; to connect one they come back from it, to another
+// address. Only an address that is that of the form as a whole counts: a client
+// can spell one in many ways, and has a say in its scheme.
+local submitted(url) =
+  local parts = std.split(url, '?');
+  std.length(parts) == 2 && std.endsWith(parts[0], '/self-service/settings') &&
+  std.startsWith(parts[1], 'flow=') && std.length(parts[1]) == 41;
+
 function(ctx)
   local has = pick(ctx, ['flow', 'identity', 'session']);
   {
     version: 1,
-    [if 'flow' in has then 'flow']: pick(has.flow, ['id', 'type']),
+    [if 'flow' in has then 'flow']: pick(has.flow, ['id', 'type']) + {
+      [if std.isString(std.get(ctx, 'request_url')) && submitted(ctx.request_url) then 'submitted']: true,
+    },
     // At a login nothing goes back into Kratos: neither the traits nor other
     // people's metadata are needed, whatever they hold.
     [if 'identity' in has then 'identity']:

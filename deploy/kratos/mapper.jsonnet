@@ -9,6 +9,8 @@
 //   claims    names of the claims that the provider's rules read; null = all
 //   traits    [{name, paths}]: Kratos's trait, and where in the claims its
 //             value may stand; the first that is there wins
+//   keep      whether Kratos keeps the claims of the registration, for
+//             administrators to see: the claims source kratos_admin reads them
 //
 // metadata_public.jithook is the one place where jithook looks for claims: the
 // browser can override every trait at the first sign-in, and never the
@@ -65,15 +67,16 @@ function(config)
     for trait in config.traits
   });
 
+  local origin = present({
+    provider: config.provider,
+    issuer: first([issuer, config.issuer]),
+    subject: subject,
+  }) + { claims: used };
+
   {
     identity: {
       traits: traits,
-      metadata_public: {
-        jithook: present({
-          provider: config.provider,
-          issuer: first([issuer, config.issuer]),
-          subject: subject,
-        }) + { claims: used, traits: traits },
-      },
+      metadata_public: { jithook: origin { traits: traits } },
+      [if config.keep then 'metadata_admin']: { jithook: origin },
     },
   }

@@ -24,6 +24,7 @@ type Handler struct {
 const (
 	prefix     = "/hooks/kratos"
 	commitPath = "/registration/commit"
+	linksPath  = "/settings/links"
 )
 
 // Mount adds the hooks below /hooks/kratos.
@@ -34,6 +35,7 @@ func Mount(e *echo.Echo, o hook.Options, h *Handler) {
 	g.POST(commitPath, h.commit)
 	g.POST("/login", h.login)
 	g.POST("/settings/check", h.check)
+	g.POST(linksPath, h.links)
 	g.POST("/settings/profile", h.profile)
 }
 

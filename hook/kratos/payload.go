@@ -28,6 +28,9 @@ type payload struct {
 	Flow    struct {
 		ID   string `json:"id"`
 		Type string `json:"type"`
+		// Submitted says that the person sent the settings form itself rather
+		// than came back from a provider.
+		Submitted bool `json:"submitted"`
 	} `json:"flow"`
 	Identity struct {
 		ID             string         `json:"id"`
@@ -144,8 +147,11 @@ func (p payload) login(c echo.Context, h identity.Hook) identity.Login {
 		}}
 	}
 	l.Provider, l.Known = m.provider, m.identityID
-	if h == identity.HookLogin {
+	switch h {
+	case identity.HookLogin:
 		l.Provider, l.Linking = p.federated()
+	case identity.HookLinks:
+		l.Provider, l.Linking = "", !p.Flow.Submitted
 	}
 	return l
 }

@@ -228,9 +228,10 @@ func (h *Handler) explain(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // fault is the answer to a panic. Kratos has persisted the person by the time of
-// a commit, and would show them an error page for nothing.
+// a commit, as it has their settings before links, and would show them an error
+// page for nothing.
 func fault(c echo.Context) error {
-	if c.Path() == prefix+commitPath {
+	if c.Path() == prefix+commitPath || c.Path() == prefix+linksPath {
 		return c.NoContent(http.StatusNoContent)
 	}
 	why := identity.Because(identity.CodeInternal)

@@ -10,16 +10,62 @@ import (
 	"github.com/jithook/jithook/internal/problem"
 )
 
-// check refuses to connect or disconnect a provider in Kratos's settings. The
-// payload names neither a subject nor which of the two is asked, and account
-// linking is disabled: a link that jithook did not decide would be a way in
-// that no policy saw.
+// check refuses to connect a provider in Kratos's settings: account linking is
+// disabled, the payload names no subject, and a link that jithook did not decide
+// would be a way in that no policy saw. To disconnect one is refused as well
+// unless links can see, at the Admin API, which one it was.
 func (h *Handler) check(c echo.Context) error {
 	p, err := decode(c)
 	if err != nil {
 		return err
 	}
-	return h.refuse(c, p, identity.CodeLinkingDisabled)
+	if !p.Flow.Submitted || !h.hears(c) {
+		return h.refuse(c, p, identity.CodeLinkingDisabled)
+	}
+	if _, _, refused := h.person(c, p); refused != nil {
+		return refused()
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// links brings our links to what Kratos holds after the person changed them. It
+// answers 204 whatever became of it: Kratos has persisted the change, and the
+// next login repairs.
+func (h *Handler) links(c echo.Context) error {
+	p, err := decode(c)
+	if err != nil {
+		return err
+	}
+	if !h.hears(c) {
+		h.Log.WarnContext(c.Request().Context(), "links not reconciled: no kratos.instances has the Admin API of this caller's instance",
+			"instance", hook.CallerOf(c).Instance, "request_id", hook.RequestID(c))
+		return c.NoContent(http.StatusNoContent)
+	}
+	h.Service.Provision(c.Request().Context(), p.login(c, identity.HookLinks))
+	return c.NoContent(http.StatusNoContent)
+}
+
+// hears reports whether the Kratos that called has an Admin API here.
+func (h *Handler) hears(c echo.Context) bool {
+	return h.Service.Kratos[hook.CallerOf(c).Instance] != nil
+}
+
+// person returns who the settings are about, and how the flow is refused if
+// their state bars it or nobody can say.
+func (h *Handler) person(c echo.Context, p payload) (i identity.Identity, known bool, refused func() error) {
+	i, known, err := h.Service.Known(c.Request().Context(), p.login(c, identity.HookLogin))
+	switch {
+	case err != nil:
+		h.Log.ErrorContext(c.Request().Context(), "settings not checked", "path", c.Path(), "request_id", hook.RequestID(c), "error", err)
+		why := identity.Because(identity.CodeStoreUnavailable)
+		why.Text += " (reference " + hook.RequestID(c) + ")"
+		return i, false, func() error { return c.JSON(http.StatusFailedDependency, denial(why, "")) }
+	case known && i.State == identity.StateSuspended:
+		return i, true, func() error { return h.refuse(c, p, identity.CodeSuspended) }
+	case known && i.State == identity.StateDeprovisioned:
+		return i, true, func() error { return h.refuse(c, p, identity.CodeDeprovisioned) }
+	}
+	return i, known, nil
 }
 
 // profile gives the profile form's traits back what jithook decides about
@@ -34,18 +80,11 @@ func (h *Handler) profile(c echo.Context) error {
 	}
 	m, _ := p.metadata()
 	r := restorer{mapped: m.traits, paths: h.RestoreTraits}
-	i, known, err := h.Service.Known(c.Request().Context(), p.login(c, identity.HookLogin))
-	switch {
-	case err != nil:
-		h.Log.ErrorContext(c.Request().Context(), "profile not checked", "request_id", hook.RequestID(c), "error", err)
-		why := identity.Because(identity.CodeStoreUnavailable)
-		why.Text += " (reference " + hook.RequestID(c) + ")"
-		return c.JSON(http.StatusFailedDependency, denial(why, ""))
-	case known && i.State == identity.StateSuspended:
-		return h.refuse(c, p, identity.CodeSuspended)
-	case known && i.State == identity.StateDeprovisioned:
-		return h.refuse(c, p, identity.CodeDeprovisioned)
-	case known:
+	i, known, refused := h.person(c, p)
+	if refused != nil {
+		return refused()
+	}
+	if known {
 		r.identity = &i
 	}
 	// Who is unknown here has been granted no group, and what they had before

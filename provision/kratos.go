@@ -1,0 +1,220 @@
+package provision
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/kratos"
+)
+
+// maxRemovals bounds how many credentials one login removes in Kratos: each is
+// a call within its deadline.
+const maxRemovals = 4
+
+// account asks Kratos about the person of a login, once, where that can change
+// what is decided: who signed in by a provider, or changed what is connected. It
+// offers what it learns as claims. nil says that nothing is known, because there
+// is no Admin API or it failed; the login is then decided as if there were none.
+func (s *Service) account(ctx context.Context, l *identity.Login) *kratos.Account {
+	admin := s.kratos(*l)
+	asks := l.Hook == identity.HookLinks || l.Hook == identity.HookLogin && (l.Provider != "" || l.Linking)
+	if admin == nil || !asks {
+		return nil
+	}
+	a, err := admin.Account(ctx, l.External.ID)
+	if err != nil {
+		s.Log.ErrorContext(ctx, "Kratos's Admin API not heard: decided without it", "instance", l.External.Instance,
+			"hook", l.Hook, "request_id", l.RequestID, "error", err)
+		return nil
+	}
+	l.Offers = slices.Clone(l.Offers)
+	for _, c := range a.Credentials {
+		l.Offers = append(l.Offers, registered(a, c))
+	}
+	return &a
+}
+
+// kratos returns the Admin API of the Kratos that called, if there is one.
+func (s *Service) kratos(l identity.Login) *kratos.Admin {
+	if l.External.System != identity.SystemKratos {
+		return nil
+	}
+	return s.Kratos[l.External.Instance]
+}
+
+// registered is what Kratos has kept about a credential: its subject, and the
+// claims of the registration where the mapper left them.
+func registered(a kratos.Account, c kratos.Credential) identity.Offer {
+	o := identity.Offer{Source: identity.SourceKratosAdmin, Provider: c.Provider, Subject: c.Subject}
+	if a.Metadata["provider"] == c.Provider && a.Metadata["subject"] == c.Subject {
+		o.Issuer, _ = a.Metadata["issuer"].(string)
+		o.Claims, _ = a.Metadata["claims"].(map[string]any)
+	}
+	return o
+}
+
+// undeterminable reports whether Kratos could not say which of several subjects
+// of the login's provider signed in. What its metadata says of one of them is
+// then worth nothing.
+func undeterminable(l identity.Login, a *kratos.Account) bool {
+	return a != nil && l.Provider != "" && len(of(l.Provider, a.Credentials)) > 1
+}
+
+func of(provider string, all []kratos.Credential) []kratos.Credential {
+	return slices.DeleteFunc(slices.Clone(all), func(c kratos.Credential) bool { return c.Provider != provider })
+}
+
+// untangle refuses a login in which Kratos has connected something that no
+// policy saw, and has it disconnected again: in the one sign-in that did it, and
+// while a stranger's subject cannot be told from the person's own.
+func (s *Service) untangle(l identity.Login, p *Plan) {
+	switch {
+	case l.Linking:
+		p.remove = s.unseen(l, p)
+		why := identity.Because(identity.CodeLinkingDisabled)
+		if p.refused() {
+			why = p.Record.Reasons[0]
+		}
+		p.deny(why, "")
+	case p.refused() || p.Before == nil || !undeterminable(l, p.account):
+	case p.linkedTo(l.Provider):
+		// Which of them signed in nobody can tell: only with the others gone
+		// is it the person's own.
+		if p.remove = of(l.Provider, s.unseen(l, p)); len(p.remove) > 0 {
+			p.deny(identity.Because(identity.CodeSubjectUndeterminable), "")
+		}
+	}
+}
+
+// unseen returns the credentials in Kratos that are none of the identity's
+// links. Of somebody unknown here that can be told only where there is one
+// beside the credential that signed in.
+func (s *Service) unseen(l identity.Login, p *Plan) []kratos.Credential {
+	if p.account == nil {
+		return nil
+	}
+	ours := slices.DeleteFunc(slices.Clone(p.account.Credentials), func(c kratos.Credential) bool {
+		_, ok := s.Providers().Get(c.Provider)
+		return !ok || !identity.MaySpeakFor(l.Providers, c.Provider)
+	})
+	if p.Before != nil {
+		return slices.DeleteFunc(ours, func(c kratos.Credential) bool {
+			return slices.ContainsFunc(p.Before.Links, func(link identity.Link) bool { return s.grants(c, link) })
+		})
+	}
+	rest := slices.DeleteFunc(ours, func(c kratos.Credential) bool { return c.Provider == l.Provider && !undeterminable(l, p.account) })
+	if len(rest) != 1 {
+		return nil
+	}
+	return rest
+}
+
+// grants reports whether a credential in Kratos is what a link stands for.
+// Kratos names no issuer, and a provider may have been renamed.
+func (s *Service) grants(c kratos.Credential, link identity.Link) bool {
+	if c.Subject != link.Subject {
+		return false
+	}
+	prov, ok := s.Providers().Get(c.Provider)
+	return c.Provider == link.Provider || ok && slices.Contains(prov.Issuers, link.Issuer)
+}
+
+// reconcile drops the links that Kratos has dropped, and what their providers
+// granted: a subject that was disconnected must not come back as this person.
+func (s *Service) reconcile(l identity.Login, p *Plan) {
+	if p.account == nil || p.account.Credentials == nil || p.Before == nil || !p.onlyAt(l.External) {
+		return
+	}
+	for _, link := range p.Before.Links {
+		if link.Provider == l.Provider || !fromKratos(link) || !identity.MaySpeakFor(l.Providers, link.Provider) ||
+			slices.ContainsFunc(p.account.Credentials, func(c kratos.Credential) bool { return s.grants(c, link) }) {
+			continue
+		}
+		p.unlink(link)
+	}
+}
+
+// onlyAt reports whether the identity is known to this identity server under
+// this id and to no other one, which might still have the credential.
+func (p *Plan) onlyAt(e identity.ExternalID) bool {
+	return len(p.Before.ExternalIDs) == 1 && p.Before.ExternalIDs[0] == e
+}
+
+// fromKratos reports whether a link rests on Kratos's word, so that Kratos can
+// take it back.
+func fromKratos(l identity.Link) bool {
+	return l.Evidence == identity.SourceKratosMetadata || l.Evidence == identity.SourceKratosAdmin
+}
+
+// unlink takes a link from the identity, its key, and the groups that its
+// provider granted. Traits stay: they are still known to be true.
+func (p *Plan) unlink(link identity.Link) {
+	p.After.Links = slices.DeleteFunc(p.After.Links, func(l identity.Link) bool { return l == link })
+	p.dropKey(identity.FedKey(link.Issuer, link.Subject))
+	p.Record.Change = append(p.Record.Change, identity.Change{Path: "/links/" + escape(link.Provider), Op: identity.OpRemove})
+	d := difference{source: identity.ProviderSource(link.Provider), heir: func(string) bool { return false }, at: p.now, identity: p.After}
+	p.Record.Change = append(p.Record.Change, d.groups(nil)...)
+}
+
+func (p *Plan) dropKey(k identity.Key) {
+	p.After.Keys = slices.DeleteFunc(p.After.Keys, func(have identity.Key) bool { return have == k })
+}
+
+// rebind lets a subject that Kratos sends to a first sign-in keep the identity
+// that it has here, if Kratos has lost its own: the id that is recorded goes, and
+// commit records the new one. Anything but Kratos's clear word that the old one
+// is gone leaves the refusal: the credential may have been taken on purpose.
+func (s *Service) rebind(ctx context.Context, l identity.Login, recorded string, p *Plan) bool {
+	admin := s.kratos(l)
+	if admin == nil {
+		return false
+	}
+	gone, err := admin.Gone(ctx, recorded)
+	if err != nil {
+		s.Log.ErrorContext(ctx, "Kratos's Admin API not heard: a lost identity stays bound", "instance", l.External.Instance,
+			"identity_id", p.Before.ID, "request_id", l.RequestID, "error", err)
+	}
+	if !gone {
+		return false
+	}
+	old := identity.ExternalID{System: l.External.System, Instance: l.External.Instance, ID: recorded}
+	p.After.ExternalIDs = slices.DeleteFunc(p.After.ExternalIDs, func(e identity.ExternalID) bool { return e == old })
+	p.dropKey(identity.ExtKey(old))
+	p.Record.Change = append(p.Record.Change, identity.Change{Path: "/external_ids/" + old.System, Op: identity.OpRemove})
+	return true
+}
+
+// heldInKratos reports whether another account in Kratos signs in with one of
+// the plan's e-mail addresses. Kratos would offer the person to connect the two,
+// past any policy.
+func (s *Service) heldInKratos(ctx context.Context, l identity.Login, p *Plan) (path string, held bool) {
+	admin := s.kratos(l)
+	if admin == nil || l.Hook != identity.HookPrepare {
+		return "", false
+	}
+	for _, e := range p.emails {
+		held, err := admin.Holds(ctx, e.Address)
+		if err != nil {
+			s.Log.ErrorContext(ctx, "Kratos's Admin API not heard: what it offers to connect is refused later",
+				"instance", l.External.Instance, "request_id", l.RequestID, "error", err)
+			return "", false
+		}
+		if held {
+			return e.Path, true
+		}
+	}
+	return "", false
+}
+
+// disconnect removes in Kratos what the plan refuses. What fails is refused
+// again by the next login.
+func (s *Service) disconnect(ctx context.Context, l identity.Login, p Plan) {
+	for _, c := range p.remove[:min(len(p.remove), maxRemovals)] {
+		if err := s.kratos(l).RemoveCredential(ctx, p.account.ID, c); err != nil {
+			s.Log.ErrorContext(ctx, "refused credential not removed in Kratos", "decision_id", p.Record.ID, "provider", c.Provider, "error", err)
+			continue
+		}
+		s.Log.InfoContext(ctx, "refused credential removed in Kratos", "decision_id", p.Record.ID, "provider", c.Provider)
+	}
+}
