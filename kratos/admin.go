@@ -23,7 +23,7 @@ const (
 )
 
 // ErrNoIdentity says that Kratos has no identity with an id.
-var ErrNoIdentity = errors.New("Kratos has no such identity")
+var ErrNoIdentity = errors.New("no identity with this id in Kratos")
 
 // Admin is the Admin API of one Kratos. Its methods are safe for concurrent
 // use. An error is in jithook's own words and holds nothing of the reply, which
@@ -104,7 +104,7 @@ func (a *Admin) Account(ctx context.Context, id string) (Account, error) {
 		return Account{}, err
 	}
 	if tree["id"] != id {
-		return Account{}, errors.New("Kratos's Admin API: read an identity: the reply is about another one")
+		return Account{}, errors.New("admin API of Kratos: read an identity: the reply is about another one")
 	}
 	state, _ := tree["state"].(string)
 	metadata, _ := tree["metadata_admin"].(map[string]any)
@@ -202,7 +202,7 @@ func (a *Admin) EndSessions(ctx context.Context, id string) error {
 // large numbers and takes the last of two members with one name.
 func read(reply *http.Response, err error, call string, into any) error {
 	fail := func(format string, args ...any) error {
-		return fmt.Errorf("Kratos's Admin API: %s: %w", call, fmt.Errorf(format, args...))
+		return fmt.Errorf("admin API of Kratos: %s: %w", call, fmt.Errorf(format, args...))
 	}
 	var large *http.MaxBytesError
 	var transport *url.Error
