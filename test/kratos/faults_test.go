@@ -72,26 +72,38 @@ func (b *breakable) heal()          { b.broken.Store(nil) }
 // be broken.
 func brokenWorld(t *testing.T, more ...map[string]any) (world, *breakable, service.Service) {
 	t.Helper()
+	url, answerWith := hookServer(t)
+	w := newWorld(t, kratostest.JithookConfig{HookURL: url, Restore: kratosTraits}, more...)
+	s := service.Open(t, io.Discard, strings.Replace(acmeFile, "ISSUER", w.op.Issuer, 1))
+	b := &breakable{Store: s.Bolt}
+	s.Store = b
+	answerWith(hooksOf(t, w.j, s, kratosTraits))
+	return w, b, s
+}
+
+// hookServer is where Kratos calls. What answers is said once Kratos runs.
+func hookServer(t *testing.T) (url string, answerWith func(http.Handler)) {
+	t.Helper()
 	var handler atomic.Pointer[http.Handler]
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		(*handler.Load()).ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	w := newWorld(t, kratostest.JithookConfig{HookURL: server.URL, Restore: kratosTraits}, more...)
-	s := service.Open(t, io.Discard, strings.Replace(acmeFile, "ISSUER", w.op.Issuer, 1))
-	b := &breakable{Store: s.Bolt}
-	s.Store = b
+	return server.URL, func(h http.Handler) { handler.Store(&h) }
+}
+
+// hooksOf are jithook's hooks over a service in the test.
+func hooksOf(t *testing.T, j *kratostest.Jithook, s service.Service, restore []string) http.Handler {
+	t.Helper()
 	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"*"}, Instance: "main"}
-	auth, err := hook.NewAuth([]hook.APIKey{{Caller: caller, Header: "X-API-Key", Value: w.j.HookKey()}}, nil)
+	auth, err := hook.NewAuth([]hook.APIKey{{Caller: caller, Header: "X-API-Key", Value: j.HookKey()}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := hook.Options{Auth: auth, Log: slog.New(slog.DiscardHandler), Ready: s.Bolt.Ping}
 	e := hook.New(o)
-	wire.Mount(e, o, &wire.Handler{Service: s.Service, Log: o.Log, RestoreTraits: kratosTraits})
-	var h http.Handler = e
-	handler.Store(&h)
-	return w, b, s
+	wire.Mount(e, o, &wire.Handler{Service: s.Service, Log: o.Log, RestoreTraits: restore})
+	return e
 }
 
 func (w world) found(s service.Service, subject string) []identity.Identity {

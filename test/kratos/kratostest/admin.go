@@ -84,18 +84,6 @@ func (k *Kratos) Import(t testing.TB, body map[string]any) Identity {
 	return made
 }
 
-// SetCredentials replaces the credentials of an identity: its e-mail with a
-// password, and federated ones by their identifiers.
-func (k *Kratos) SetCredentials(t testing.TB, id, password string, identifiers ...string) {
-	t.Helper()
-	i := k.GetIdentity(t, id)
-	k.send(t, http.MethodPut, "/admin/identities/"+url.PathEscape(id), map[string]any{
-		"schema_id": i.SchemaID, "state": i.State, "traits": i.Traits,
-		"metadata_public": i.MetadataPublic, "metadata_admin": i.MetadataAdmin,
-		"credentials": Credentials(password, identifiers...),
-	}, http.StatusOK, nil)
-}
-
 // Credentials are credentials as Kratos imports them.
 func Credentials(password string, identifiers ...string) map[string]any {
 	var providers []any

@@ -109,6 +109,7 @@ func (c Config) render(e endpoints, dsn string) (map[string]any, error) {
 			"cookie": []any{"a cookie secret for tests only 1"},
 			"cipher": []any{"a cipher secret for tests only 1"},
 		},
+		"hashers": map[string]any{"algorithm": "bcrypt", "bcrypt": object("cost", 4)},
 		"ciphers": map[string]any{"algorithm": "xchacha20-poly1305"},
 		"identity": map[string]any{
 			"default_schema_id": "default",
@@ -141,7 +142,9 @@ func (c Config) methods() map[string]any {
 		providers = append(providers, entry)
 	}
 	return map[string]any{
-		"password": object("enabled", c.Password),
+		// Asking a service in the Internet about every password costs its
+		// timeout where there is none.
+		"password": map[string]any{"enabled": c.Password, "config": object("haveibeenpwned_enabled", false)},
 		"code":     object("enabled", false),
 		"link":     object("enabled", false),
 		"oidc":     map[string]any{"enabled": true, "config": object("providers", providers)},
