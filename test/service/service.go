@@ -27,6 +27,13 @@ type Service struct {
 	Bolt *bolt.Store
 }
 
+// Store is all that a service needs of a store.
+type Store interface {
+	provision.Store
+	provision.Editable
+	provision.Journal
+}
+
 // Open returns a service over a new store, with these providers' files, that
 // logs to w. It is closed with the test.
 func Open(t testing.TB, w io.Writer, files ...string) Service {
@@ -36,9 +43,19 @@ func Open(t testing.TB, w io.Writer, files ...string) Service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	env, err := expr.NewEnv()
+	over, err := Over(s, w, files...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return Service{Service: over, Bolt: s}
+}
+
+// Over returns a service over a store of the caller's, for processes that are no
+// test as well. The error lists what is wrong with the files.
+func Over(s Store, w io.Writer, files ...string) (*provision.Service, error) {
+	env, err := expr.NewEnv()
+	if err != nil {
+		return nil, err
 	}
 	folder := fstest.MapFS{}
 	for i, f := range files {
@@ -51,14 +68,11 @@ func Open(t testing.TB, w io.Writer, files ...string) Service {
 	keys := idtoken.NewKeys(loopback, time.Now, log)
 	set, problems := provider.Loader{Env: env, Userstores: userstores, Keys: keys, Now: time.Now}.Load(folder)
 	if len(problems) > 0 {
-		t.Fatal(problems)
+		return nil, fmt.Errorf("providers' files: %v", problems)
 	}
-	return Service{
-		Bolt: s,
-		Service: &provision.Service{
-			Store: s, Editable: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
-			Providers:  func() *provider.Set { return set },
-			Userstores: userstores, Now: time.Now, Log: log,
-		},
-	}
+	return &provision.Service{
+		Store: s, Editable: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
+		Providers:  func() *provider.Set { return set },
+		Userstores: userstores, Now: time.Now, Log: log,
+	}, nil
 }
