@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -210,6 +211,27 @@ func TestHolds(t *testing.T) {
 		if command(10107)(err) != hit {
 			t.Errorf("insert of %s: %v, hit %v", id, err, hit)
 		}
+	}
+}
+
+// TestWatch: every command about a collection is noted, in its order, whatever
+// becomes of it.
+func TestWatch(t *testing.T) {
+	w := newWorld(t, nil)
+	stop := w.proxy.Watch()
+	w.proxy.On(faultproxy.Match{Command: "insert"}, faultproxy.NotWritablePrimary(false))
+	if _, err := w.faulty.InsertOne(t.Context(), bson.D{}); err == nil {
+		t.Error("the insert was not hit")
+	}
+	_ = w.faulty.Database().Client().Ping(t.Context(), nil)
+	_ = w.faulty.FindOne(t.Context(), bson.D{}).Err()
+	want := []string{"insert c", "find c"}
+	if got := stop(); !slices.Equal(got, want) {
+		t.Errorf("seen %q, want %q", got, want)
+	}
+	_ = w.faulty.FindOne(t.Context(), bson.D{}).Err()
+	if got := stop(); !slices.Equal(got, want) {
+		t.Errorf("afterwards %q, want %q", got, want)
 	}
 }
 

@@ -37,7 +37,8 @@ type Proxy struct {
 	ended bool
 	links map[*link]struct{}
 	rules []*Rule
-	odd   []error // what a proxy of this kind cannot handle
+	seen  *[]string // what a watcher collects; nil if nobody does
+	odd   []error   // what a proxy of this kind cannot handle
 }
 
 // Start starts a proxy in front of the server at uri; it ends with the test. A
@@ -106,11 +107,30 @@ func (p *Proxy) On(m Match, f Fault) *Rule {
 	return r
 }
 
+// Watch notes from now on every command that comes from a client and is about a
+// collection, as "insert identities", whatever becomes of it. The function that
+// it returns ends that and returns them in their order.
+func (p *Proxy) Watch() (stop func() []string) {
+	seen := new([]string)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = seen
+	return func() []string {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.seen = nil
+		return *seen
+	}
+}
+
 // ruleFor counts a command in every rule and returns the one whose turn it is, or
 // nil.
 func (p *Proxy) ruleFor(c command) *Rule {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.seen != nil && c.collection != "" {
+		*p.seen = append(*p.seen, c.name+" "+c.collection)
+	}
 	var first *Rule
 	for _, r := range p.rules {
 		if r.due(c) && first == nil {
