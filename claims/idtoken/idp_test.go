@@ -174,7 +174,9 @@ func (c *clock) move(d time.Duration) {
 type party struct {
 	claims.Source
 	*clock
-	idp *idp
+	idp   *idp
+	rules idtoken.Rules
+	keys  *idtoken.Keys
 }
 
 func newParty(p *idp, g safedial.Guard, edit func(*idtoken.Rules)) party {
@@ -186,9 +188,14 @@ func newParty(p *idp, g safedial.Guard, edit func(*idtoken.Rules)) party {
 	if edit != nil {
 		edit(&r)
 	}
-	keys := idtoken.NewKeys(g, c.now, slog.New(slog.DiscardHandler))
-	o := claims.Origin{Provider: "acme", Issuers: []string{"https://another.example", p.URL}}
-	return party{idtoken.New(o, r, keys, c.now), c, p}
+	return party{clock: c, idp: p, rules: r, keys: idtoken.NewKeys(g, c.now, slog.New(slog.DiscardHandler))}.again()
+}
+
+// again is p with a new source, as after a reload of the providers' files.
+func (p party) again() party {
+	o := claims.Origin{Provider: "acme", Issuers: []string{"https://another.example", p.idp.URL}}
+	p.Source = idtoken.New(o, p.rules, p.keys, p.now)
+	return p
 }
 
 // login presents a token.

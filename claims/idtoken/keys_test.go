@@ -315,3 +315,17 @@ func TestCallerGoesAway(t *testing.T) {
 		t.Errorf("%d fetches", fetches)
 	}
 }
+
+// TestKeysOutliveAReload: what a second source of the same keys needs, the first
+// has fetched.
+func TestKeysOutliveAReload(t *testing.T) {
+	first := newParty(startIDP(t), loopback, nil)
+	if got := first.outcome(t, "rsa"); got != "" {
+		t.Fatal(got)
+	}
+	first.idp.set(func(p *idp) { p.answer = down })
+	second := first.again()
+	if got := second.outcome(t, "rsa"); got != "" {
+		t.Errorf("got %q", got)
+	}
+}

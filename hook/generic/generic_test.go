@@ -38,7 +38,12 @@ type server struct {
 
 func serve(t testing.TB, file string) server {
 	t.Helper()
-	s := server{Service: service.Open(t, io.Discard, file)}
+	return serveLogged(t, io.Discard, file)
+}
+
+func serveLogged(t testing.TB, log io.Writer, file string) server {
+	t.Helper()
+	s := server{Service: service.Open(t, log, file)}
 	caller := hook.Caller{Name: "app", Endpoints: []hook.Endpoint{hook.EndpointLogin}, Providers: []string{"acme", "other"}, Instance: "main"}
 	auth, err := hook.NewAuth([]hook.APIKey{{Caller: caller, Header: "X-API-Key", Value: "key"}}, nil)
 	if err != nil {

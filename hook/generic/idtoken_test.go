@@ -1,6 +1,7 @@
 package generic_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/hook/generic"
 	"github.com/jithook/jithook/identity"
 )
@@ -191,6 +193,49 @@ func TestMalformedNonce(t *testing.T) {
 	} {
 		if w := s.post(presented(members)); w.Code != 400 || !strings.Contains(w.Body.String(), `"place":"/nonce"`) {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+// TestPreviewSpendsNothing: a dry run verifies a token and leaves it good.
+func TestPreviewSpendsNothing(t *testing.T) {
+	idp := startSigner(t)
+	s := serve(t, idp.file("id_token"))
+	r := generic.Request{Version: 1, Provider: "acme", Subject: "s-1", IDToken: idp.token("Ann", 0), FlowID: "f-1"}
+	for _, r.FlowID = range []string{"f-1", "f-2"} {
+		out, err := s.Preview(t.Context(), r.Login(hook.Caller{Name: "admin", Providers: []string{"*"}}))
+		if err != nil || out.Record.Decision != identity.Created {
+			t.Errorf("%s: %s, %v", r.FlowID, out.Record.Decision, err)
+		}
+	}
+	s.want(t, 200, "created", "created", m{"id_token": r.IDToken, "flow_id": "f-3"})
+}
+
+// TestS39_TokensStayOutOfTheLog, passed and refused for every reason.
+func TestS39_TokensStayOutOfTheLog(t *testing.T) {
+	idp := startSigner(t)
+	var log bytes.Buffer
+	s := serveLogged(t, &log, idp.file("id_token"))
+	good := idp.token("canary-name", 0)
+	for _, members := range []m{
+		{"id_token": good, "nonce": "n-1", "flow_id": "f-1"},
+		{"id_token": good, "flow_id": "f-2"},
+		{"id_token": idp.token("canary-name", time.Hour)},
+		{"id_token": idp.token("canary-name", time.Second), "nonce": "canary-nonce"},
+		{"id_token": idp.token("canary-name", time.Second), "subject": "canary-subject"},
+		{"id_token": startSigner(t).token("canary-name", time.Second)},
+		{"id_token": "canary.token.parts"},
+		{"id_token": strings.TrimRight(good, "=") + "canary"},
+	} {
+		s.post(presented(members))
+	}
+	if !strings.Contains(log.String(), "claims refused") {
+		t.Fatal("the log does not say why tokens were refused")
+	}
+	secrets := append(strings.Split(good, "."), "canary", "s-1", "n-1")
+	for _, secret := range secrets {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("the log holds a part of a token: %.8s…", secret)
 		}
 	}
 }
