@@ -133,7 +133,7 @@ func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*prov
 		return prov, claims.Evidence{}, nil
 	case errors.As(err, &fault):
 		p.Record.Source = fault.Source
-		return nil, claims.Evidence{}, err
+		fallthrough
 	case err != nil:
 		return nil, claims.Evidence{}, err
 	}

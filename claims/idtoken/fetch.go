@@ -132,9 +132,10 @@ func readKeys(data []byte) ([]key, error) {
 	keys := []key{}
 	for _, raw := range set.Keys {
 		var k jose.JSONWebKey
-		if err := k.UnmarshalJSON(raw); err != nil || !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" {
+		if err := k.UnmarshalJSON(raw); err != nil || k.Use != "" && k.Use != "sig" {
 			continue
 		}
+		// Of those that are left, algorithm.fits takes public ones only.
 		keys = append(keys, key{id: k.KeyID, algorithm: k.Algorithm, public: k.Key})
 	}
 	return keys, nil

@@ -2,10 +2,12 @@ package idtoken_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -205,8 +207,14 @@ func TestRemovedKeyWhileDown(t *testing.T) {
 func TestWhatProvidersMaySend(t *testing.T) {
 	elsewhere := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("followed") }))
 	defer elsewhere.Close()
-	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	// Keys that would do, and can be reached, but over http and under a name that
+	// could be anybody's.
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{publicKey("rsa", "rsa", "")}})
+	}))
 	defer plain.Close()
+	overHTTP := strings.Replace(plain.URL, "127.0.0.1", "0.0.0.0", 1)
+	reachable := safedial.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("0.0.0.0/32")})
 	at := func(path string, answer http.HandlerFunc) func(*idp) {
 		return func(p *idp) {
 			p.answer = func(w http.ResponseWriter, r *http.Request) {
@@ -234,7 +242,8 @@ func TestWhatProvidersMaySend(t *testing.T) {
 		}, unavailable},
 		"discovery with a slash": {func(p *idp) { p.discovery = map[string]string{"issuer": p.URL + "/", "jwks_uri": p.URL + "/keys"} }, unavailable},
 		"discovery without keys": {func(p *idp) { p.discovery = map[string]string{"issuer": p.URL} }, unavailable},
-		"keys over http":         {func(p *idp) { p.discovery = map[string]string{"issuer": p.URL, "jwks_uri": "http://idp.example/keys"} }, unavailable},
+		"keys over http":         {func(p *idp) { p.discovery = map[string]string{"issuer": p.URL, "jwks_uri": overHTTP} }, unavailable},
+		"keys from this machine": {func(p *idp) { p.discovery = map[string]string{"issuer": p.URL, "jwks_uri": plain.URL} }, ""},
 		"keys from a file":       {func(p *idp) { p.discovery = map[string]string{"issuer": p.URL, "jwks_uri": "file:///etc/passwd"} }, unavailable},
 		"keys from a private place": {func(p *idp) {
 			p.discovery = map[string]string{"issuer": p.URL, "jwks_uri": "https://169.254.169.254/keys"}
@@ -260,7 +269,7 @@ func TestWhatProvidersMaySend(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			op := startIDP(t)
 			op.set(c.change)
-			if got := newParty(op, loopback, nil).outcome(t, "rsa"); got != c.want {
+			if got := newParty(op, reachable, nil).outcome(t, "rsa"); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})

@@ -16,11 +16,15 @@ import (
 )
 
 func TestAddresses(t *testing.T) {
-	allowed, err := safedial.ParseAllowed("10.1.0.0/16")
-	if err != nil {
-		t.Fatal(err)
+	var allowed []netip.Prefix
+	for _, text := range []string{"10.1.0.0/16", "fe80:1::/32"} {
+		p, err := safedial.ParseAllowed(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		allowed = append(allowed, p)
 	}
-	g := safedial.New([]netip.Prefix{allowed})
+	g := safedial.New(allowed)
 	for address, ok := range map[string]bool{
 		"93.184.216.34":            true,
 		"2606:4700:4700::1111":     true,
@@ -28,6 +32,7 @@ func TestAddresses(t *testing.T) {
 		"::ffff:10.1.2.3":          true,
 		"64:ff9b::5db8:d822":       true, // NAT64 of 93.184.216.34
 		"64:ff9b::10.1.2.3":        true,
+		"fe80:1::1%eth0":           true,
 		"10.2.0.1":                 false,
 		"::ffff:10.2.0.1":          false,
 		"127.0.0.1":                false,
