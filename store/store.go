@@ -148,10 +148,10 @@ type Store interface {
 	Close() error
 }
 
-// Touch is a login that changed nothing. Where ClaimsTime is set, claims_time
+// Touch is a login that changed nothing. Userstore is the identity's. Where ClaimsTime is set, claims_time
 // of the link to (Issuer, Subject) becomes ClaimsTime if it is older.
 type Touch struct {
-	ID              string
+	ID, Userstore   string
 	At              time.Time
 	Issuer, Subject string
 	ClaimsTime      time.Time
@@ -169,6 +169,16 @@ type Backlog struct {
 	// Due is when the one that has been due longest came to be; zero if
 	// nothing waits.
 	Due time.Time
+}
+
+// Found is what a look-up in several stores found.
+type Found struct {
+	Identities []identity.Identity // sorted by id, none twice
+	// Pins names the userstore of keys that are pinned and that nobody holds:
+	// the identity is not made yet, or gone.
+	Pins map[identity.Key]string
+	// Partial says that not every store was asked that may have somebody.
+	Partial bool
 }
 
 // MaxPageSize bounds a page; DefaultPageSize is what 0 means.

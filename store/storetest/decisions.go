@@ -80,15 +80,15 @@ func testTouch(t *testing.T, s store.Store) {
 	late := clock.Add(time.Hour)
 	must(t, s.Record(t.Context(), []identity.Record{r}, []store.Touch{
 		{ID: newID(), At: late}, // gone
-		{ID: i.ID, At: late},
-		{ID: i.ID, At: late.Add(-time.Minute)},
+		{Userstore: i.Userstore, ID: i.ID, At: late},
+		{Userstore: i.Userstore, ID: i.ID, At: late.Add(-time.Minute)},
 	}))
 	wantRecord(t, s, r)
 	i.LastLoginAt = late
 	wantStored(t, s, i)
 	wantStored(t, s, other)
 
-	must(t, s.Record(t.Context(), nil, []store.Touch{{ID: i.ID, At: clock}}))
+	must(t, s.Record(t.Context(), nil, []store.Touch{{Userstore: i.Userstore, ID: i.ID, At: clock}}))
 	wantStored(t, s, i)
 
 	// A login is no new revision: who read before still writes.
@@ -99,7 +99,7 @@ func testTouch(t *testing.T, s store.Store) {
 	must(t, s.Insert(t.Context(), never, newRecord(never, identity.Created)))
 	wantStored(t, s, never)
 	never.LastLoginAt = clock
-	must(t, s.Record(t.Context(), nil, []store.Touch{{ID: never.ID, At: clock}}))
+	must(t, s.Record(t.Context(), nil, []store.Touch{{Userstore: never.Userstore, ID: never.ID, At: clock}}))
 	wantStored(t, s, never)
 }
 
@@ -115,9 +115,9 @@ func testClaimsTouch(t *testing.T, s store.Store) {
 
 	late := clock.Add(time.Hour)
 	must(t, s.Record(t.Context(), nil, []store.Touch{
-		{ID: i.ID, Issuer: l.Issuer, Subject: l.Subject, ClaimsTime: late},
-		{ID: i.ID, Issuer: l.Issuer, Subject: l.Subject, ClaimsTime: late.Add(-time.Minute)},
-		{ID: i.ID, Issuer: l.Issuer, Subject: newID(), ClaimsTime: late.Add(time.Hour)}, // no link of this identity
+		{Userstore: i.Userstore, ID: i.ID, Issuer: l.Issuer, Subject: l.Subject, ClaimsTime: late},
+		{Userstore: i.Userstore, ID: i.ID, Issuer: l.Issuer, Subject: l.Subject, ClaimsTime: late.Add(-time.Minute)},
+		{Userstore: i.Userstore, ID: i.ID, Issuer: l.Issuer, Subject: newID(), ClaimsTime: late.Add(time.Hour)}, // no link of this identity
 	}))
 	i.Links[0].ClaimsTime = late
 	wantStored(t, s, i)

@@ -82,7 +82,7 @@ func testOutbox(t *testing.T, s store.Store) {
 	}
 	must(t, s.SetOutbox(t.Context(), i2))
 	i2.LastLoginAt = clock.Add(time.Hour)
-	must(t, s.Record(t.Context(), nil, []store.Touch{{ID: i.ID, At: i2.LastLoginAt}}))
+	must(t, s.Record(t.Context(), nil, []store.Touch{{Userstore: i.Userstore, ID: i.ID, At: i2.LastLoginAt}}))
 	wantStored(t, s, i2)
 	i3 := next(i2, i2.Keys...)
 	must(t, s.Swap(t.Context(), i3, newRecord(i, identity.Updated)))

@@ -4,6 +4,7 @@ package storetest
 // learns where to look: nobody is made twice in two stores.
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"testing"
@@ -52,6 +53,12 @@ func testPin(t *testing.T, s store.Store) {
 	wantHolder(t, s, other, held.ID)
 	must(t, s.Delete(t.Context(), held.ID, 1, clock, identity.Record{}))
 	must(t, s.Pin(t.Context(), other, "employees"))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	key = newFed()
+	wantError(t, "Pin with an ended context", s.Pin(ctx, key, "employees"), store.ErrUnavailable)
+	wantHolder(t, s, key, "")
 }
 
 // A pin is no identity: nobody sees or removes one under whatever name.

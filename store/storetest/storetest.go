@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,9 @@ type Suite struct {
 	// identity or one key: 0 means DefaultContention. Less is for a server
 	// that gives way under many, never for a backend.
 	Contention int
+	// Several is for a store made of several, which pins only what is not at
+	// home: the parts about pins are left out.
+	Several bool
 }
 
 // DefaultContention is what a Suite.Contention of 0 means.
@@ -102,6 +106,9 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"RacePins", c.testRacePins},
 		{"RaceOutbox", c.testRaceOutbox},
 	} {
+		if c.Several && strings.Contains(part.name, "Pin") {
+			continue
+		}
 		t.Run(part.name, func(t *testing.T) { part.test(t, open(t)) })
 	}
 }

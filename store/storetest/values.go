@@ -50,7 +50,7 @@ func testValues(t *testing.T, s store.Store) {
 	third.RenewedAt = clock.Add(1)
 	must(t, s.Renew(t.Context(), i.ID, third.Revision, third.RenewedAt, newRecord(i, identity.Unchanged)))
 	third.LastLoginAt = clock.Add(1)
-	must(t, s.Record(t.Context(), nil, []store.Touch{{ID: i.ID, At: third.LastLoginAt}}))
+	must(t, s.Record(t.Context(), nil, []store.Touch{{Userstore: i.Userstore, ID: i.ID, At: third.LastLoginAt}}))
 	wantStored(t, s, third)
 }
 
@@ -106,9 +106,8 @@ func testCancelled(t *testing.T, s store.Store) {
 		"Renew":  func() error { return s.Renew(ctx, there.ID, 1, clock.Add(1), r) },
 		"Delete": func() error { return s.Delete(ctx, there.ID, 1, clock, r) },
 		"Record": func() error {
-			return s.Record(ctx, []identity.Record{r}, []store.Touch{{ID: there.ID, At: clock.Add(1)}})
+			return s.Record(ctx, []identity.Record{r}, []store.Touch{{Userstore: there.Userstore, ID: there.ID, At: clock.Add(1)}})
 		},
-		"Pin":           func() error { return s.Pin(ctx, newFed(), "employees") },
 		"DropDecisions": func() error { _, err := s.DropDecisions(ctx, clock.Add(1), 10); return err },
 		"SetOutbox":     func() error { return s.SetOutbox(ctx, leased(newArmed(), hr, "a", clock)) },
 		"Due":           func() error { _, err := s.Due(ctx, hr, clock, 10); return err },

@@ -148,7 +148,7 @@ func testSwapTaken(t *testing.T, s store.Store) {
 func testSwapKeepsLaterLogin(t *testing.T, s store.Store) {
 	i := insert(t, s, newFed())
 	late := clock.Add(time.Hour)
-	must(t, s.Record(t.Context(), nil, []store.Touch{{ID: i.ID, At: late}}))
+	must(t, s.Record(t.Context(), nil, []store.Touch{{Userstore: i.Userstore, ID: i.ID, At: late}}))
 
 	i = next(i, i.Keys...)
 	i.LastLoginAt = clock.Add(time.Minute)

@@ -57,6 +57,7 @@ var rules = []rule{
 	{path: "store/verify", project: []string{"identity", "store"}},
 	{path: "store/bolt", project: []string{"identity", "internal/exactjson", "store"}, modules: []string{"go.etcd.io/bbolt"}},
 	{path: "store/mongo", project: []string{"identity", "store"}, modules: []string{"go.mongodb.org/mongo-driver/v2"}},
+	{path: "store/directory", project: []string{"identity", "store"}},
 	{
 		path:    "provision",
 		project: []string{"identity", "internal/canon", "internal/expr", "policy", "mapper", "claims", "kratos", "provider", "store"},

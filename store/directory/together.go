@@ -1,0 +1,91 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/jithook/jithook/store"
+)
+
+// each calls f for every store, side by side, and returns all errors.
+func (d *Directory) each(f func(n int, s store.Store) error) error {
+	failed := make([]error, len(d.places))
+	var all sync.WaitGroup
+	for n, p := range d.places {
+		all.Go(func() { failed[n] = p.explain(f(n, p.Store)) })
+	}
+	all.Wait()
+	return joined(failed)
+}
+
+// joined is errors.Join without its line breaks where one error is all.
+func joined(failed []error) error {
+	var real []error
+	for _, err := range failed {
+		if err != nil {
+			real = append(real, err)
+		}
+	}
+	if len(real) == 1 {
+		return real[0]
+	}
+	return errors.Join(real...)
+}
+
+// answer is what one store said.
+type answer[T any] struct {
+	place int
+	value T
+	err   error
+}
+
+// ask asks the stores side by side and hands on their answers as they come,
+// until take has enough; nobody waits for the others then.
+func ask[T any](ctx context.Context, places []Place, which []int, question func(context.Context, store.Store) (T, error), take func(answer[T]) (enough bool)) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answer[T], len(which)) // none waits for a reader who has enough
+	for _, n := range which {
+		go func() {
+			value, err := question(ctx, places[n].Store)
+			answers <- answer[T]{n, value, places[n].explain(err)}
+		}()
+	}
+	for range which {
+		if take(<-answers) {
+			return
+		}
+	}
+}
+
+// anywhere returns the answer of the store that has one, and which it is. Only
+// when all stores say so is it store.ErrNotFound.
+func anywhere[T any](ctx context.Context, places []Place, question func(context.Context, store.Store) (T, error)) (T, int, error) {
+	var found *answer[T]
+	var missed error
+	var failed []error
+	all := make([]int, len(places))
+	for n := range places {
+		all[n] = n
+	}
+	ask(ctx, places, all, question, func(a answer[T]) bool {
+		switch {
+		case a.err == nil:
+			found = &a
+		case errors.Is(a.err, store.ErrNotFound):
+			missed = a.err
+		default:
+			failed = append(failed, a.err)
+		}
+		return found != nil
+	})
+	var none T
+	switch {
+	case found != nil:
+		return found.value, found.place, nil
+	case len(failed) > 0:
+		return none, 0, joined(failed)
+	}
+	return none, 0, missed
+}
