@@ -28,6 +28,7 @@ import (
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
+	"github.com/jithook/jithook/store/directory"
 )
 
 // Store is what the API reads of a userstore.
@@ -42,7 +43,7 @@ type Store interface {
 type API struct {
 	Store Store
 	// Userstore is the whole of the same store, for the routes below /store.
-	Userstore store.Store
+	Userstore *directory.Directory
 	Service   *provision.Service
 	Providers func() *provider.Set
 	// Token admits; an empty one admits nobody.

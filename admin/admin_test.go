@@ -32,6 +32,7 @@ import (
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store/bolt"
+	"github.com/jithook/jithook/store/directory"
 )
 
 const (
@@ -61,12 +62,12 @@ func newWorld(t testing.TB) *world {
 	set := providers(t)
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	w.service = &provision.Service{
-		Store: w.store, Editable: w.store, Journal: w.store, Later: provision.NewRecorder(w.store, log, func() { t.Error("a record was dropped") }),
+		Store: directory.New(w.store, nil), Editable: w.store, Journal: w.store, Later: provision.NewRecorder(w.store, log, func() { t.Error("a record was dropped") }),
 		Providers: func() *provider.Set { return set }, Userstores: []string{"default", "partners"},
 		Now: time.Now, Log: log,
 	}
 	w.api = &admin.API{
-		Store: w.store, Userstore: w.store, Service: w.service, Providers: w.service.Providers, Token: token, Host: "jithook.internal",
+		Store: w.store, Userstore: directory.New(w.store, nil), Service: w.service, Providers: w.service.Providers, Token: token, Host: "jithook.internal",
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "a_metric 1") }),
 		Log:     log,
 	}

@@ -8,12 +8,15 @@ import (
 
 // Provider is a provider's file as the API shows it.
 type Provider struct {
-	Provider  string   `json:"provider"`
-	Issuers   []string `json:"issuers"`
-	Enabled   bool     `json:"enabled"`
-	Userstore string   `json:"userstore"`
-	File      string   `json:"file"`
-	Digest    string   `json:"digest"`
+	Provider string   `json:"provider"`
+	Issuers  []string `json:"issuers"`
+	Enabled  bool     `json:"enabled"`
+	// Userstore is a name; where an expression yields one, UserstoreFrom has
+	// its text.
+	Userstore     string `json:"userstore,omitempty"`
+	UserstoreFrom string `json:"userstore_from,omitempty"`
+	File          string `json:"file"`
+	Digest        string `json:"digest"`
 }
 
 // Providers are those in force.
@@ -27,8 +30,9 @@ func (a *API) providers(c echo.Context) error {
 	}
 	out := Providers{[]Provider{}}
 	for _, p := range a.Providers().All() {
+		name, from := p.Policy.Userstore()
 		out.Providers = append(out.Providers, Provider{
-			Provider: p.ID, Issuers: p.Issuers, Enabled: p.Policy.Enabled(), Userstore: p.Policy.Userstore(),
+			Provider: p.ID, Issuers: p.Issuers, Enabled: p.Policy.Enabled(), Userstore: name, UserstoreFrom: from,
 			File: p.File, Digest: p.Digest,
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -25,6 +26,9 @@ const (
 	// store holds, where it knows.
 	HeaderIdentities = "Jithook-Identities"
 	HeaderDecisions  = "Jithook-Decisions"
+	// HeaderNotIncluded names the userstores that a backup lacks, since they
+	// have stores of their own.
+	HeaderNotIncluded = "Jithook-Not-Included"
 )
 
 // Bounds of the routes below /store, which the timeout of the others would cut.
@@ -83,10 +87,11 @@ func (a *API) storeVerify(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(unhurried(c), stepTime)
 	defer cancel()
-	checker := verify.Checker{Store: a.Userstore, Now: a.Service.Now}
-	checker.Inspector, _ = a.Userstore.(store.Inspector)
-	checker.Counter, _ = a.Userstore.(store.Counter)
-	found, err := checker.Page(ctx, c.QueryParam("page_token"), mend == "true")
+	all := verify.Installation{Home: a.Userstore.Home, Now: a.Service.Now}
+	for _, p := range a.Userstore.Places() {
+		all.Stores = append(all.Stores, verify.Place(p))
+	}
+	found, err := all.Page(ctx, c.QueryParam("page_token"), mend == "true")
 	if errors.Is(err, store.ErrUnavailable) {
 		return problem.New(http.StatusServiceUnavailable,
 			"the userstore cannot be checked any further: if it is not down, a document is damaged, and a backup is needed")
@@ -96,7 +101,7 @@ func (a *API) storeVerify(c echo.Context) error {
 	}
 	for _, f := range found.Findings {
 		a.Log.WarnContext(ctx, "the store is not as it should be", "finding", string(f.Code),
-			"identity_id", f.IdentityID, "decision_id", f.DecisionID, "mended", f.Mended, "request_id", hook.RequestID(c))
+			"userstore", f.Userstore, "identity_id", f.IdentityID, "decision_id", f.DecisionID, "mended", f.Mended, "request_id", hook.RequestID(c))
 	}
 	return c.JSON(http.StatusOK, Inspection{append([]store.Finding{}, found.Findings...), found.Checked, found.Total, found.NextPageToken})
 }
@@ -165,16 +170,16 @@ func (a *API) storeExport(c echo.Context) error {
 	}
 	ctx := unhurried(c)
 	at := transfer.Position{Identity: c.QueryParam("after_identity"), Decision: c.QueryParam("after_decision")}
-	if counter, ok := a.Userstore.(store.Counter); ok {
-		n, err := counter.Count(ctx)
-		if err != nil {
-			return fault(err)
-		}
+	n, err := a.Userstore.Count(ctx)
+	if err != nil {
+		return fault(err)
+	}
+	if n != (store.Count{}) {
 		c.Response().Header().Set(HeaderIdentities, strconv.FormatInt(n.Identities, 10))
 		c.Response().Header().Set(HeaderDecisions, strconv.FormatInt(n.Decisions, 10))
 	}
 	w := newStream(c, TypeLines)
-	err := transfer.Export(ctx, a.Userstore, at, func(line []byte) error {
+	err = transfer.Export(ctx, a.Userstore, at, func(line []byte) error {
 		_, err := w.Write(line)
 		return err
 	})
@@ -191,12 +196,20 @@ func (a *API) storeBackup(c echo.Context) error {
 	if err := known(c); err != nil {
 		return err
 	}
-	b, ok := a.Userstore.(store.Backuper)
+	places := a.Userstore.Places()
+	b, ok := places[0].Store.(store.Backuper)
 	if !ok {
-		return problem.New(http.StatusNotImplemented, "this store is a database that makes its backups with tools of its own: for MongoDB, mongodump")
+		return problem.New(http.StatusNotImplemented, "the home store is a database that makes its backups with tools of its own: for MongoDB, mongodump")
+	}
+	var others []string
+	for _, p := range places[1:] {
+		others = append(others, p.Userstore)
 	}
 	ctx := unhurried(c)
 	err := b.Backup(ctx, func(size int64) io.Writer {
+		if len(others) > 0 {
+			c.Response().Header().Set(HeaderNotIncluded, strings.Join(others, ","))
+		}
 		c.Response().Header().Set(echo.HeaderContentLength, strconv.FormatInt(size, 10))
 		return newStream(c, echo.MIMEOctetStream)
 	})

@@ -22,6 +22,7 @@ import (
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/store/bolt"
+	"github.com/jithook/jithook/store/directory"
 )
 
 // newStoreWorld is newWorld whose document's validator reads lines of JSON.
@@ -198,7 +199,7 @@ func (w *world) reopen(t *testing.T, change func(*bbolt.Tx) error) {
 	s, err := bolt.Open(w.path, bolt.Options{})
 	check(err)
 	t.Cleanup(func() { s.Close() })
-	w.store, w.api.Store, w.api.Userstore = s, s, s
+	w.store, w.api.Store, w.api.Userstore = s, s, directory.New(s, nil)
 }
 
 // withoutBackup is a store that makes no backups of itself.
@@ -223,7 +224,7 @@ func TestStoreBackup(t *testing.T) {
 	if page, err := s.List(t.Context(), store.Query{}); err != nil || len(page.Identities) != 1 {
 		t.Errorf("the copy holds %d identities, %v", len(page.Identities), err)
 	}
-	w.api.Userstore = withoutBackup{w.store}
+	w.api.Userstore = directory.New(withoutBackup{w.store}, nil)
 	if p := refused(t, w.get(t, "/store/backup"), http.StatusNotImplemented); !strings.Contains(p.Detail, "mongodump") {
 		t.Errorf("detail %q", p.Detail)
 	}

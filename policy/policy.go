@@ -23,11 +23,17 @@ type Spec struct {
 	Allow *expr.Source
 	// Deny are asked before Allow, in order; the first that is true denies.
 	Deny []DenyRule
-	// Userstore names where identities are created.
-	Userstore string
+	// Userstore says where identities are created.
+	Userstore Userstore
 	// File is where the policy stands. It is the rule that a verdict names
 	// where Allow is nil.
 	File string
+}
+
+// Userstore is a name, or an expression that yields one.
+type Userstore struct {
+	Name string
+	From *expr.Source // Name is not asked where there is one
 }
 
 // DenyRule denies the logins of which When is true.
@@ -42,6 +48,7 @@ type DenyRule struct {
 type Policy struct {
 	enabled   bool
 	userstore string
+	from      *expr.Program // nil: userstore
 	file      string
 	deny      []denial
 	allow     *expr.Program // nil allows
@@ -55,8 +62,13 @@ type denial struct {
 // New compiles a policy. The error joins one *expr.CompileError for each
 // expression that does not compile.
 func New(env *expr.Env, s Spec) (*Policy, error) {
-	p := &Policy{enabled: s.Enabled, userstore: s.Userstore, file: s.File}
+	p := &Policy{enabled: s.Enabled, userstore: s.Userstore.Name, file: s.File}
 	var errs []error
+	if s.Userstore.From != nil {
+		from, err := env.CompileString(*s.Userstore.From)
+		errs = append(errs, err)
+		p.from = from
+	}
 	for _, rule := range s.Deny {
 		when, err := env.CompileBool(rule.When)
 		errs = append(errs, err)
@@ -77,8 +89,34 @@ func New(env *expr.Env, s Spec) (*Policy, error) {
 // ask it: what else a disabled policy means is the caller's business.
 func (p *Policy) Enabled() bool { return p.enabled }
 
-// Userstore returns the name of the userstore for new identities.
-func (p *Policy) Userstore() string { return p.userstore }
+// Userstore returns the name of the userstore for new identities; where an
+// expression yields it, from is its text and name is empty.
+func (p *Policy) Userstore() (name, from string) {
+	if p.from != nil {
+		return "", p.from.Source().Text
+	}
+	return p.userstore, ""
+}
+
+// MayPlace reports whether new identities may go to the userstore. Of an
+// expression nobody knows before it has seen the claims.
+func (p *Policy) MayPlace(userstore string) bool { return p.from != nil || p.userstore == userstore }
+
+// Place returns the name of the userstore in which a login's identity is
+// created, unless the verdict refuses: the expression that yields it could not
+// be evaluated. Whether there is such a userstore it does not know. The error is
+// ctx's.
+func (p *Policy) Place(ctx context.Context, in Input) (name string, v identity.Verdict, err error) {
+	if p.from == nil {
+		return p.userstore, identity.Verdict{Allow: true, Reason: identity.Because(identity.CodeAllowed), Rule: p.file}, nil
+	}
+	name, err = p.from.EvalString(ctx, in.Vars)
+	if err != nil {
+		v, err = refused(p.from, err)
+		return "", v, err
+	}
+	return name, identity.Verdict{Allow: true, Reason: identity.Because(identity.CodeAllowed), Rule: p.from.Source().Pos()}, nil
+}
 
 // Programs returns the expressions, deny rules first.
 func (p *Policy) Programs() []*expr.Program {
@@ -88,6 +126,9 @@ func (p *Policy) Programs() []*expr.Program {
 	}
 	if p.allow != nil {
 		programs = append(programs, p.allow)
+	}
+	if p.from != nil {
+		programs = append(programs, p.from)
 	}
 	return programs
 }

@@ -25,7 +25,7 @@ func newPolicy(t testing.TB, allow string, deny ...policy.DenyRule) *policy.Poli
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := policy.Spec{Enabled: true, Userstore: "employees", File: "acme.yaml", Deny: deny}
+	s := policy.Spec{Enabled: true, Userstore: policy.Userstore{Name: "employees"}, File: "acme.yaml", Deny: deny}
 	if allow != "" {
 		source := at(3, allow)
 		s.Allow = &source
@@ -143,8 +143,8 @@ func TestNewReportsAllProblems(t *testing.T) {
 
 func TestPolicyDescribesItself(t *testing.T) {
 	p := newPolicy(t, "claims.a", policy.DenyRule{When: at(5, "claims.b")})
-	if !p.Enabled() || p.Userstore() != "employees" {
-		t.Errorf("enabled %t, userstore %q", p.Enabled(), p.Userstore())
+	if name, from := p.Userstore(); !p.Enabled() || name != "employees" || from != "" {
+		t.Errorf("enabled %t, userstore %q, from %q", p.Enabled(), name, from)
 	}
 	var texts []string
 	for _, program := range p.Programs() {

@@ -74,11 +74,16 @@ func (c *compiler) build(f file) *Provider {
 }
 
 func (c *compiler) policy(jit jitSection, file string) *policy.Policy {
-	spec := policy.Spec{Enabled: jit.Enabled, Userstore: DefaultUserstore, File: file}
-	if u := jit.Userstore; u != nil {
-		spec.Userstore = u.Value
-		if !slices.Contains(c.Userstores, u.Value) {
-			c.refuse(*u, "there is no userstore %q; the server's configuration has %q", u.Value, c.Userstores)
+	spec := policy.Spec{Enabled: jit.Enabled, Userstore: policy.Userstore{Name: DefaultUserstore}, File: file}
+	switch u := jit.Userstore; {
+	case u == nil:
+	case u.from != nil:
+		s := source(*u.from)
+		spec.Userstore.From = &s
+	default:
+		spec.Userstore.Name = u.name.Value
+		if !slices.Contains(c.Userstores, u.name.Value) {
+			c.refuse(u.name, "there is no userstore %q; the server's configuration has %q", u.name.Value, c.Userstores)
 		}
 	}
 	if jit.Allow != nil {

@@ -39,10 +39,30 @@ type trustSection struct {
 }
 
 type jitSection struct {
-	Enabled   bool             `yaml:"enabled" missing:"true creates and syncs accounts, false only lets existing links log in"`
-	Userstore *strictyaml.Text `yaml:"userstore"`
-	Allow     *strictyaml.Text `yaml:"allow"`
-	Deny      []denySection    `yaml:"deny"`
+	Enabled   bool              `yaml:"enabled" missing:"true creates and syncs accounts, false only lets existing links log in"`
+	Userstore *userstoreSection `yaml:"userstore"`
+	Allow     *strictyaml.Text  `yaml:"allow"`
+	Deny      []denySection     `yaml:"deny"`
+}
+
+// userstoreSection is a name, or a mapping with the expression that yields one.
+// A name may look like an expression, and so the form tells them apart.
+type userstoreSection struct {
+	name strictyaml.Text
+	from *strictyaml.Text
+}
+
+// DecodeYAML implements strictyaml.Decoder.
+func (u *userstoreSection) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
+	if n.Kind() != strictyaml.Mapping {
+		return n.Decode(&u.name)
+	}
+	var by struct {
+		From strictyaml.Text `yaml:"from" missing:"the expression that yields a userstore's name; a name stands by itself"`
+	}
+	problems := n.Decode(&by)
+	u.from = &by.From
+	return problems
 }
 
 type denySection struct {

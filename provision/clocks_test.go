@@ -13,7 +13,7 @@ import (
 func (h *house) replica(off time.Duration) *house {
 	r := open(h.t)
 	r.now = h.now.Add(off)
-	r.Store, r.Journal, r.store = h.store, h.store, h.store
+	r.Store, r.Journal, r.store = h.Store, h.store, h.store
 	r.Later = provision.NewRecorder(h.store, r.Log, func() {})
 	return r
 }

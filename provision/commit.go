@@ -35,7 +35,7 @@ func (s *Service) Commit(ctx context.Context, l identity.Login) Outcome {
 }
 
 func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
-	_, e, err := s.vouched(ctx, l, p)
+	prov, e, err := s.vouched(ctx, l, p)
 	if err != nil {
 		return err
 	}
@@ -43,8 +43,16 @@ func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
 		s.Later.Add(p.Record, nil)
 		return nil
 	}
-	if err := s.find(ctx, l, e, p); err != nil {
+	if err := s.locate(ctx, l, prov, e, p); err != nil {
 		return err
+	}
+	if err := s.find(ctx, l, e, view{}, p); err != nil {
+		return err
+	}
+	if p.partial {
+		if err := s.find(ctx, l, e, view{everywhere: true}, p); err != nil {
+			return err
+		}
 	}
 	if p.refused() {
 		s.Later.Add(p.Record, nil)
@@ -94,14 +102,14 @@ func (s *Service) Known(ctx context.Context, l identity.Login) (i identity.Ident
 	if origin := s.origin(l); origin != "" {
 		keys = append(keys, origin)
 	}
-	found, err := s.Store.Find(ctx, keys...)
-	if err != nil || len(found) == 0 {
+	found, err := s.Store.Look(ctx, "", keys...)
+	if err != nil || len(found.Identities) == 0 {
 		return identity.Identity{}, false, err
 	}
-	for _, i := range found {
+	for _, i := range found.Identities {
 		if slices.Contains(i.Keys, keys[0]) {
 			return i, true, nil
 		}
 	}
-	return found[0], true, nil
+	return found.Identities[0], true, nil
 }

@@ -1,18 +1,21 @@
 package provision
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
 )
 
 // find looks up who this is, in one read: by the subject that the evidence
 // names, by the caller's own id, and, where there is no evidence, by the origin
 // that the caller has kept from an earlier sign-in. The last may bar a login
 // and link nothing.
-func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence, p *Plan) error {
+func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence, v view, p *Plan) error {
 	var subject, origin, external identity.Key
 	if e.Subject != "" {
 		subject = p.Record.SubjectKey
@@ -26,10 +29,19 @@ func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence,
 	if len(keys) == 0 {
 		return nil
 	}
-	found, err := s.Store.Find(ctx, keys...)
+	looked, err := s.Store.Look(ctx, v.first(p), keys...)
+	var elsewhere *store.ElsewhereError
+	if errors.As(err, &elsewhere) {
+		// The person was put into a userstore that is not in the configuration
+		// any more, or had a store of its own. Who they are stands there.
+		p.deny(identity.Because(identity.CodeUserstoreUnknown), "")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	found := looked.Identities
+	p.partial, p.pinned = looked.Partial, cmp.Or(looked.Pins[subject], v.pinned)
 	// Whoever of them is barred bars the login.
 	for _, i := range found {
 		if p.known(i); p.veto() {

@@ -82,7 +82,7 @@ func (s *Service) traitsOf(i *identity.Identity) []mapper.TraitInfo {
 	var all []mapper.TraitInfo
 	for _, prov := range s.Providers().All() {
 		linked := slices.ContainsFunc(i.Links, func(l identity.Link) bool { return l.Provider == prov.ID })
-		if linked || prov.Policy.Userstore() == i.Userstore {
+		if linked || prov.Policy.MayPlace(i.Userstore) {
 			all = append(all, prov.Mapping.Traits()...)
 		}
 	}

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -41,6 +42,13 @@ type Plan struct {
 	// there says that the identity which the caller names was found, even if
 	// nothing in this login proves that it is about it.
 	there bool
+	// place is where the policy puts a new identity; pinned, if not empty, is
+	// where this subject's belongs whatever the policy says.
+	place  place
+	pinned string
+	// partial says that not every store was asked: who was not found may be
+	// known elsewhere.
+	partial bool
 	// seen are dated claims that changed nothing: older ones that come later
 	// must not either.
 	seen *claims.Evidence
@@ -55,25 +63,25 @@ type Plan struct {
 }
 
 // Plan decides a login without writing: provider, evidence, identity, policy,
-// mapping, difference. It reads the store at most once, and asks the Admin API
+// mapping, difference. It reads each store at most once, and asks the Admin API
 // of the Kratos that called. Errors are the store's and the context's; every
 // refusal is a Plan.
 func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
 	account := s.account(ctx, &l)
-	return s.plan(ctx, l, account)
+	return s.plan(ctx, l, account, view{everywhere: true})
 }
 
-func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Account) (Plan, error) {
+func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Account, v view) (Plan, error) {
 	p := s.begin(l)
 	p.account = account
 	prov, evidence, err := s.vouched(ctx, l, &p)
 	if err != nil || p.refused() && !l.Linking {
 		return p, err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := s.locate(ctx, l, prov, evidence, &p); err != nil {
 		return p, err
 	}
-	if err := s.find(ctx, l, evidence, &p); err != nil {
+	if err := s.find(ctx, l, evidence, v, &p); err != nil {
 		return p, err
 	}
 	if s.untangle(l, &p); p.refused() {
@@ -230,11 +238,12 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 // merge turns the mapping's result into the identity after the login.
 func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Provider, e claims.Evidence, result mapper.Result, p *Plan) {
 	if p.Before == nil {
-		if !slices.Contains(s.Userstores, prov.Policy.Userstore()) {
-			p.deny(identity.Because(identity.CodeUserstoreUnknown), prov.File)
+		userstore := cmp.Or(p.pinned, p.place.name)
+		if userstore == "" {
+			p.deny(p.place.verdict.Reason, p.place.verdict.Rule)
 			return
 		}
-		p.create(l, prov.Policy.Userstore(), e)
+		p.create(l, userstore, e)
 	} else {
 		p.acknowledge(l)
 	}
@@ -288,7 +297,7 @@ func (p *Plan) touch() *store.Touch {
 	if p.After == nil || p.Record.Hook == identity.HookLinks {
 		return nil
 	}
-	t := store.Touch{ID: p.After.ID, At: p.now}
+	t := store.Touch{ID: p.After.ID, Userstore: p.After.Userstore, At: p.now}
 	if p.seen != nil {
 		t.Issuer, t.Subject, t.ClaimsTime = p.seen.Issuer, p.seen.Subject, p.seen.Time
 		return &t

@@ -22,6 +22,7 @@ import (
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/store/bolt"
+	"github.com/jithook/jithook/store/directory"
 )
 
 const acme = `
@@ -127,7 +128,7 @@ func open(t *testing.T, files ...string) *house {
 	set := load()
 	log := slog.New(slog.DiscardHandler)
 	h.Service = &provision.Service{
-		Store: h.store, Editable: h.store, Journal: h.store, Later: provision.NewRecorder(h.store, log, func() {}),
+		Store: directory.New(h.store, nil), Editable: h.store, Journal: h.store, Later: provision.NewRecorder(h.store, log, func() {}),
 		Providers:  func() *provider.Set { return set },
 		Userstores: []string{"default", "employees"}, Now: clock, Log: log,
 	}

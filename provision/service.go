@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,10 +26,10 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
-// Store is what provisioning needs of a userstore; see store.Store for the
-// promises.
+// Store is what provisioning needs of a userstore, which may be several; see
+// package store/directory and store.Store for the promises.
 type Store interface {
-	Find(ctx context.Context, keys ...identity.Key) ([]identity.Identity, error)
+	Look(ctx context.Context, first string, keys ...identity.Key) (store.Found, error)
 	Insert(ctx context.Context, i identity.Identity, r identity.Record) error
 	Swap(ctx context.Context, i identity.Identity, r identity.Record) error
 	Renew(ctx context.Context, id string, revision int64, at time.Time, r identity.Record) error
@@ -98,8 +100,9 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 	start, flow := s.Now(), flowOf(l)
 	account := s.account(ctx, &l)
 	var out Outcome
+	var v view
 	for range attempts {
-		plan, err := s.plan(ctx, l, account)
+		plan, err := s.nearby(ctx, l, account, v)
 		if err == nil {
 			err = s.spend(flow, &plan)
 		}
@@ -111,6 +114,7 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 			s.disconnect(ctx, l, plan)
 			return s.finish(ctx, out, start)
 		}
+		v, err = plan.after(err)
 		out = Outcome{Record: plan.Record}
 		out.Record.Decision = identity.Error
 		out.Record.Change = nil
@@ -157,11 +161,11 @@ func (s *Service) Preview(ctx context.Context, l identity.Login) (Outcome, error
 		return Outcome{}, err
 	}
 	if plan.op == opInsert || plan.op == opSwap {
-		holders, err := s.Store.Find(ctx, plan.After.Keys...)
+		holders, err := s.Store.Look(ctx, plan.After.Userstore, slices.Collect(maps.Keys(plan.paths))...)
 		if err != nil {
 			return Outcome{}, err
 		}
-		for _, h := range holders {
+		for _, h := range holders.Identities {
 			if h.ID == plan.After.ID {
 				continue
 			}
@@ -185,7 +189,8 @@ func (s *Service) apply(ctx context.Context, p Plan) (Outcome, error) {
 		path, ok := p.paths[taken.Key]
 		if !ok {
 			// Somebody made an identity for this very subject or external id
-			// since we looked: the next plan finds it.
+			// since we looked, or long ago where we did not look: the next plan
+			// finds it.
 			return Outcome{}, store.ErrConflict
 		}
 		p.deny(identity.BecauseOf(identity.CodeTraitTaken, path), "")

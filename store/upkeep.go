@@ -50,6 +50,8 @@ type Finding struct {
 	// IdentityID and DecisionID name what it is about, if known.
 	IdentityID string `json:"identity_id,omitempty"`
 	DecisionID string `json:"decision_id,omitempty"`
+	// Userstore is whose own store it was found in; empty for the home store.
+	Userstore string `json:"userstore,omitempty"`
 	// Text says what is wrong, and what to do where it was not mended. It holds
 	// no key, subject or trait value.
 	Text   string `json:"text"`

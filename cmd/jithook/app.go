@@ -15,7 +15,7 @@ import (
 	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
-	"github.com/jithook/jithook/store"
+	"github.com/jithook/jithook/store/directory"
 )
 
 // app is the server's parts, wired, without its listeners.
@@ -23,7 +23,7 @@ type app struct {
 	config   config
 	log      *slog.Logger
 	metrics  *metrics.Metrics
-	store    store.Store
+	store    *directory.Directory
 	live     *provider.Live
 	recorder *provision.Recorder
 	service  *provision.Service
@@ -54,7 +54,7 @@ func closedApp(c config, log *slog.Logger) (*app, error) {
 
 // open opens the store.
 func (a *app) open() error {
-	s, err := a.config.store.open(a.metrics.StoreError)
+	s, err := a.config.openAll(a.metrics.StoreError)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func openLocal(configPath string, rules, create bool, warn io.Writer) (*admin.AP
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := c.store.exists(); err != nil && !create {
+	if err := c.exists(); err != nil && !create {
 		return nil, nil, err
 	}
 	a, err := closedApp(c, slog.New(slog.NewTextHandler(warn, &slog.HandlerOptions{Level: slog.LevelError})))

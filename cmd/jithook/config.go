@@ -18,7 +18,6 @@ import (
 	"github.com/jithook/jithook/internal/safedial"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/kratos"
-	"github.com/jithook/jithook/provider"
 )
 
 // Defaults of the server's configuration.
@@ -36,13 +35,14 @@ type config struct {
 	adminToken          secret
 	apiKeys             []apiKey
 	basics              []basic
-	store               userstore
-	userstores          []string
-	providersDir        string            // empty if the configuration names none
-	providersAt         strictyaml.Text   // where it names it
-	providersShown      string            // as messages show it: like the configuration's own path
-	spokenFor           []strictyaml.Text // the providers that credentials name
-	instances           []instance        // the Kratoses that have an Admin API
+	store               userstore            // home
+	own                 map[string]userstore // the stores that userstores have of their own
+	userstores          []string             // all names
+	providersDir        string               // empty if the configuration names none
+	providersAt         strictyaml.Text      // where it names it
+	providersShown      string               // as messages show it: like the configuration's own path
+	spokenFor           []strictyaml.Text    // the providers that credentials name
+	instances           []instance           // the Kratoses that have an Admin API
 	hookURL             string
 	restoreTraits       []strictyaml.Text // nil: all
 	guard               safedial.Guard    // of connections to providers
@@ -128,13 +128,7 @@ func (r *configReader) read(f configFile) config {
 	c.adminToken = r.secret(f.Admin.Token)
 	r.auth(f.Auth, &c)
 	c.spokenFor = r.spokenFor
-	c.store = r.userstore(f.Store)
-	c.userstores = []string{provider.DefaultUserstore}
-	for _, u := range f.Userstores {
-		if !slices.Contains(c.userstores, u.Key.Value) {
-			c.userstores = append(c.userstores, u.Key.Value)
-		}
-	}
+	r.userstores(f, &c)
 	c.providersDir = r.path(f.Providers)
 	r.kratos(f.Kratos, &c)
 	c.guard = r.network(f.Network)

@@ -9,16 +9,16 @@ import (
 // configFile is the schema of jithook.yaml, as it is written. A field with a
 // missing tag must be there.
 type configFile struct {
-	Listen     *strictyaml.Text         `yaml:"listen"`
-	Admin      adminSection             `yaml:"admin" missing:"the admin API is never open; write admin: {token: env:JITHOOK_ADMIN_TOKEN}"`
-	Auth       authSection              `yaml:"auth" missing:"without a credential every caller would be refused"`
-	Store      storeSection             `yaml:"store" missing:"where the identities are; write store: {bolt: {path: jithook.db}}"`
-	Userstores strictyaml.Map[struct{}] `yaml:"userstores"`
-	Providers  strictyaml.Text          `yaml:"providers" missing:"the folder of the providers' files"`
-	Kratos     kratosSection            `yaml:"kratos"`
-	Network    networkSection           `yaml:"network"`
-	Log        logSection               `yaml:"log"`
-	Decisions  decisionsSection         `yaml:"decisions"`
+	Listen     *strictyaml.Text           `yaml:"listen"`
+	Admin      adminSection               `yaml:"admin" missing:"the admin API is never open; write admin: {token: env:JITHOOK_ADMIN_TOKEN}"`
+	Auth       authSection                `yaml:"auth" missing:"without a credential every caller would be refused"`
+	Store      storeSection               `yaml:"store" missing:"where the identities are; write store: {bolt: {path: jithook.db}}"`
+	Userstores strictyaml.Map[ownSection] `yaml:"userstores"`
+	Providers  strictyaml.Text            `yaml:"providers" missing:"the folder of the providers' files"`
+	Kratos     kratosSection              `yaml:"kratos"`
+	Network    networkSection             `yaml:"network"`
+	Log        logSection                 `yaml:"log"`
+	Decisions  decisionsSection           `yaml:"decisions"`
 }
 
 type adminSection struct {
@@ -54,6 +54,13 @@ type basicSection struct {
 type storeSection struct {
 	strictyaml.Pos
 
+	Bolt    *boltSection  `yaml:"bolt"`
+	MongoDB *mongoSection `yaml:"mongodb"`
+}
+
+// ownSection is a userstore: with neither of the two its identities are in the
+// home store.
+type ownSection struct {
 	Bolt    *boltSection  `yaml:"bolt"`
 	MongoDB *mongoSection `yaml:"mongodb"`
 }

@@ -179,6 +179,9 @@ func (a *app) sweep(ctx context.Context) {
 // secretsInClear are the secrets that stand in the configuration itself.
 func (c config) secretsInClear() []secret {
 	all := []secret{c.adminToken, c.store.uri}
+	for _, name := range c.userstores {
+		all = append(all, c.own[name].uri)
+	}
 	for _, k := range c.apiKeys {
 		all = append(all, k.value)
 	}

@@ -67,7 +67,7 @@ func verifyStore(cmd *cobra.Command, c *client, out format, mend bool) error {
 			return err
 		}
 		n.Checked += part.Checked
-		bar.total = max(bar.total, part.Total)
+		bar.total += part.Total // each store's first part has its own
 		bar.to(n.Checked)
 		for _, f := range part.Findings {
 			if f.Mended {
@@ -106,6 +106,9 @@ func findingLine(f store.Finding) string {
 	}
 	if f.Mended {
 		mended = "(mended) "
+	}
+	if f.Userstore != "" {
+		mended += "in the store of " + shown(f.Userstore) + ": "
 	}
 	return fmt.Sprintf("%-13s  %-36s  %s%s", shown(string(f.Code)), shown(id), mended, shown(f.Text))
 }

@@ -199,6 +199,8 @@ func (l refusedLine) String() string {
 		why = "the store has another one under this id"
 	case transfer.Taken:
 		why = "another identity of the store holds one of its keys"
+	case transfer.Elsewhere:
+		why = "one of its subjects is pinned to another userstore"
 	}
 	return fmt.Sprintf("line %d  %s  %s", l.Line, shown(l.ID), why)
 }

@@ -69,17 +69,24 @@ func NewEnv() (*Env, error) {
 // Compile returns the program of an expression. The error is a *CompileError
 // with every problem of the text; an empty text is a problem.
 func (e *Env) Compile(s Source) (*Program, error) {
-	return e.compile(s)
+	return e.compile(s, "")
 }
 
 // CompileBool is Compile for an expression that must yield a boolean. What
 // depends on a claim's type is only known later; EvalBool checks it then.
 func (e *Env) CompileBool(s Source) (*Program, error) {
-	return e.compile(s, cel.BoolKind, cel.DynKind)
+	return e.compile(s, "boolean", cel.BoolKind, cel.DynKind)
 }
 
-// compile refuses a static type that is none of kinds, if there are any.
-func (e *Env) compile(s Source, kinds ...cel.Kind) (*Program, error) {
+// CompileString is Compile for an expression that must yield a string;
+// EvalString checks what depends on a claim's type.
+func (e *Env) CompileString(s Source) (*Program, error) {
+	return e.compile(s, "string", cel.StringKind, cel.DynKind)
+}
+
+// compile refuses a static type that is none of kinds, if there are any; want
+// is their name.
+func (e *Env) compile(s Source, want string, kinds ...cel.Kind) (*Program, error) {
 	switch {
 	case strings.TrimSpace(s.Text) == "":
 		return nil, refuse(s.problem(1, 0, "the expression is empty"))
@@ -91,7 +98,7 @@ func (e *Env) compile(s Source, kinds ...cel.Kind) (*Program, error) {
 		return nil, refuse(problems(s, issues)...)
 	}
 	if kind := checked.OutputType().Kind(); len(kinds) > 0 && !slices.Contains(kinds, kind) {
-		return nil, refuse(s.problem(1, 0, fmt.Sprintf("the expression yields a %s, not a boolean", checked.OutputType())))
+		return nil, refuse(s.problem(1, 0, fmt.Sprintf("the expression yields a %s, not a %s", checked.OutputType(), want)))
 	}
 	tree := checked.NativeRep()
 	if shadows := shadowed(s, tree); len(shadows) > 0 {

@@ -116,6 +116,20 @@ func (p *Program) EvalBool(ctx context.Context, v Vars) (bool, error) {
 	return b, nil
 }
 
+// EvalString is Eval for an expression that must yield a string; a result that
+// is none is a *RuntimeError.
+func (p *Program) EvalString(ctx context.Context, v Vars) (string, error) {
+	result, err := p.Eval(ctx, v)
+	if err != nil {
+		return "", err
+	}
+	s, ok := result.(string)
+	if !ok {
+		return "", p.fail(fmt.Sprintf("the expression yields a %s, not a string", typeName(result)))
+	}
+	return s, nil
+}
+
 func (p *Program) fail(message string) *RuntimeError {
 	return &RuntimeError{Pos: p.source.Pos(), Message: message}
 }

@@ -53,6 +53,9 @@ func New(homeStore store.Store, own map[string]store.Store) *Directory {
 // Places returns the physical stores, home first, for what is done to each.
 func (d *Directory) Places() []Place { return slices.Clone(d.places) }
 
+// Home reports whether a userstore has its identities in the home store.
+func (d *Directory) Home(userstore string) bool { return d.place(userstore) == home }
+
 // place returns the index of the place of a userstore: its own store, or home.
 func (d *Directory) place(userstore string) int { return d.at[userstore] }
 

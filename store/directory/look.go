@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -12,14 +11,9 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
-// Find is Look in every store that may have somebody. A key is elsewhere only
-// if its userstore has no store of its own here.
+// Find is Look in every store that may have somebody.
 func (d *Directory) Find(ctx context.Context, keys ...identity.Key) ([]identity.Identity, error) {
 	found, err := d.Look(ctx, "", keys...)
-	maps.DeleteFunc(found.Pins, func(_ identity.Key, userstore string) bool { return d.place(userstore) != home })
-	if err == nil && len(found.Pins) > 0 {
-		err = &store.ElsewhereError{Pins: found.Pins}
-	}
 	return found.Identities, err
 }
 
@@ -33,7 +27,9 @@ func (d *Directory) Find(ctx context.Context, keys ...identity.Key) ([]identity.
 // Names and e-mails are those of the userstore first.
 //
 // Unknown is not empty: the error of a store that may have somebody is Look's.
-// But one that is down bars nobody whose keys were all found without it.
+// But one that is down bars nobody whose keys were all found without it. A key
+// that is pinned to a userstore without a store of its own here is an
+// ElsewhereError, together with what was found: the configuration has changed.
 func (d *Directory) Look(ctx context.Context, first string, keys ...identity.Key) (store.Found, error) {
 	l := &look{Directory: d, keys: keys, held: map[identity.Key]bool{}, pins: map[identity.Key]string{}, said: map[int]bool{}}
 	if first != "" {
@@ -164,8 +160,17 @@ func (l *look) found(partial bool, err error) (store.Found, error) {
 		return store.Found{}, err
 	}
 	slices.SortFunc(l.identities, func(a, b identity.Identity) int { return strings.Compare(a.ID, b.ID) })
-	for k := range l.held {
-		delete(l.pins, k)
+	lost := map[identity.Key]string{}
+	for k, userstore := range l.pins {
+		switch {
+		case l.held[k]:
+			delete(l.pins, k)
+		case l.place(userstore) == home:
+			lost[k] = userstore
+		}
 	}
-	return store.Found{Identities: l.identities, Pins: l.pins, Partial: partial}, nil
+	if len(lost) > 0 {
+		err = &store.ElsewhereError{Pins: lost}
+	}
+	return store.Found{Identities: l.identities, Pins: l.pins, Partial: partial}, err
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
+	"github.com/jithook/jithook/store/directory"
 	"github.com/jithook/jithook/store/mongo"
 )
 
@@ -77,7 +78,7 @@ func service(t *testing.T, s *mongo.Store) *provision.Service {
 	}
 	log := slog.New(slog.DiscardHandler)
 	return &provision.Service{
-		Store: s, Editable: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
+		Store: directory.New(s, nil), Editable: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
 		Providers:  func() *provider.Set { return set },
 		Userstores: names, Now: time.Now, Log: log,
 	}

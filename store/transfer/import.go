@@ -32,10 +32,12 @@ const (
 	Different Outcome = "different"
 	// Taken: another identity of the store holds one of its keys. It stays.
 	Taken Outcome = "taken"
+	// Elsewhere: one of its subjects is pinned to another userstore.
+	Elsewhere Outcome = "elsewhere"
 )
 
 // Refused reports whether the store is not as the line says.
-func (o Outcome) Refused() bool { return o == Different || o == Taken }
+func (o Outcome) Refused() bool { return o == Different || o == Taken || o == Elsewhere }
 
 // workers is how many identities are written at once: so they share commits,
 // and no server is crowded.
@@ -79,9 +81,12 @@ func importIdentity(ctx context.Context, into Target, i identity.Identity) (Outc
 	}
 	err = into.Insert(ctx, i, identity.Record{})
 	var taken *store.TakenError
+	var elsewhere *store.ElsewhereError
 	switch {
 	case errors.As(err, &taken):
 		return Taken, nil
+	case errors.As(err, &elsewhere):
+		return Elsewhere, nil
 	case errors.Is(err, store.ErrConflict):
 		return Different, nil
 	case err != nil:

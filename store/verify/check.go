@@ -53,11 +53,17 @@ func (c Checker) identity(ctx context.Context, i identity.Identity, mend bool) (
 // wrote first.
 func (c Checker) mend(ctx context.Context, after identity.Identity) (done bool, err error) {
 	err = c.Store.Swap(ctx, after, identity.Record{})
-	var held *store.TakenError
-	if errors.Is(err, store.ErrConflict) || errors.As(err, &held) {
+	if first(err) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// first reports whether err says that somebody else was first.
+func first(err error) bool {
+	var held *store.TakenError
+	var elsewhere *store.ElsewhereError
+	return errors.Is(err, store.ErrConflict) || errors.As(err, &held) || errors.As(err, &elsewhere)
 }
 
 // check returns what is wrong with an identity, and the identity as mending

@@ -9,6 +9,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,6 +40,9 @@ type Checker struct {
 	// Counter, if not nil, is the same store's.
 	Counter store.Counter
 	Now     func() time.Time
+
+	// also, if not nil, looks at the same identities.
+	also func(ctx context.Context, page []identity.Identity, mend bool) ([]store.Finding, error)
 }
 
 // A page token of ours names what is paged, and has the store's own token.
@@ -126,6 +130,13 @@ func (c Checker) identities(ctx context.Context, token string, mend bool) (store
 		}
 		out.Findings = append(out.Findings, found...)
 	}
+	if c.also != nil {
+		found, err := c.also(ctx, page.Identities, mend)
+		if err != nil {
+			return store.Inspection{}, err
+		}
+		out.Findings = append(out.Findings, found...)
+	}
 	return out, nil
 }
 
@@ -171,7 +182,8 @@ func (c Checker) still(ctx context.Context, i identity.Identity) bool {
 // holders returns the ids that hold each of the keys.
 func (c Checker) holders(ctx context.Context, keys []identity.Key) (map[identity.Key][]string, error) {
 	found, err := c.Store.Find(ctx, keys...)
-	if err != nil {
+	var elsewhere *store.ElsewhereError // which is for Installation to judge
+	if err != nil && !errors.As(err, &elsewhere) {
 		return nil, err
 	}
 	out := map[identity.Key][]string{}

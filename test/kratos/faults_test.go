@@ -16,8 +16,8 @@ import (
 	"github.com/jithook/jithook/hook"
 	wire "github.com/jithook/jithook/hook/kratos"
 	"github.com/jithook/jithook/identity"
-	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
+	"github.com/jithook/jithook/store/directory"
 	"github.com/jithook/jithook/test/kratos/kratostest"
 	"github.com/jithook/jithook/test/service"
 )
@@ -26,7 +26,7 @@ import (
 // made to fail between prepare and commit of one sign-in, so these tests run
 // the server's parts inside the test.
 type breakable struct {
-	provision.Store
+	store.Store
 	broken atomic.Pointer[string] // the operation that fails
 }
 
@@ -76,7 +76,7 @@ func brokenWorld(t *testing.T, more ...map[string]any) (world, *breakable, servi
 	w := newWorld(t, kratostest.JithookConfig{HookURL: url, Restore: kratosTraits}, more...)
 	s := service.Open(t, io.Discard, strings.Replace(acmeFile, "ISSUER", w.op.Issuer, 1))
 	b := &breakable{Store: s.Bolt}
-	s.Store = b
+	s.Store = directory.New(b, nil)
 	answerWith(hooksOf(t, w.j, s, kratosTraits))
 	return w, b, s
 }

@@ -18,20 +18,15 @@ import (
 	"github.com/jithook/jithook/internal/safedial"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
+	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/store/bolt"
+	"github.com/jithook/jithook/store/directory"
 )
 
 // Service is a provision.Service and what it stands on.
 type Service struct {
 	*provision.Service
 	Bolt *bolt.Store
-}
-
-// Store is all that a service needs of a store.
-type Store interface {
-	provision.Store
-	provision.Editable
-	provision.Journal
 }
 
 // Open returns a service over a new store, with these providers' files, that
@@ -52,7 +47,7 @@ func Open(t testing.TB, w io.Writer, files ...string) Service {
 
 // Over returns a service over a store of the caller's, for processes that are no
 // test as well. The error lists what is wrong with the files.
-func Over(s Store, w io.Writer, files ...string) (*provision.Service, error) {
+func Over(s store.Store, w io.Writer, files ...string) (*provision.Service, error) {
 	env, err := expr.NewEnv()
 	if err != nil {
 		return nil, err
@@ -70,8 +65,9 @@ func Over(s Store, w io.Writer, files ...string) (*provision.Service, error) {
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("providers' files: %v", problems)
 	}
+	d := directory.New(s, nil)
 	return &provision.Service{
-		Store: s, Editable: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
+		Store: d, Editable: d, Journal: d, Later: provision.NewRecorder(d, log, func() {}),
 		Providers:  func() *provider.Set { return set },
 		Userstores: userstores, Now: time.Now, Log: log,
 	}, nil
