@@ -59,7 +59,7 @@ func (d *Directory) Home(userstore string) bool { return d.place(userstore) == h
 // place returns the index of the place of a userstore: its own store, or home.
 func (d *Directory) place(userstore string) int { return d.at[userstore] }
 
-func (d *Directory) of(userstore string) store.Store { return d.places[d.place(userstore)].Store }
+func (d *Directory) of(userstore string) Place { return d.places[d.place(userstore)] }
 
 // explain says which store failed; home goes without saying.
 func (p Place) explain(err error) error {

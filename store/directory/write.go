@@ -35,20 +35,20 @@ func (d *Directory) Insert(ctx context.Context, i identity.Identity, r identity.
 			return err
 		}
 	}
-	p := d.places[d.place(i.Userstore)]
+	p := d.of(i.Userstore)
 	return p.explain(p.Store.Insert(ctx, i, r))
 }
 
 // Swap replaces an identity in its userstore; see store.Store.
 func (d *Directory) Swap(ctx context.Context, i identity.Identity, r identity.Record) error {
-	p := d.places[d.place(i.Userstore)]
+	p := d.of(i.Userstore)
 	return p.explain(p.Store.Swap(ctx, i, r))
 }
 
 // Renew sets renewed_at of a pending identity in the record's userstore; see
 // store.Store.
 func (d *Directory) Renew(ctx context.Context, id string, revision int64, at time.Time, r identity.Record) error {
-	p := d.places[d.place(r.Userstore)]
+	p := d.of(r.Userstore)
 	return p.explain(p.Store.Renew(ctx, id, revision, at, r))
 }
 
@@ -67,7 +67,7 @@ func (d *Directory) Delete(ctx context.Context, id string, revision int64, renew
 
 // SetOutbox writes the outbox of an identity in its userstore; see store.Store.
 func (d *Directory) SetOutbox(ctx context.Context, i identity.Identity) error {
-	p := d.places[d.place(i.Userstore)]
+	p := d.of(i.Userstore)
 	return p.explain(p.Store.SetOutbox(ctx, i))
 }
 
