@@ -271,26 +271,6 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 	p.settle(l, "")
 }
 
-func loginVars(l identity.Login, e claims.Evidence) map[string]any {
-	return map[string]any{
-		"hook": string(l.Hook), "provider": l.Provider, "issuer": e.Issuer, "subject": e.Subject,
-		"caller": l.Caller, "source": e.Source,
-	}
-}
-
-func identityVars(i *identity.Identity) map[string]any {
-	if i == nil {
-		return nil
-	}
-	groups := make([]any, 0, len(i.Groups))
-	for _, g := range i.Groups {
-		groups = append(groups, g.Name)
-	}
-	return map[string]any{
-		"id": i.ID, "userstore": i.Userstore, "state": string(i.State), "traits": i.Traits, "groups": groups,
-	}
-}
-
 // touch is what a login that wrote nothing leaves behind: last_login_at, at
 // most once an hour, and the time of its claims if they have one.
 func (p *Plan) touch() *store.Touch {
