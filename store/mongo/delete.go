@@ -3,6 +3,7 @@ package mongo
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -41,7 +42,10 @@ func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt
 				return err
 			}
 			gone, err := db.remove(ctx, docs[0])
-			if gone || err != nil {
+			switch {
+			case err != nil && !errors.Is(err, errUnclear) && refused(err):
+				return cmp.Or(db.takeBack(ctx, r, true), err)
+			case gone || err != nil:
 				return err
 			}
 		}
@@ -49,12 +53,20 @@ func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt
 	})
 }
 
-// writeAhead writes the record of a deletion, if it is one.
+// writeAhead writes the record of a deletion, if it is one. No journal holds an
+// older version of it.
 func (db *database) writeAhead(ctx context.Context, r identity.Record) error {
 	if r.ID == "" {
 		return nil
 	}
-	return db.record(ctx, []identity.Record{r})
+	doc, err := encodeRecord(r)
+	if err != nil {
+		return err
+	}
+	return again(ctx, func() error {
+		_, err := db.decisions.UpdateOne(ctx, byID(r.ID), bson.D{{Key: "$set", Value: doc}}, options.UpdateOne().SetUpsert(true))
+		return err
+	})
 }
 
 // takeBack removes the record of a deletion that was not, if it was written.
