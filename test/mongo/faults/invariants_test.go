@@ -131,12 +131,16 @@ func i6Healed(t testing.TB, all []identity.Identity, p *person) {
 	}
 }
 
-// i7OlderClaimsLose: an older login that arrives late changes nothing.
+// i7OlderClaimsLose: an older login that arrives late changes nothing; it counts
+// as a login.
 func i7OlderClaimsLose(t testing.TB, r result, before, after []identity.Identity, p *person) {
 	t.Helper()
 	b, a := whose(before, p), whose(after, p)
 	if len(b) != 1 || len(a) != 1 || a[0].Traits["name"] != b[0].Traits["name"] || a[0].Revision != b[0].Revision {
 		t.Errorf("I7: an older login changed the identity: %v", r)
+	}
+	if stale := func(why identity.Reason) bool { return why.Code == identity.CodeClaimsStale }; !slices.ContainsFunc(r.reply.Reasons, stale) {
+		t.Errorf("I7: an older login is no login with stale claims: %v", r)
 	}
 }
 
