@@ -3,6 +3,7 @@ package generic_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -23,7 +24,7 @@ type signer struct {
 	private ed25519.PrivateKey
 }
 
-func startSigner(t *testing.T) signer {
+func startSigner(t testing.TB) signer {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -46,15 +47,16 @@ func startSigner(t *testing.T) signer {
 func (s signer) token(name string, ago time.Duration) string {
 	now := time.Now()
 	claims, err := json.Marshal(map[string]any{
-		"iss": s.URL, "sub": "s-1", "aud": "portal", "iat": now.Add(-ago).Unix(), "exp": now.Add(time.Hour).Unix(), "nonce": "n-1", "name": name,
+		"iss": s.URL, "sub": "s-1", "aud": "portal", "iat": now.Add(-ago).Unix(), "exp": now.Add(time.Hour).Unix(), "nonce": "n-1", "jti": rand.Text(), "name": name,
 	})
 	if err != nil {
 		panic(err)
 	}
-	encode := base64.RawURLEncoding.EncodeToString
-	signed := encode([]byte(`{"alg":"EdDSA","kid":"k"}`)) + "." + encode(claims)
-	return signed + "." + encode(ed25519.Sign(s.private, []byte(signed)))
+	signed := part(`{"alg":"EdDSA","kid":"k"}`) + "." + part(string(claims))
+	return signed + "." + part(string(ed25519.Sign(s.private, []byte(signed))))
 }
+
+func part(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
 func (s signer) file(sources string) string {
 	return fmt.Sprintf(`
