@@ -1,9 +1,11 @@
 package hook
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -36,19 +38,29 @@ type Caller struct {
 	Instance string
 }
 
+// MaxValues is how many secrets one credential may have at a time: the new and
+// the old one, while they are exchanged.
+const MaxValues = 2
+
 // APIKey is a credential sent in a header of its own, or as a bearer token
 // (RFC 6750).
 type APIKey struct {
 	Caller
 	Header string
-	Value  string
+	Values []string
 }
 
 // Basic is a credential sent by HTTP basic authentication (RFC 7617).
 type Basic struct {
 	Caller
-	User     string
-	Password string
+	User      string
+	Passwords []string
+}
+
+// Credentials are all that callers may come with.
+type Credentials struct {
+	APIKeys []APIKey
+	Basics  []Basic
 }
 
 // Auth knows the credentials. The zero value admits nobody.
@@ -62,50 +74,60 @@ type entry struct {
 	digest [sha256.Size]byte
 }
 
-// NewAuth returns an Auth that admits these credentials. Errors: none given, an
-// empty secret, or two credentials with the same secret, since which of the two
-// scopes holds would be chance.
-func NewAuth(keys []APIKey, basics []Basic) (*Auth, error) {
+// NewAuth returns an Auth that admits these credentials. Errors: none given; one
+// without a secret, with an empty one or with more than MaxValues; a secret that
+// is there twice, since which of the two scopes holds would be chance.
+func NewAuth(c Credentials) (*Auth, error) {
 	a := &Auth{}
-	for _, k := range keys {
-		if k.Value == "" {
-			return nil, fmt.Errorf("api key %q has an empty value", k.Name)
+	for _, k := range c.APIKeys {
+		if err := checkValues(k.Values); err != nil {
+			return nil, fmt.Errorf("api key %q %w", k.Name, err)
 		}
-		a.entries = append(a.entries, entry{k.Caller, http.CanonicalHeaderKey(k.Header), digest(k.Value)})
+		for _, v := range k.Values {
+			a.entries = append(a.entries, entry{k.Caller, http.CanonicalHeaderKey(k.Header), digest(v)})
+		}
 	}
-	for _, b := range basics {
-		if b.User == "" || b.Password == "" {
-			return nil, fmt.Errorf("basic credential %q has an empty user or password", b.Name)
+	for _, b := range c.Basics {
+		if err := checkValues(b.Passwords); err != nil || b.User == "" {
+			return nil, fmt.Errorf("basic credential %q %w", b.Name, cmp.Or(err, errNoUser))
 		}
-		a.entries = append(a.entries, entry{b.Caller, "", digest(b.User, b.Password)})
+		for _, p := range b.Passwords {
+			a.entries = append(a.entries, entry{b.Caller, "", digest(b.User, p)})
+		}
 	}
 	if len(a.entries) == 0 {
-		return nil, fmt.Errorf("no credential is configured: every caller would be refused")
+		return nil, errors.New("no credential is configured: every caller would be refused")
 	}
 	for i, e := range a.entries {
 		for _, f := range a.entries[:i] {
-			if e.digest == f.digest && e.header == f.header {
-				return nil, fmt.Errorf("credentials %q and %q have the same secret", f.caller.Name, e.caller.Name)
+			if e.digest == f.digest { // in headers of their own, too: both may come as a bearer token
+				return nil, fmt.Errorf("a secret is there twice, in credentials %q and %q", f.caller.Name, e.caller.Name)
 			}
 		}
 	}
 	return a, nil
 }
 
+var errNoUser = errors.New("has no user")
+
+func checkValues(values []string) error {
+	switch {
+	case len(values) == 0 || slices.Contains(values, ""):
+		return errors.New("has an empty secret")
+	case len(values) > MaxValues:
+		return fmt.Errorf("has more than %d secrets, the new and the old one", MaxValues)
+	}
+	return nil
+}
+
 // Authenticate returns who sent the request. It compares digests in constant
 // time and looks at every credential whatever matched, so that neither a
 // prefix nor a position can be timed.
 func (a *Auth) Authenticate(r *http.Request) (Caller, bool) {
-	var bearer [sha256.Size]byte
 	token, hasBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if hasBearer {
-		bearer = digest(token)
-	}
-	var basic [sha256.Size]byte
+	bearer := digest(token)
 	user, password, hasBasic := r.BasicAuth()
-	if hasBasic {
-		basic = digest(user, password)
-	}
+	basic := digest(user, password)
 	found := -1
 	for i, e := range a.entries {
 		match := 0

@@ -27,13 +27,13 @@ func caller(name string, endpoints ...hook.Endpoint) hook.Caller {
 
 func auth(t *testing.T) *hook.Auth {
 	t.Helper()
-	a, err := hook.NewAuth(
-		[]hook.APIKey{
-			{Caller: caller("kratos", hook.EndpointKratos), Header: "X-API-Key", Value: "kratos-key"},
-			{Caller: caller("login", hook.EndpointLogin), Header: "x-login-key", Value: "login-key"},
+	a, err := hook.NewAuth(hook.Credentials{
+		APIKeys: []hook.APIKey{
+			{Caller: caller("kratos", hook.EndpointKratos), Header: "X-API-Key", Values: []string{"kratos-key", "old-kratos-key"}},
+			{Caller: caller("login", hook.EndpointLogin), Header: "x-login-key", Values: []string{"login-key"}},
 		},
-		[]hook.Basic{{Caller: caller("basic", hook.EndpointLogin), User: "ab", Password: "c"}},
-	)
+		Basics: []hook.Basic{{Caller: caller("basic", hook.EndpointLogin), User: "ab", Passwords: []string{"c", "old-c"}}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +54,9 @@ func TestAuthenticate(t *testing.T) {
 		"key as bearer":            {"Authorization", "Bearer kratos-key", "kratos"},
 		"header in another case":   {"X-Login-Key", "login-key", "login"},
 		"basic":                    {"Authorization", basicHeader("ab", "c"), "basic"},
+		"rotation: old key":        {"X-API-Key", "old-kratos-key", "kratos"},
+		"rotation: old bearer":     {"Authorization", "Bearer old-kratos-key", "kratos"},
+		"rotation: old password":   {"Authorization", basicHeader("ab", "old-c"), "basic"},
 		"nothing":                  {"X-Other", "kratos-key", ""},
 		"wrong key":                {"X-API-Key", "kratos-key2", ""},
 		"prefix of the key":        {"X-API-Key", "kratos-ke", ""},
@@ -75,24 +78,35 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-func TestNewAuthRefuses(t *testing.T) {
-	key := func(name, value string) hook.APIKey {
-		return hook.APIKey{Caller: caller(name), Header: "X-API-Key", Value: value}
+// TestS7_NewAuthRefuses: a server whose credentials are none, empty or mixed up
+// does not start.
+func TestS7_NewAuthRefuses(t *testing.T) {
+	key := func(name string, values ...string) hook.APIKey {
+		return hook.APIKey{Caller: caller(name), Header: "X-API-Key", Values: values}
 	}
+	basic := func(user string, passwords ...string) hook.Credentials {
+		return hook.Credentials{Basics: []hook.Basic{{Caller: caller("a"), User: user, Passwords: passwords}}}
+	}
+	keys := func(keys ...hook.APIKey) hook.Credentials { return hook.Credentials{APIKeys: keys} }
 	for name, c := range map[string]struct {
-		keys   []hook.APIKey
-		basics []hook.Basic
+		credentials hook.Credentials
+		says        string
 	}{
-		"no credential":   {nil, nil},
-		"S7 empty key":    {[]hook.APIKey{key("a", "")}, nil},
-		"empty password":  {nil, []hook.Basic{{Caller: caller("a"), User: "u"}}},
-		"one secret, two": {[]hook.APIKey{key("a", "same"), key("b", "same")}, nil},
+		"no credential":   {keys(), "no credential is configured"},
+		"empty key":       {keys(key("a", "")), "empty secret"},
+		"no key":          {keys(key("a")), "empty secret"},
+		"empty old key":   {keys(key("a", "new", "")), "empty secret"},
+		"three keys":      {keys(key("a", "1", "2", "3")), "more than 2"},
+		"empty password":  {basic("u", ""), "empty secret"},
+		"no password":     {basic("u"), "empty secret"},
+		"no user":         {basic("", "p"), "has no user"},
+		"one secret, two": {keys(key("a", "same"), key("b", "other", "same")), "there twice"},
+		"by bearer both":  {keys(key("a", "same"), hook.APIKey{Caller: caller("b"), Header: "X-Other", Values: []string{"same"}}), "there twice"},
+		"old is new":      {keys(key("a", "same", "same")), "there twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := hook.NewAuth(c.keys, c.basics); err == nil {
-				t.Error("accepted")
-			} else if strings.Contains(err.Error(), "same secret") == (name != "one secret, two") {
-				t.Errorf("error %v", err)
+			if _, err := hook.NewAuth(c.credentials); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error %v, want one that says %q", err, c.says)
 			}
 		})
 	}

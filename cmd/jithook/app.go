@@ -103,23 +103,22 @@ func (c config) kratosAdmins() (map[string]*kratos.Admin, error) {
 
 // auth reads the callers' secrets.
 func (c config) auth() (*hook.Auth, error) {
-	var keys []hook.APIKey
+	var all hook.Credentials
 	for _, k := range c.apiKeys {
-		value, err := k.value.read()
+		values, err := readAll(k.values)
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, hook.APIKey{Caller: k.Caller, Header: k.header, Value: value})
+		all.APIKeys = append(all.APIKeys, hook.APIKey{Caller: k.Caller, Header: k.header, Values: values})
 	}
-	var basics []hook.Basic
 	for _, b := range c.basics {
-		password, err := b.password.read()
+		passwords, err := readAll(b.passwords)
 		if err != nil {
 			return nil, err
 		}
-		basics = append(basics, hook.Basic{Caller: b.Caller, User: b.user, Password: password})
+		all.Basics = append(all.Basics, hook.Basic{Caller: b.Caller, User: b.user, Passwords: passwords})
 	}
-	return hook.NewAuth(keys, basics)
+	return hook.NewAuth(all)
 }
 
 // mustConfig reads a configuration for a command that cannot go on with

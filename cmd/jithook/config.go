@@ -54,13 +54,13 @@ type config struct {
 type apiKey struct {
 	hook.Caller
 	header string
-	value  secret
+	values []secret
 }
 
 type basic struct {
 	hook.Caller
-	user     string
-	password secret
+	user      string
+	passwords []secret
 }
 
 // instance is a Kratos whose Admin API jithook may call.
@@ -144,7 +144,7 @@ func (r *configReader) auth(a authSection, c *config) {
 		r.problems = append(r.problems, a.Problemf("auth has neither api_keys nor basic: every caller would be refused"))
 	}
 	for _, k := range a.APIKeys {
-		key := apiKey{Caller: r.caller(k.Name, k.Endpoints, k.Providers, k.Instance), header: "X-API-Key", value: r.secret(k.Value)}
+		key := apiKey{Caller: r.caller(k.Name, k.Endpoints, k.Providers, k.Instance), header: "X-API-Key", values: r.secrets(k.Name, k.Value)}
 		if k.Header != nil {
 			key.header = k.Header.Value
 		}
@@ -152,7 +152,7 @@ func (r *configReader) auth(a authSection, c *config) {
 	}
 	for _, b := range a.Basic {
 		caller := r.caller(b.Name, b.Endpoints, b.Providers, b.Instance)
-		c.basics = append(c.basics, basic{Caller: caller, user: b.User.Value, password: r.secret(b.Password)})
+		c.basics = append(c.basics, basic{Caller: caller, user: b.User.Value, passwords: r.secrets(b.Name, b.Password)})
 	}
 }
 

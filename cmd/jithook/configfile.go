@@ -26,6 +26,10 @@ type adminSection struct {
 	Token  strictyaml.Text  `yaml:"token" missing:"env:NAME or file:PATH"`
 }
 
+// secretValues are the secrets of one credential: one, or while it is exchanged
+// the new and the old one.
+type secretValues = strictyaml.OneOrMany[strictyaml.Text]
+
 type authSection struct {
 	strictyaml.Pos
 
@@ -36,7 +40,7 @@ type authSection struct {
 type apiKeySection struct {
 	Name      strictyaml.Text   `yaml:"name" missing:"records and logs name the caller by it"`
 	Header    *strictyaml.Text  `yaml:"header"`
-	Value     strictyaml.Text   `yaml:"value" missing:"env:NAME or file:PATH"`
+	Value     secretValues      `yaml:"value" missing:"env:NAME or file:PATH, or a list of two: the new and the old one"`
 	Endpoints []strictyaml.Text `yaml:"endpoints" missing:"a list of kratos and login"`
 	Providers []strictyaml.Text `yaml:"providers" missing:"the providers that this credential may speak for, or [\"*\"]"`
 	Instance  *strictyaml.Text  `yaml:"instance"`
@@ -45,7 +49,7 @@ type apiKeySection struct {
 type basicSection struct {
 	Name      strictyaml.Text   `yaml:"name" missing:"records and logs name the caller by it"`
 	User      strictyaml.Text   `yaml:"user" missing:"the user that the caller sends"`
-	Password  strictyaml.Text   `yaml:"password" missing:"env:NAME or file:PATH"`
+	Password  secretValues      `yaml:"password" missing:"env:NAME or file:PATH, or a list of two: the new and the old one"`
 	Endpoints []strictyaml.Text `yaml:"endpoints" missing:"a list of kratos and login"`
 	Providers []strictyaml.Text `yaml:"providers" missing:"the providers that this credential may speak for, or [\"*\"]"`
 	Instance  *strictyaml.Text  `yaml:"instance"`

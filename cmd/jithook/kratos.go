@@ -47,7 +47,7 @@ kratos.restore_traits of the configuration lists those that it has.`,
 			}
 			doc.LoginMethods = methods
 			if withKey {
-				if doc.APIKey.Value, err = key.value.read(); err != nil {
+				if doc.APIKey.Value, err = key.values[0].read(); err != nil {
 					return err
 				}
 			}
@@ -72,7 +72,7 @@ kratos.restore_traits of the configuration lists those that it has.`,
 	out.bindAs(cmd, "yaml", "yaml or json")
 	cmd.Flags().StringVar(&credential, "credential", "", "the api key that this Kratos calls with, by its `NAME`; needed where several differ in what they may do")
 	cmd.Flags().StringSliceVar(&methods, "login-methods", nil, "sign-in methods that get the login hook (default: every method that Kratos knows)")
-	cmd.Flags().BoolVar(&withKey, "with-key", false, "print the hook key itself instead of "+keyPlaceholder)
+	cmd.Flags().BoolVar(&withKey, "with-key", false, "print the hook key itself, the first where there are two, instead of "+keyPlaceholder)
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/internal/strictyaml"
 )
 
@@ -30,6 +31,31 @@ func (r *configReader) secret(t strictyaml.Text) secret {
 	}
 	s.literal = t.Value
 	return s
+}
+
+// secrets are those of one credential.
+func (r *configReader) secrets(name strictyaml.Text, values secretValues) []secret {
+	if len(values) == 0 || len(values) > hook.MaxValues {
+		r.wrong(name, "the credential %q has %d secrets: it may have one or, while it is exchanged, the new and the old one", name.Value, len(values))
+	}
+	out := make([]secret, len(values))
+	for n, v := range values {
+		out[n] = r.secret(v)
+	}
+	return out
+}
+
+// readAll returns the secrets of one credential; see read.
+func readAll(secrets []secret) ([]string, error) {
+	var values []string
+	for _, s := range secrets {
+		value, err := s.read()
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, value)
+	}
+	return values, nil
 }
 
 // read returns the secret. Errors: it is nowhere, or empty; the text names the

@@ -183,10 +183,10 @@ func (c config) secretsInClear() []secret {
 		all = append(all, c.own[name].uri)
 	}
 	for _, k := range c.apiKeys {
-		all = append(all, k.value)
+		all = append(all, k.values...)
 	}
 	for _, b := range c.basics {
-		all = append(all, b.password)
+		all = append(all, b.passwords...)
 	}
 	for _, i := range c.instances {
 		all = append(all, i.token)

@@ -56,7 +56,7 @@ func serve(t *testing.T, restore ...string) *server {
 	s := &server{t: t}
 	s.Service = service.Open(t, &s.log, acme)
 	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"acme"}, Instance: "main"}
-	auth, err := hook.NewAuth([]hook.APIKey{{Caller: caller, Header: "X-API-Key", Value: "key"}}, nil)
+	auth, err := hook.NewAuth(hook.Credentials{APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -617,7 +617,7 @@ func FuzzDecoder(f *testing.F) {
 	}
 	f.Add(string(whole))
 	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"acme"}}
-	auth, err := hook.NewAuth([]hook.APIKey{{Caller: caller, Header: "X-API-Key", Value: "key"}}, nil)
+	auth, err := hook.NewAuth(hook.Credentials{APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
 	if err != nil {
 		f.Fatal(err)
 	}
