@@ -96,6 +96,13 @@ func (c *counting) Renew(ctx context.Context, id string, revision int64, at time
 	return c.Store.Renew(ctx, id, revision, at, r)
 }
 
+func (c *counting) Pin(ctx context.Context, k identity.Key, userstore string) error {
+	if err := c.gate("pin", &c.writes); err != nil {
+		return err
+	}
+	return c.Store.Pin(ctx, k, userstore)
+}
+
 func (c *counting) Record(ctx context.Context, r []identity.Record, touched []store.Touch) error {
 	if err := c.gate("record", &c.writes); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,8 @@ type written struct {
 	Bytes      int64  `json:"bytes"`
 	Identities int64  `json:"identities,omitempty"`
 	Decisions  int64  `json:"decisions,omitempty"`
+	// NotIncluded are the userstores that a backup lacks.
+	NotIncluded []string `json:"not_included,omitempty"`
 }
 
 func newStoreBackupCmd() *cobra.Command {
@@ -29,7 +32,7 @@ func newStoreBackupCmd() *cobra.Command {
 	var out format
 	var to string
 	cmd := &cobra.Command{
-		Use: "backup --to FILE", Short: "Copy the embedded store's file, also while jithook serves", Args: cobra.NoArgs,
+		Use: "backup --to FILE", Short: "Copy the embedded home store's file, also while jithook serves", Args: cobra.NoArgs,
 		Long: `Write a consistent copy of the embedded store's file to FILE: the store as it was
 at one moment, while logins go on. To restore it, stop jithook and put the copy
 in the place of store.bolt.path. FILE holds personal data; only its owner may
@@ -38,11 +41,11 @@ backed up with mongodump.`,
 		Example: "  jithook store backup --to /var/backups/jithook-$(date +%F).db",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return from.with(func(c *client) error {
-				size, err := backUp(cmd, c, out, to)
+				n, err := backUp(cmd, c, out, to)
 				if err != nil {
 					return explained(err)
 				}
-				return printWritten(cmd, out, written{File: to, Bytes: size})
+				return printWritten(cmd, out, n)
 			})
 		},
 	}
@@ -62,31 +65,38 @@ func printWritten(cmd *cobra.Command, out format, n written) error {
 		what = fmt.Sprintf("%d identities and %d decision records", n.Identities, n.Decisions)
 	}
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s written to %s, which holds personal data\n", what, shown(n.File))
+	if err == nil && len(n.NotIncluded) > 0 {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "not in it: the userstores %s, which have stores of their own\n", shown(strings.Join(n.NotIncluded, ", ")))
+	}
 	return err
 }
 
 // backUp writes beside the file and moves it there when it is whole and on the
 // disk.
-func backUp(cmd *cobra.Command, c *client, out format, to string) (size int64, err error) {
+func backUp(cmd *cobra.Command, c *client, out format, to string) (n written, err error) {
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
-		return 0, notOverwritten(to, err)
+		return written{}, notOverwritten(to, err)
 	}
+	n.File = to
 	dir := filepath.Dir(to)
 	temp, err := os.CreateTemp(dir, "."+filepath.Base(to)+"-*") // 0600
 	if err != nil {
-		return 0, err
+		return written{}, err
 	}
 	defer func() { err = errors.Join(err, discard(temp)) }()
 	bar := newProgress(cmd.ErrOrStderr(), out, "copying", "MB")
 	defer bar.end()
-	err = c.stream(cmd.Context(), "/store/backup", nil, "application/octet-stream", func(_ http.Header, length int64, body io.Reader) error {
+	err = c.stream(cmd.Context(), "/store/backup", nil, "application/octet-stream", func(h http.Header, length int64, body io.Reader) error {
 		if length <= 0 {
 			return errors.New("the server does not say how long the copy is: is it of another version than this command?")
 		}
 		bar.total = length
-		size, err = io.Copy(temp, &counted{Reader: body, bar: bar})
+		if others := h.Get(admin.HeaderNotIncluded); others != "" {
+			n.NotIncluded = strings.Split(others, ",")
+		}
+		n.Bytes, err = io.Copy(temp, &counted{Reader: body, bar: bar})
 		switch {
-		case err == nil && size == length:
+		case err == nil && n.Bytes == length:
 			return nil
 		case cmd.Context().Err() != nil:
 			return cmd.Context().Err()
@@ -96,15 +106,15 @@ func backUp(cmd *cobra.Command, c *client, out format, to string) (size int64, e
 		return fmt.Errorf("copy: %w", err)
 	})
 	if err != nil {
-		return 0, err
+		return written{}, err
 	}
 	if err := temp.Sync(); err != nil {
-		return 0, err
+		return written{}, err
 	}
 	if err := place(temp.Name(), to); err != nil {
-		return 0, err
+		return written{}, err
 	}
-	return size, syncDir(dir)
+	return n, syncDir(dir)
 }
 
 func notOverwritten(to string, err error) error {

@@ -29,6 +29,8 @@ func newStoreExportCmd() *cobra.Command {
 only its owner may read it, and a file that exists is not overwritten. When it
 broke off, the same command with --resume goes on where FILE ends.
 
+Userstores with stores of their own are in FILE as well.
+
 Logins may go on, but what changes meanwhile may be in FILE or not. To move a
 userstore, stop them: jithook store export -c jithook.yaml --to FILE.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -96,7 +98,7 @@ func export(cmd *cobra.Command, c *client, out format, to string, resume bool) (
 	case err != nil:
 		return written{}, fmt.Errorf("%w (%s holds what came until then: the same command with --resume goes on)", explained(err), to)
 	}
-	return written{to, size, e.counts.Identities, e.counts.Decisions}, nil
+	return written{File: to, Bytes: size, Identities: e.counts.Identities, Decisions: e.counts.Decisions}, nil
 }
 
 // close brings what was written to the disk, also after a failure, and returns

@@ -25,7 +25,11 @@ func newStoreImportCmd() *cobra.Command {
 wrote, into the userstore. The whole file is checked before anything is written.
 What the store has already stays as it is: after an interruption, the same
 command goes on. Exit code 2 when the store has something else under an id or a
-key of FILE; those lines are listed and everything else is imported.`,
+key of FILE; those lines are listed and everything else is imported.
+
+Every identity goes where the configuration has its userstore: so an export and
+an import into empty stores also move a userstore into a store of its own, or
+back home.`,
 		Example: `  jithook store export -c jithook.yaml --to jithook.jsonl
   jithook store import -c other.yaml --from jithook.jsonl`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -8,6 +8,7 @@ package mongo_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -29,7 +30,7 @@ version: 1
 provider: acme
 issuer: https://acme.example
 trust: {authoritative_domains: [acme.example]}
-jit: {enabled: true, userstore: employees, allow: 'claims.hd == "acme.example"'}
+jit: {enabled: true, userstore: {from: claims.org}, allow: 'claims.hd == "acme.example"'}
 traits:
   email: {value: claims.email, verified: claims.email_verified, canonical: email, unique: true, required: true}
   name: {value: claims.name}
@@ -57,6 +58,11 @@ func (s *spy) hear(ctx context.Context, command string) {
 	s.sent[name] = append(s.sent[name], command)
 }
 
+// at is hear with the name of a store.
+func (s *spy) at(store string) func(context.Context, string) {
+	return func(ctx context.Context, command string) { s.hear(ctx, store+" "+command) }
+}
+
 func (s *spy) want(t *testing.T, name string, want ...string) {
 	t.Helper()
 	s.mu.Lock()
@@ -66,7 +72,7 @@ func (s *spy) want(t *testing.T, name string, want ...string) {
 	}
 }
 
-func service(t *testing.T, s *mongo.Store) *provision.Service {
+func service(t *testing.T, home *mongo.Store, own map[string]store.Store) *provision.Service {
 	t.Helper()
 	env, err := expr.NewEnv()
 	must(t, err)
@@ -77,22 +83,19 @@ func service(t *testing.T, s *mongo.Store) *provision.Service {
 		t.Fatal(problems)
 	}
 	log := slog.New(slog.DiscardHandler)
+	d := directory.New(home, own)
 	return &provision.Service{
-		Store: directory.New(s, nil), Editable: s, Journal: s, Later: provision.NewRecorder(s, log, func() {}),
+		Store: d, Editable: d, Journal: d, Later: provision.NewRecorder(d, log, func() {}),
 		Providers:  func() *provider.Set { return set },
 		Userstores: names, Now: time.Now, Log: log,
 	}
 }
 
-func TestRoundTrips(t *testing.T) {
-	srv := peer.Server(t)
-	var spy spy
-	s := openWith(t, mongo.Options{URI: srv.URI, Database: srv.Database(t), Sent: spy.hear})
-	must(t, s.Ping(t.Context()))
-	house := service(t, s)
-	login := func(step string, want identity.Decision, edit func(map[string]any)) {
+// logins returns a login of Ann for each test step, with edited claims.
+func logins(t *testing.T, spy *spy, house *provision.Service) func(step string, want identity.Decision, edit func(map[string]any)) {
+	return func(step string, want identity.Decision, edit func(map[string]any)) {
 		t.Helper()
-		claims := map[string]any{"email": "ann@acme.example", "email_verified": true, "hd": "acme.example", "name": "Ann"}
+		claims := map[string]any{"email": "ann@acme.example", "email_verified": true, "hd": "acme.example", "name": "Ann", "org": "employees"}
 		edit(claims)
 		out := house.Provision(spy.step(t, step), identity.Login{
 			Hook: identity.HookGeneric, Caller: "test", Providers: []string{"acme"}, Provider: "acme",
@@ -102,6 +105,14 @@ func TestRoundTrips(t *testing.T) {
 			t.Fatalf("%s: %s %v, want %s", step, out.Record.Decision, out.Record.Reasons, want)
 		}
 	}
+}
+
+func TestRoundTrips(t *testing.T) {
+	srv := peer.Server(t)
+	var spy spy
+	s := openWith(t, mongo.Options{URI: srv.URI, Database: srv.Database(t), Sent: spy.hear})
+	must(t, s.Ping(t.Context()))
+	login := logins(t, &spy, service(t, s, nil))
 	login("first login", identity.Created, func(map[string]any) {})
 	spy.want(t, "first login", "find", "insert")
 	login("returning login", identity.Unchanged, func(map[string]any) {})
@@ -114,4 +125,42 @@ func TestRoundTrips(t *testing.T) {
 	r := newRecord(newIdentity(0))
 	must(t, s.Record(spy.step(t, "a batch"), []identity.Record{r}, []store.Touch{{ID: newIdentity(0).ID, At: time.Now()}}))
 	spy.want(t, "a batch", "find", "update", "update")
+}
+
+// With a database of the userstore's own, beside that of the home store: a first
+// login costs the pin more, a returning one nothing.
+func TestRoundTripsWithSeveralStores(t *testing.T) {
+	srv := peer.Server(t)
+	type step struct {
+		org  string
+		want identity.Decision
+		sent []string
+	}
+	for name, steps := range map[string][]step{
+		"an employee": {
+			{"employees", identity.Created, []string{"employees find", "home insert", "employees insert"}},
+			{"employees", identity.Unchanged, []string{"employees find"}},
+			{"default", identity.Unchanged, []string{"home find", "employees find"}},
+		},
+		"somebody at home": {
+			{"default", identity.Created, []string{"home find", "home insert"}},
+			{"default", identity.Unchanged, []string{"home find"}},
+			// To be seen as elsewhere takes the pin's attempt and its reading back.
+			{"employees", identity.Unchanged, []string{"employees find", "home insert", "home find", "home find"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var spy spy
+			home := openWith(t, mongo.Options{URI: srv.URI, Database: srv.Database(t), Sent: spy.at("home")})
+			employees := openWith(t, mongo.Options{URI: srv.URI, Database: srv.Database(t), Sent: spy.at("employees")})
+			must(t, home.Ping(t.Context()))
+			must(t, employees.Ping(t.Context()))
+			login := logins(t, &spy, service(t, home, map[string]store.Store{"employees": employees}))
+			for n, s := range steps {
+				step := fmt.Sprintf("login %d", n+1)
+				login(step, s.want, func(c map[string]any) { c["org"] = s.org })
+				spy.want(t, step, s.sent...)
+			}
+		})
+	}
 }
