@@ -101,7 +101,7 @@ var codes = []CodeInfo{
 	{CodeTraitMissing, 4990026, "Your account at the provider lacks a detail that is required here.", "A required trait has no value, or its `absent` is reject; the path is in the reason."},
 	{CodeTraitInvalid, 4990027, "A detail of your account at the provider cannot be used here.", "A trait's value has no canonical form, is too large or is not a JSON value; the path is in the reason."},
 	{CodeTraitTaken, 4990028, "A detail of your account at the provider is already in use here.", "Another identity of the userstore, or one that only the identity server knows, holds the unique trait at the path."},
-	{CodeUserstoreUnknown, 4990029, "Sign-in could not be decided. Ask your administrator.", "`jit.userstore` names a userstore that the server's configuration lacks."},
+	{CodeUserstoreUnknown, 4990029, "Sign-in could not be decided. Ask your administrator.", "`jit.userstore` yields a userstore that the server's configuration lacks; or this person's identity is in one that was taken out of it, or had a store of its own and has none any more."},
 	{CodeGroupsUnknown, 4990030, "Your account at the provider lacks a detail that is required here.", "The groups claim is missing or not a list of strings, and `groups.absent` is reject."},
 	{CodeNotFederated, 4990031, "Signed in.", "The login used no federated provider; only the identity's state was checked."},
 	{CodeIdentityUnknown, 4990032, "Signed in.", "The identity server knows this person and jithook does not, and no claims came with the login that could create the identity."},

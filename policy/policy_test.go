@@ -154,3 +154,45 @@ func TestPolicyDescribesItself(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestPlace(t *testing.T) {
+	for name, c := range map[string]struct {
+		from   string
+		claims map[string]any
+		want   string
+		code   identity.Code
+		rule   string
+	}{
+		"a name":          {"", nil, "employees", identity.CodeAllowed, "acme.yaml"},
+		"an expression":   {`claims.org == "x" ? "a" : "b"`, map[string]any{"org": "x"}, "a", identity.CodeAllowed, "acme.yaml:4:9"},
+		"without a claim": {"claims.org", nil, "", identity.CodeRuleError, "acme.yaml:4:9"},
+		"no string":       {"claims.org", map[string]any{"org": []any{"a"}}, "", identity.CodeRuleError, "acme.yaml:4:9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env, err := expr.NewEnv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := policy.Spec{Userstore: policy.Userstore{Name: "employees"}, File: "acme.yaml"}
+			if c.from != "" {
+				source := at(4, c.from)
+				s.Userstore.From = &source
+			}
+			p, err := policy.New(env, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, v, err := p.Place(t.Context(), policy.Input{Vars: expr.Vars{Claims: c.claims}})
+			if err != nil || got != c.want || v.Reason.Code != c.code || v.Rule != c.rule || v.Allow != (c.code == identity.CodeAllowed) {
+				t.Errorf("%q %+v %v, want %q, %s at %s", got, v, err, c.want, c.code, c.rule)
+			}
+			// What an identity server's mapper must send along.
+			if n := len(p.Programs()); (n == 1) != (c.from != "") {
+				t.Errorf("%d expressions", n)
+			}
+			if !p.MayPlace("employees") || p.MayPlace("others") != (c.from != "") {
+				t.Error("MayPlace")
+			}
+		})
+	}
+}

@@ -47,7 +47,7 @@ func (r *configReader) userstores(f configFile, c *config) {
 		c.store = r.userstore(s.Bolt, s.MongoDB)
 	}
 	c.userstores, c.own = []string{provider.DefaultUserstore}, map[string]userstore{}
-	places := map[userstore]string{c.store.place(): "store"}
+	places := map[userstore]string{c.store.place(): "the home store"}
 	for _, u := range f.Userstores {
 		name := u.Key.Value
 		if !slices.Contains(c.userstores, name) {
@@ -63,7 +63,7 @@ func (r *configReader) userstores(f configFile, c *config) {
 			c.own[name] = r.userstore(bolt, mongodb)
 		}
 		if other, taken := places[c.own[name].place()]; taken && c.own[name] != (userstore{}) {
-			r.wrong(u.Key, "the userstore %q is in the place of %s: a store is one userstore's own, or home to all that name none", name, other)
+			r.wrong(u.Key, "the userstore %q is in the place of %s: a store is one userstore's own, or the home of all that name none", name, other)
 		}
 		places[c.own[name].place()] = "the userstore " + strconv.Quote(name)
 	}
