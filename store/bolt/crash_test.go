@@ -63,6 +63,8 @@ func writeOn(s *bolt.Store) {
 		i := newIdentity(3)
 		check(s.Insert(ctx, i, newRecord(i)))
 		fmt.Println(i.ID, i.Revision)
+		check(s.Renew(ctx, i.ID, i.Revision, i.RenewedAt, newRecord(i)))
+		check(s.Record(ctx, []identity.Record{newRecord(i)}, []store.Touch{{ID: i.ID, At: time.Now()}}))
 		for range 2 {
 			i.Revision++
 			i.Keys = append(i.Keys[1:], newIdentity(1).Keys...)
