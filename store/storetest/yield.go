@@ -77,11 +77,11 @@ func testRaceYield(t *testing.T, s store.Store) {
 		subject := pending.Keys[0]
 		var login identity.Identity
 		var created identity.Record
-		renewal, linked := newRecord(pending, identity.Unchanged), newRecord(active, identity.Linked)
+		renewal, linked, gone := newRecord(pending, identity.Unchanged), newRecord(active, identity.Linked), newRecord(pending, identity.Deleted)
 		var renewed, inserted, deleted, swapped error
 		var all sync.WaitGroup
 		all.Go(func() {
-			deleted = s.Delete(t.Context(), pending.ID, 1, clock, identity.Record{})
+			deleted = s.Delete(t.Context(), pending.ID, 1, clock, gone)
 			swapped = s.Swap(t.Context(), taking, linked)
 		})
 		all.Go(func() { renewed = s.Renew(t.Context(), pending.ID, 1, clock.Add(time.Hour), renewal) })
@@ -98,13 +98,17 @@ func testRaceYield(t *testing.T, s store.Store) {
 		owner := pending.ID
 		if deleted == nil {
 			wantError(t, "Renew of what yielded", renewed, store.ErrConflict)
+			wantNoRecord(t, s, renewal)
+			wantRecord(t, s, gone)
 			owner = active.ID
 			if inserted == nil {
 				owner = login.ID
 			}
 		} else {
 			wantError(t, "Delete of what was renewed", deleted, store.ErrConflict)
+			wantNoRecord(t, s, gone)
 			must(t, renewed)
+			wantRecord(t, s, renewal)
 		}
 		wantHolder(t, s, subject, owner)
 		for what, c := range map[string]struct {
