@@ -147,7 +147,7 @@ var operations = map[string]operation{
 	"sweep": {
 		given: []act{login(first)}, from: created, run: sweep,
 		steps: []step{
-			{"find identities", created}, {"find identities", created}, {"find identities", created}, // the sweep's look-up; the state to delete; records in journals
+			{"find identities", created}, {"find identities", created}, // the sweep's look-up; the state to delete
 			{"update decisions", foretold}, {"delete identities", gone},
 		},
 		next: login(first), decides: map[string]identity.Decision{"created": identity.Unchanged, "foretold": identity.Unchanged, "gone": identity.Created},
