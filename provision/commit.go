@@ -35,7 +35,7 @@ func (s *Service) Commit(ctx context.Context, l identity.Login) Outcome {
 }
 
 func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
-	prov, e, err := s.vouched(ctx, l, p)
+	_, e, err := s.vouched(ctx, l, p)
 	if err != nil {
 		return err
 	}
@@ -43,16 +43,9 @@ func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
 		s.Later.Add(p.Record, nil)
 		return nil
 	}
-	if err := s.locate(ctx, l, prov, e, p); err != nil {
+	// Nobody holds the identity server's id yet: all stores have to say so.
+	if err := s.find(ctx, l, e, view{everywhere: true}, p); err != nil {
 		return err
-	}
-	if err := s.find(ctx, l, e, view{}, p); err != nil {
-		return err
-	}
-	if p.partial {
-		if err := s.find(ctx, l, e, view{everywhere: true}, p); err != nil {
-			return err
-		}
 	}
 	if p.refused() {
 		s.Later.Add(p.Record, nil)
