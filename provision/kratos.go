@@ -120,19 +120,15 @@ func (s *Service) grants(c kratos.Credential, link identity.Link) bool {
 	return c.Provider == link.Provider || ok && slices.Contains(prov.Issuers, link.Issuer)
 }
 
-// reconcile drops the links that Kratos has dropped, and what their providers
-// granted: a subject that was disconnected must not come back as this person.
+// reconcile drops the links that Kratos has dropped: a subject that was disconnected must not come back as this person.
 func (s *Service) reconcile(l identity.Login, p *Plan) {
 	if p.account == nil || p.account.Credentials == nil || p.Before == nil || !p.onlyAt(l.External) {
 		return
 	}
-	for _, link := range p.Before.Links {
-		if link.Provider == l.Provider || !fromKratos(link) || !identity.MaySpeakFor(l.Providers, link.Provider) ||
-			slices.ContainsFunc(p.account.Credentials, func(c kratos.Credential) bool { return s.grants(c, link) }) {
-			continue
-		}
-		p.unlink(link)
-	}
+	p.unlink(func(link identity.Link) bool {
+		return link.Provider != l.Provider && fromKratos(link) && identity.MaySpeakFor(l.Providers, link.Provider) &&
+			!slices.ContainsFunc(p.account.Credentials, func(c kratos.Credential) bool { return s.grants(c, link) })
+	})
 }
 
 // onlyAt reports whether the identity is known to this identity server under
@@ -145,20 +141,6 @@ func (p *Plan) onlyAt(e identity.ExternalID) bool {
 // take it back.
 func fromKratos(l identity.Link) bool {
 	return l.Evidence == identity.SourceKratosMetadata || l.Evidence == identity.SourceKratosAdmin
-}
-
-// unlink takes a link from the identity, its key, and the groups that its
-// provider granted. Traits stay: they are still known to be true.
-func (p *Plan) unlink(link identity.Link) {
-	p.After.Links = slices.DeleteFunc(p.After.Links, func(l identity.Link) bool { return l == link })
-	p.dropKey(identity.FedKey(link.Issuer, link.Subject))
-	p.Record.Change = append(p.Record.Change, identity.Change{Path: "/links/" + escape(link.Provider), Op: identity.OpRemove})
-	d := difference{source: identity.ProviderSource(link.Provider), heir: func(string) bool { return false }, at: p.now, identity: p.After}
-	p.Record.Change = append(p.Record.Change, d.groups(nil)...)
-}
-
-func (p *Plan) dropKey(k identity.Key) {
-	p.After.Keys = slices.DeleteFunc(p.After.Keys, func(have identity.Key) bool { return have == k })
 }
 
 // rebind lets a subject that Kratos sends to a first sign-in keep the identity
@@ -180,8 +162,8 @@ func (s *Service) rebind(ctx context.Context, l identity.Login, recorded string,
 	}
 	old := identity.ExternalID{System: l.External.System, Instance: l.External.Instance, ID: recorded}
 	p.After.ExternalIDs = slices.DeleteFunc(p.After.ExternalIDs, func(e identity.ExternalID) bool { return e == old })
-	p.dropKey(identity.ExtKey(old))
-	p.Record.Change = append(p.Record.Change, identity.Change{Path: "/external_ids/" + old.System, Op: identity.OpRemove})
+	p.After.Keys = slices.DeleteFunc(p.After.Keys, func(k identity.Key) bool { return k == identity.ExtKey(old) })
+	p.changed("/external_ids/"+old.System, identity.OpRemove)
 	return true
 }
 

@@ -74,18 +74,34 @@ var ErrNoLink = errors.New("the identity has no link to this provider")
 // by other means, or not at all. Errors: ErrNoLink.
 func Unlink(provider string) Edit {
 	return Edit{identity.CodeAdminUnlinked, func(_ *Service, p *Plan) error {
-		source := identity.ProviderSource(provider)
-		p.After.Links = slices.DeleteFunc(p.After.Links, func(l identity.Link) bool {
-			if l.Provider != provider {
-				return false
-			}
-			p.Record.Provider, p.Record.Issuer, p.Record.SubjectKey = provider, l.Issuer, identity.FedKey(l.Issuer, l.Subject)
-			return true
-		})
-		if len(p.After.Links) == len(p.Before.Links) {
+		removed := p.unlink(func(l identity.Link) bool { return l.Provider == provider })
+		if len(removed) == 0 {
 			return ErrNoLink
 		}
-		p.changed("/links/"+escape(provider), identity.OpRemove)
+		last := removed[len(removed)-1]
+		p.Record.Provider, p.Record.Issuer, p.Record.SubjectKey = provider, last.Issuer, identity.FedKey(last.Issuer, last.Subject)
+		return nil
+	}}
+}
+
+// unlink removes the links that are meant and, of every provider that none is
+// left of, what rests on its word: the groups that it granted, and that a value
+// is verified. It returns the removed links.
+func (p *Plan) unlink(meant func(identity.Link) bool) []identity.Link {
+	var removed []identity.Link
+	p.After.Links = slices.DeleteFunc(p.After.Links, func(l identity.Link) bool {
+		if !meant(l) {
+			return false
+		}
+		removed = append(removed, l)
+		return true
+	})
+	for _, l := range removed {
+		p.changed("/links/"+escape(l.Provider), identity.OpRemove)
+		if slices.ContainsFunc(p.After.Links, func(left identity.Link) bool { return left.Provider == l.Provider }) {
+			continue
+		}
+		source := identity.ProviderSource(l.Provider)
 		p.revoke(func(g identity.Group) bool { return g.Source == source })
 		for n, by := range p.After.Provenance {
 			if by.VerifiedBy == source {
@@ -93,10 +109,12 @@ func Unlink(provider string) Edit {
 				p.changed("/traits"+by.Path, identity.OpSet)
 			}
 		}
+	}
+	if len(removed) > 0 {
 		p.paths = rekey(p.Before, p.After, nil, none)
 		p.releaseMail()
-		return nil
-	}}
+	}
+	return removed
 }
 
 // releaseMail takes the keys of addresses that were verified and are not any
