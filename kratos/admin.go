@@ -33,6 +33,10 @@ type Admin struct {
 	api *ory.APIClient
 }
 
+// StateTarget is the name, in outboxes, of the target that is a Kratos's own
+// word on who may sign in.
+func StateTarget(instance string) string { return "kratos:" + instance }
+
 // CheckAdminURL returns what is wrong with the URL of an Admin API.
 func CheckAdminURL(s string) error {
 	u, err := url.Parse(s)

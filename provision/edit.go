@@ -73,9 +73,7 @@ func (s *Service) planEdit(ctx context.Context, t Target, e Edit) (Plan, error) 
 	return p, nil
 }
 
-// edited names the decision of an edit and chooses the write. It is the one
-// place through which every edit goes: what must follow in other systems is
-// armed here, in the write itself.
+// edited names the decision of an edit and chooses the write.
 func (p *Plan) edited(code identity.Code) {
 	switch {
 	case p.refused():

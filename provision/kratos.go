@@ -189,6 +189,20 @@ func (s *Service) heldInKratos(ctx context.Context, l identity.Login, p *Plan) (
 	return "", false
 }
 
+// arm has every Kratos that has the person keep them out, or let them in again,
+// when the plan changes whether they are barred here. It goes with the write, so
+// that a Kratos that is down learns of it later.
+func (s *Service) arm(p *Plan) {
+	if p.op != opSwap || p.Before.State == p.After.State || !p.Before.Barred() && !p.After.Barred() {
+		return
+	}
+	for _, e := range p.After.ExternalIDs {
+		if e.System == identity.SystemKratos && s.Kratos[e.Instance] != nil {
+			p.After.Arm(kratos.StateTarget(e.Instance), p.now)
+		}
+	}
+}
+
 // disconnect removes in Kratos what the plan refuses. What fails is refused
 // again by the next login.
 func (s *Service) disconnect(ctx context.Context, l identity.Login, p Plan) {

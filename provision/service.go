@@ -203,6 +203,7 @@ func (s *Service) apply(ctx context.Context, p Plan) (Outcome, error) {
 }
 
 func (s *Service) write(ctx context.Context, p Plan) error {
+	s.arm(&p)
 	switch p.op {
 	case opInsert:
 		return s.Store.Insert(ctx, *p.After, p.Record)

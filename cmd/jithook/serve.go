@@ -98,6 +98,9 @@ func (a *app) run(ctx context.Context, listeners map[net.Listener]http.Handler) 
 	var background sync.WaitGroup
 	background.Go(func() { a.reload(ctx) })
 	background.Go(func() { a.sweep(ctx) })
+	if worker := a.worker(); worker != nil {
+		background.Go(func() { worker.Run(ctx) })
+	}
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRecording()
 	var recorder sync.WaitGroup

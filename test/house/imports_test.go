@@ -52,6 +52,7 @@ var rules = []rule{
 	},
 	{path: "store", project: []string{"identity"}},
 	{path: "outbound", project: []string{"identity", "store"}},
+	{path: "outbound/kratosstate", project: []string{"identity", "kratos", "outbound"}},
 	{path: "store/storetest", project: []string{"identity", "store"}, modules: []string{"github.com/google/go-cmp", "github.com/google/uuid"}},
 	{path: "store/transfer", project: []string{"identity", "internal/exactjson", "store"}},
 	{path: "store/verify", project: []string{"identity", "store"}},

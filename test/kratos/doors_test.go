@@ -51,17 +51,23 @@ func newDoors(t *testing.T) doors {
 		"globex.yaml": strings.Replace(globexFile, "ISSUER", d.globex.Issuer, 1),
 	}
 	hooks, answerWith := hookServer(t)
-	d.j = kratostest.NewJithook(t, kratostest.JithookConfig{Binary: binary, Files: files, HookURL: hooks, KratosAdmin: "http://127.0.0.1:1"})
+	door, leadsTo := adminDoor(t, d.down)
+	d.j = kratostest.NewJithook(t, kratostest.JithookConfig{Binary: binary, Files: files, HookURL: hooks, KratosAdmin: door})
 	d.k = kratostest.StartKratos(t, kratostest.Config{
 		Providers:      []kratostest.OIDCProvider{d.op.ForKratos("acme"), d.globex.ForKratos("globex")},
 		IdentitySchema: passwordSchema, Password: true,
 		Documents: []map[string]any{d.j.KratosDocument(t)},
 	})
 	d.s = service.Open(t, io.Discard, files["acme.yaml"], files["globex.yaml"])
+	leadsTo(d.k.AdminURL)
 	if d.direct, err = kratos.NewAdmin(d.k.AdminURL, ""); err != nil {
 		t.Fatal(err)
 	}
-	d.s.Kratos = map[string]*kratos.Admin{"main": d.admin(t)}
+	asked, err := kratos.NewAdmin(door, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.s.Kratos = map[string]*kratos.Admin{"main": asked}
 	h := hooksOf(t, d.j, d.s, nil)
 	answerWith(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if d.open.Load() && strings.HasPrefix(r.URL.Path, "/hooks/kratos/settings/") || d.unasked.Load() && r.URL.Path == "/hooks/kratos/settings/check" {
@@ -73,27 +79,26 @@ func newDoors(t *testing.T) doors {
 	return d
 }
 
-// admin is the Admin API behind a door that can be shut.
-func (d doors) admin(t *testing.T) *kratos.Admin {
+// adminDoor is the way to an Admin API, whose place is said once Kratos runs,
+// and which can be down.
+func adminDoor(t *testing.T, down *atomic.Bool) (door string, leadsTo func(adminURL string)) {
 	t.Helper()
-	to, err := url.Parse(d.k.AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(to)
+	var to atomic.Pointer[httputil.ReverseProxy]
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if d.down.Load() {
+		if down.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		proxy.ServeHTTP(w, r)
+		to.Load().ServeHTTP(w, r)
 	}))
 	t.Cleanup(front.Close)
-	a, err := kratos.NewAdmin(front.URL, "")
-	if err != nil {
-		t.Fatal(err)
+	return front.URL, func(adminURL string) {
+		place, err := url.Parse(adminURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to.Store(httputil.NewSingleHostReverseProxy(place))
 	}
-	return a
 }
 
 // person sets an account at a provider with an e-mail of its own.

@@ -175,9 +175,21 @@ func (j *Jithook) Run(t testing.TB, args ...string) string {
 // Admin asks the admin API and decodes the answer into out.
 func (j *Jithook) Admin(t testing.TB, path string, out any) {
 	t.Helper()
+	j.admin(t, http.MethodGet, path, out)
+}
+
+// Edit posts to the admin API, such as "/admin/v1/identities/ID/suspend".
+func (j *Jithook) Edit(t testing.TB, path string) {
+	t.Helper()
+	var edited json.RawMessage
+	j.admin(t, http.MethodPost, path, &edited)
+}
+
+func (j *Jithook) admin(t testing.TB, method, path string, out any) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, j.adminURL+path, nil)
+	r, err := http.NewRequestWithContext(ctx, method, j.adminURL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +200,7 @@ func (j *Jithook) Admin(t testing.TB, path string, out any) {
 	}
 	defer reply.Body.Close()
 	if reply.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %s", path, reply.Status)
+		t.Fatalf("%s %s: %s", method, path, reply.Status)
 	}
 	if err := json.NewDecoder(reply.Body).Decode(out); err != nil {
 		t.Fatal(err)

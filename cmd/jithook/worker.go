@@ -1,0 +1,41 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jithook/jithook/kratos"
+	"github.com/jithook/jithook/outbound"
+	"github.com/jithook/jithook/outbound/kratosstate"
+	"github.com/jithook/jithook/store"
+)
+
+// worker returns what delivers to other systems, nil if there is none to tell.
+func (a *app) worker() *outbound.Worker {
+	connectors := map[string]outbound.Connector{}
+	for instance, admin := range a.service.Kratos {
+		connectors[kratos.StateTarget(instance)] = kratosstate.Connector{Admin: admin, Instance: instance}
+	}
+	if len(connectors) == 0 {
+		return nil
+	}
+	var outcomes []string
+	for _, o := range outbound.Outcomes() {
+		outcomes = append(outcomes, string(o))
+	}
+	m := a.metrics.Outbound(slices.Sorted(maps.Keys(connectors)), outcomes)
+	return &outbound.Worker{
+		Store: a.store, Connectors: connectors, Now: now, Log: a.log,
+		Attempted: func(target string, o outbound.Outcome, behind time.Duration) {
+			m.Attempted(target, string(o), o == outbound.Delivered, behind)
+		},
+		Surveyed: func(target string, b store.Backlog) {
+			var overdue time.Duration
+			if !b.Due.IsZero() {
+				overdue = now().Sub(b.Due)
+			}
+			m.Backlog(target, b.Waiting, b.Dead, overdue)
+		},
+	}
+}

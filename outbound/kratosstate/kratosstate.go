@@ -1,0 +1,45 @@
+// Package kratosstate is the connector that has a Kratos keep out whom jithook
+// keeps out: it makes the Kratos identity inactive and ends its sessions, and
+// reverses that.
+//
+// It owns what a state means in Kratos. It must not know why somebody is
+// suspended, nor when a delivery is tried again.
+package kratosstate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/kratos"
+	"github.com/jithook/jithook/outbound"
+)
+
+// Connector tells one Kratos.
+type Connector struct {
+	Admin *kratos.Admin
+	// Instance is the Kratos's name in the configuration: the identity's id
+	// there means something only together with it.
+	Instance string
+}
+
+var _ outbound.Connector = Connector{}
+
+// Deliver implements outbound.Connector. Somebody whom this Kratos does not have
+// is nobody to tell it of. Sessions end after the state is set, so that none
+// begins in between.
+func (c Connector) Deliver(ctx context.Context, i identity.Identity, _ identity.Delivery) error {
+	id, ok := i.External(identity.SystemKratos, c.Instance)
+	if !ok {
+		return nil
+	}
+	err := c.Admin.SetActive(ctx, id, !i.Barred())
+	if err == nil && i.Barred() {
+		err = c.Admin.EndSessions(ctx, id)
+	}
+	if errors.Is(err, kratos.ErrNoIdentity) {
+		// Gone, or the address is that of another Kratos: a person must look.
+		return &outbound.RejectedError{Err: err}
+	}
+	return err
+}
