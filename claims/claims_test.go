@@ -86,6 +86,20 @@ func TestMetadataAtALoginIsNotFresh(t *testing.T) {
 	}
 }
 
+// TestKratosAdminIsNeverFresh: what Kratos keeps dates from a registration, at
+// whatever hook it is asked for.
+func TestKratosAdminIsNeverFresh(t *testing.T) {
+	for _, hook := range []identity.Hook{identity.HookPrepare, identity.HookCommit, identity.HookLogin, identity.HookLinks, identity.HookGeneric} {
+		source := claims.NewCarried(identity.SourceKratosAdmin, acme, func() time.Time { return noon })
+		e, err := source.Claims(t.Context(), identity.Login{Hook: hook, Provider: "acme", At: noon, Offers: []identity.Offer{{
+			Source: identity.SourceKratosAdmin, Provider: "acme", Subject: "s-1", Claims: map[string]any{},
+		}}})
+		if err != nil || e.Fresh || !e.Time.IsZero() || e.Issuer != "https://acme.example" {
+			t.Errorf("%s: %+v, %v", hook, e, err)
+		}
+	}
+}
+
 func TestResolveOrder(t *testing.T) {
 	both := func(edit func(metadata, body *identity.Offer)) identity.Login {
 		m := identity.Offer{Source: identity.SourceKratosMetadata, Provider: "acme", Issuer: "https://acme.example", Subject: "s-1"}

@@ -304,7 +304,8 @@ func TestKratosIsAskedOnce(t *testing.T) {
 func TestKratosLearnsOfTheBar(t *testing.T) {
 	h := open(t, acme, globex)
 	h.holds("acme:s-1")
-	h.first("s-1", "k-1")
+	want(t, h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann())), identity.Created)
+	want(t, h.Provision(t.Context(), kratos(identity.HookLogin, "k-1", "s-1", nil)), identity.Activated)
 	if i := h.only(); len(i.Outbox) != 0 {
 		t.Fatalf("a first login arms %+v", i.Outbox)
 	}
