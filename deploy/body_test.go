@@ -63,10 +63,45 @@ var variations = map[string]struct {
 	"login_links_another_provider": {"login", methods(oidc("acme"), oidc(nil))},
 	"login_provider_null":          {"login", methods(oidc(nil))},
 	"settings":                     {"login", func(ctx object) { delete(ctx, "session") }},
+	"settings_submitted": {"login", func(ctx object) {
+		delete(ctx, "session")
+		ctx["request_url"] = settingsForm
+	}},
 	// Registered under a `before` list there is no identity: jithook's answer
 	// says so, which an error of the template would not.
 	"without_identity": {"prepare", func(ctx object) { delete(ctx, "identity") }},
 	"identity_null":    {"prepare", func(ctx object) { ctx["identity"] = nil }},
+}
+
+const settingsForm = "https://kratos.example/public/self-service/settings?flow=6a2f3c1e-8f0b-4c52-9a57-3c6a4f1d2e90"
+
+// TestSubmitted: only the settings form's own address is one at which nobody can
+// have come back from a provider, however a client spells it, and whatever it
+// puts before it by X-Forwarded-Proto (Kratos takes the scheme from there).
+func TestSubmitted(t *testing.T) {
+	callback := "https://kratos.example/self-service/methods/oidc/callback/globex?code=c&state=s"
+	for url, want := range map[any]bool{
+		settingsForm: true,
+		"http://127.0.0.1:4433/self-service/settings?flow=6a2f3c1e-8f0b-4c52-9a57-3c6a4f1d2e90": true,
+		callback: false,
+		"https://kratos.example/self-service/methods/oidc/%63allback/globex?code=c&state=s": false,
+		settingsForm + "&code=c":                                                             false,
+		settingsForm + "://x" + callback:                                                     false,
+		settingsForm + "#" + callback:                                                        false,
+		"https://x/self-service/settings":                                                    false,
+		"https://x/self-service/settings" + callback:                                         false,
+		"https://x/self-service/settings?" + callback:                                        false,
+		"https://x/self-service/settings/callback?flow=6a2f3c1e-8f0b-4c52-9a57-3c6a4f1d2e90": false,
+		"https://kratos.example/self-service/methods/oidc/callback/globex?flow=6a2f3c1e-8f0b-4c52-9a57-3c6a4f1d2e90": false,
+		"": false, nil: false, 7.0: false,
+	} {
+		var b body
+		ctx := contextOf(t, "settings")
+		ctx["request_url"] = url
+		if err := json.Unmarshal(render(t, ctx), &b); err != nil || b.Flow.Submitted != want {
+			t.Errorf("%v: submitted %v, %v", url, b.Flow.Submitted, err)
+		}
+	}
 }
 
 func methods(list ...any) func(object) {
@@ -114,8 +149,9 @@ func TestGoldensHaveAVariation(t *testing.T) {
 type body struct {
 	Version int `json:"version"`
 	Flow    struct {
-		ID   string `json:"id"`
-		Type string `json:"type"`
+		ID        string `json:"id"`
+		Type      string `json:"type"`
+		Submitted bool   `json:"submitted"`
 	} `json:"flow"`
 	Identity *struct {
 		ID             string `json:"id"`

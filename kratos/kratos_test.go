@@ -53,6 +53,20 @@ func TestHooksStandWhereKratosNeedsThem(t *testing.T) {
 	}
 }
 
+// TestLinksHook: it stands after the veto, and only where jithook can follow it.
+func TestLinksHook(t *testing.T) {
+	c := config(acme)
+	c.Links = true
+	var got []string
+	for _, h := range hooksOf(mustRender(t, c))["settings.after.oidc"] {
+		got = append(got, outline(h))
+	}
+	want := []string{"parse http://127.0.0.1:4480/hooks/kratos/settings/check", "http://127.0.0.1:4480/hooks/kratos/settings/links"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("hooks (-want +got):\n%s", diff)
+	}
+}
+
 func TestEveryWebHookCarriesKeyAndTemplate(t *testing.T) {
 	template, err := fs.ReadFile(deploy.FS, "kratos/body.jsonnet")
 	if err != nil {

@@ -82,7 +82,7 @@ func (c config) unmatched(set *provider.Set) []strictyaml.Problem {
 	}
 	for _, i := range c.instances {
 		if !slices.Contains(c.callingInstances(), i.name.Value) {
-			problems = append(problems, i.name.Problemf("no credential has the instance %q: this Admin API would never be asked", i.name.Value))
+			problems = append(problems, i.name.Problemf("no credential that Kratos calls with has the instance %q: this Admin API would never be asked", i.name.Value))
 		}
 	}
 	var mapped []string

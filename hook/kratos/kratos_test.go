@@ -228,13 +228,6 @@ func TestS48ProfileForm(t *testing.T) {
 	}
 }
 
-func TestLinkingIsRefused(t *testing.T) {
-	status, reply := serve(t).post("/settings/check", payload("k-1"))
-	if _, reason := message(t, reply); status != 403 || reason != "linking_disabled" {
-		t.Errorf("%d %s", status, reason)
-	}
-}
-
 // TestS30PrivilegeSink: no claim, metadata or trait, whatever its name, becomes
 // a field of the reply that Kratos would obey.
 func TestS30PrivilegeSink(t *testing.T) {
