@@ -147,11 +147,14 @@ func play(rt *rapid.T, t testing.TB, s store.Store) {
 	actions := map[string]func(*rapid.T){
 		"": h.compare,
 		"login": func(rt *rapid.T) {
-			s := drawSays(rt)
+			who, s := subject.Draw(rt, "subject"), drawSays(rt)
+			if p := h.people[who]; p != nil && rapid.Bool().Draw(rt, "as it is") {
+				s = says{mail: p.mail, name: p.name, groups: p.groups}
+			}
 			if rapid.Bool().Draw(rt, "dated") {
 				s.at = h.now.Add(time.Duration(rapid.IntRange(-40, 20).Draw(rt, "at")) * time.Second)
 			}
-			h.signIn(rt, subject.Draw(rt, "subject"), s, identity.HookGeneric)
+			h.signIn(rt, who, s, identity.HookGeneric)
 		},
 		"prepare":      func(rt *rapid.T) { h.signIn(rt, subject.Draw(rt, "subject"), drawSays(rt), identity.HookPrepare) },
 		"commit":       func(rt *rapid.T) { h.persisted(rt, subject.Draw(rt, "subject"), identity.HookCommit) },

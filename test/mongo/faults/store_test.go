@@ -5,7 +5,6 @@ package faults_test
 // The whole store slow, down or hanging: at the start, under way and at the end.
 
 import (
-	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -188,16 +187,17 @@ func TestF15_EndWhileTheStoreHangs(t *testing.T) {
 			l := newLane(t, server.Build(t), peer.Server(t), "")
 			back := newPerson()
 			l.must(t, login, back) // its record waits
-			rule := l.proxy.On(anything, fault)
 			var answers sync.WaitGroup
-			for n := range 8 {
-				answers.Go(func() {
-					p := newPerson()
-					p.name = fmt.Sprintf("Ann %d", n)
-					l.fails(t, login, p)
-				})
+			var underWay []*faultproxy.Rule
+			for range 8 {
+				p := newPerson()
+				underWay = append(underWay, l.proxy.On(faultproxy.Match{Command: "find", Holds: string(p.fedKey())}, fault))
+				answers.Go(func() { l.fails(t, login, p) })
 			}
-			<-rule.Arrived()
+			l.proxy.On(anything, fault)
+			for _, rule := range underWay {
+				<-rule.Arrived()
+			}
 			began := time.Now()
 			if err := l.server.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
