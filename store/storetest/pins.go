@@ -96,10 +96,10 @@ func (c Suite) testRacePins(t *testing.T, s store.Store) {
 		together(len(results), func(k int) {
 			attempts[k] = newIdentity(key)
 			if k%4 == 3 {
-				results[k] = s.Insert(t.Context(), attempts[k], newRecord(attempts[k], identity.Created))
+				results[k] = insertAgain(t, s, &attempts[k], new(identity.Record))
 				return
 			}
-			results[k] = s.Pin(t.Context(), key, names[k%2])
+			results[k] = planAgain(func() error { return s.Pin(t.Context(), key, names[k%2]) })
 		})
 		found, err := s.Find(t.Context(), key)
 		var elsewhere *store.ElsewhereError

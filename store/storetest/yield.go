@@ -5,7 +5,6 @@ package storetest
 // subject, and whoever comes there first keeps it.
 
 import (
-	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -75,7 +74,7 @@ func testRaceYield(t *testing.T, s store.Store) {
 	for range 20 {
 		pending, active, taking := yielding(t, s)
 		subject := pending.Keys[0]
-		var login identity.Identity
+		login := newIdentity(subject)
 		var created identity.Record
 		renewal, linked, gone := newRecord(pending, identity.Unchanged), newRecord(active, identity.Linked), newRecord(pending, identity.Deleted)
 		var renewed, inserted, deleted, swapped error
@@ -85,14 +84,7 @@ func testRaceYield(t *testing.T, s store.Store) {
 			swapped = s.Swap(t.Context(), taking, linked)
 		})
 		all.Go(func() { renewed = s.Renew(t.Context(), pending.ID, 1, clock.Add(time.Hour), renewal) })
-		all.Go(func() {
-			// It may find the subject taken, and then nobody who has it: plan again.
-			for inserted = store.ErrConflict; errors.Is(inserted, store.ErrConflict); {
-				login = newIdentity(subject)
-				created = newRecord(login, identity.Created)
-				inserted = s.Insert(t.Context(), login, created)
-			}
-		})
+		all.Go(func() { inserted = insertAgain(t, s, &login, &created) })
 		all.Wait()
 
 		owner := pending.ID
