@@ -14,9 +14,9 @@ import (
 	"github.com/jithook/jithook/internal/expr"
 )
 
-// within is far above what the limits allow, and far below what the
-// expressions would take without them (seconds to years).
-const within = time.Second
+// within is far above what the limits allow on a busy machine. Without them the
+// expressions would succeed, or take until then.
+const within = 30 * time.Second
 
 func crowd() expr.Vars {
 	groups := make([]any, 20_000)
@@ -50,14 +50,12 @@ func TestRunawayExpressionsEnd(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			p := compile(t, text)
-			start := time.Now()
-			_, err := p.Eval(t.Context(), v)
+			ctx, cancel := context.WithTimeout(t.Context(), within)
+			defer cancel()
+			_, err := p.Eval(ctx, v)
 			var failed *expr.RuntimeError
 			if !errors.As(err, &failed) {
 				t.Errorf("error %v, want a *RuntimeError", err)
-			}
-			if took := time.Since(start); took > within {
-				t.Errorf("took %v", took)
 			}
 		})
 	}
