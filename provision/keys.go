@@ -60,7 +60,7 @@ func rekey(before, after *identity.Identity, traits []mapper.TraitInfo, mine sel
 	if before != nil {
 		ours := possibleKeys(before, mine)
 		others := possibleKeys(before, func(path, source string) bool { return !mine(path, source) })
-		for _, k := range before.Keys {
+		for _, k := range after.Keys { // those of before, without what a removed link took
 			ofTrait := k.Kind() == identity.KeyMail || k.Kind() == identity.KeyName
 			if ofTrait && (!ours[k] || others[k]) || !ofTrait && after.Barred() {
 				keys = append(keys, k)

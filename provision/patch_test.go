@@ -197,6 +197,40 @@ func TestAmendInvalid(t *testing.T) {
 	}
 }
 
+// Whoever may write the identity has a say: a provider that is linked, wherever
+// it puts new people, and one that puts them into this userstore.
+func TestAmendByWhoseRules(t *testing.T) {
+	globex := replace(replace(acme, "provider: acme", "provider: globex"), "https://acme.example", "https://globex.example")
+	globex = replace(globex, "department: {value: claims.department}", "department: {value: claims.department, canonical: username}")
+	for name, c := range map[string]struct {
+		userstore string
+		linked    bool
+		refused   bool
+	}{
+		"elsewhere":         {"default", false, false},
+		"elsewhere, linked": {"default", true, true},
+		"here":              {"employees", false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, acme, replace(globex, "userstore: employees", "userstore: "+c.userstore))
+			want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Created)
+			i := h.only()
+			if c.linked {
+				i.Links = append(i.Links, identity.Link{Provider: "globex", Issuer: "https://globex.example", Subject: "g-1"})
+				i.Revision++
+				if err := h.store.Swap(t.Context(), i, identity.Record{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := h.Edit(t.Context(), provision.Target{ID: i.ID}, provision.Amend(provision.Patch{Traits: traits("department", "Human Resources")}))
+			var invalid *provision.InvalidError
+			if refused := errors.As(err, &invalid) && invalid.Path == "/traits/department"; refused != c.refused || !refused && err != nil {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
 // A closed account is granted nothing, and may be put right.
 func TestAmendDeprovisioned(t *testing.T) {
 	h := in(t, identity.StateDeprovisioned)

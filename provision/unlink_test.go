@@ -6,10 +6,15 @@ package provision_test
 
 import (
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jithook/jithook/identity"
+	ory "github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provision"
 )
 
@@ -24,6 +29,7 @@ func linked(t *testing.T) *house {
 	i.Traits["phone"] = "1"
 	i.Provenance = append(i.Provenance, identity.Provenance{Path: "/phone", Source: "provider:globex", VerifiedBy: "provider:globex"})
 	i.Keys = append(i.Keys, identity.FedKey("https://globex.example", "g-1"))
+	slices.Sort(i.Keys)
 	i.Revision++
 	if err := h.store.Swap(t.Context(), i, identity.Record{}); err != nil {
 		t.Fatal(err)
@@ -80,6 +86,43 @@ func TestUnlinkKeepsWhatAnotherVerified(t *testing.T) {
 	h.admin(provision.Unlink("acme"), identity.Updated)
 	if !slices.Contains(h.only().Keys, identity.MailKey("employees", "ann@acme.example")) {
 		t.Error("the address is held no more")
+	}
+}
+
+// What Kratos has disconnected goes with the same things.
+func TestDisconnectedInKratos(t *testing.T) {
+	h := linked(t)
+	i := h.only()
+	i.ExternalIDs = []identity.ExternalID{{System: identity.SystemKratos, Instance: "main", ID: "k-1"}}
+	i.Links[1].Evidence = identity.SourceKratosMetadata
+	i.Traits["mail"] = "other@globex.example"
+	i.Provenance = append(i.Provenance, identity.Provenance{Path: "/mail", Source: "provider:globex", VerifiedBy: "provider:globex"})
+	held := identity.MailKey("employees", "other@globex.example")
+	i.Keys = append(i.Keys, held, identity.ExtKey(i.ExternalIDs[0]))
+	slices.Sort(i.Keys)
+	i.Revision++
+	if err := h.store.Swap(t.Context(), i, identity.Record{}); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"id":"k-1","schema_id":"s","schema_url":"u","traits":{},"credentials":{"oidc":{"identifiers":["acme:s-1"]}}}`)
+	}))
+	defer server.Close()
+	admin, err := ory.NewAdmin(server.URL, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Kratos = map[string]*ory.Admin{"main": admin}
+	h.now = h.now.Add(time.Minute)
+	want(t, h.Provision(t.Context(), kratos(identity.HookLogin, "k-1", "s-1", ann())), identity.Updated)
+	i = h.only()
+	mail, _ := i.ProvenanceOf("/mail")
+	if len(i.Links) != 1 || slices.Contains(groups(i), "partners") || mail.VerifiedBy != "" || i.Traits["mail"] != "other@globex.example" {
+		t.Errorf("%v %v, mail %+v", i.Links, groups(i), mail)
+	}
+	if slices.Contains(i.Keys, held) || slices.Contains(i.Keys, identity.FedKey("https://globex.example", "g-1")) {
+		t.Errorf("keys %v", i.Keys)
 	}
 }
 

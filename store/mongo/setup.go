@@ -17,7 +17,6 @@ import (
 type database struct {
 	identities *driver.Collection
 	decisions  *driver.Collection
-	receipts   *driver.Collection
 	meta       *driver.Collection
 }
 
@@ -25,7 +24,6 @@ type database struct {
 const (
 	nameIdentities = "identities"
 	nameDecisions  = "decisions"
-	nameReceipts   = "receipts"
 	nameMeta       = "meta"
 	nameProbe      = "probe"
 )
@@ -106,7 +104,6 @@ func (s *Store) prepare() error {
 	db := &database{
 		identities: d.Collection(nameIdentities),
 		decisions:  d.Collection(nameDecisions),
-		receipts:   d.Collection(nameReceipts),
 		meta:       d.Collection(nameMeta),
 	}
 	for _, step := range []func(context.Context) error{
@@ -114,9 +111,6 @@ func (s *Store) prepare() error {
 		func(ctx context.Context) error { return probe(ctx, d.Collection(nameProbe)) },
 		func(ctx context.Context) error { return index(ctx, db.identities, identityIndexes()) },
 		func(ctx context.Context) error { return index(ctx, db.decisions, decisionIndexes()) },
-		func(ctx context.Context) error {
-			return index(ctx, db.receipts, []driver.IndexModel{indexOn(fieldExpires, fieldExpires)})
-		},
 	} {
 		if err := step(ctx); err != nil {
 			return err
