@@ -80,7 +80,21 @@ func TestExportIdentity(t *testing.T) {
 	if err := w.store.Record(t.Context(), all, nil); err != nil {
 		t.Fatal(err)
 	}
-	got := into[admin.Export](t, w.get(t, "/identities/"+id+"/export"))
+	i, err := w.store.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Revision++
+	i.Arm("hr", i.UpdatedAt)
+	i.Outbox[0].Lease = "geheim"
+	if err := w.store.Swap(t.Context(), i, identity.Record{}); err != nil {
+		t.Fatal(err)
+	}
+	raw := w.get(t, "/identities/"+id+"/export")
+	got := into[admin.Export](t, raw)
+	if len(got.Outbox) != 1 || got.Outbox[0].Target != "hr" || got.Outbox[0].Revision != 2 || bytes.Contains(raw.body, []byte("geheim")) {
+		t.Errorf("outbox %+v", got.Outbox)
+	}
 	want = append(want, got.Identity.DecisionID)
 	var ids []string
 	for _, r := range got.Decisions {

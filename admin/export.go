@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"iter"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -13,12 +15,24 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
-// Export is what jithook holds about one person: the identity, the decision
-// records about it, newest first, and behind them those about its subjects that
+// Export is what jithook holds about one person: the identity, what other systems
+// have yet to learn of it, the decision records about it, newest first, and behind them those about its subjects that
 // name another identity or none, such as logins denied before it was made.
 type Export struct {
 	Identity  Identity          `json:"identity"`
+	Outbox    []Delivery        `json:"outbox"`
 	Decisions []identity.Record `json:"decisions"`
+}
+
+// Delivery is an entry of an identity's outbox.
+type Delivery struct {
+	Target   string    `json:"target"`
+	Revision int64     `json:"revision"`
+	Since    time.Time `json:"since"`
+	Due      time.Time `json:"due"`
+	Attempts int       `json:"attempts"`
+	Failure  string    `json:"failure,omitempty"`
+	Dead     bool      `json:"dead,omitempty"`
 }
 
 // exportPath is the route of an export. Like those below /store it limits
@@ -36,7 +50,7 @@ func (a *API) export(c echo.Context) error {
 	if err != nil {
 		return fault(err)
 	}
-	err = writeExport(newStream(c, echo.MIMEApplicationJSON), view(i), a.recordsOf(ctx, i))
+	err = writeExport(newStream(c, echo.MIMEApplicationJSON), i, a.recordsOf(ctx, i))
 	if err != nil { // the reader sees that the document is not whole
 		a.Log.ErrorContext(ctx, "export of an identity broke off", "identity_id", i.ID, "error", err, "request_id", hook.RequestID(c))
 	}
@@ -44,12 +58,16 @@ func (a *API) export(c echo.Context) error {
 }
 
 // writeExport writes an Export.
-func writeExport(w io.Writer, i Identity, records iter.Seq2[identity.Record, error]) error {
-	text, err := json.Marshal(i)
+func writeExport(w io.Writer, i identity.Identity, records iter.Seq2[identity.Record, error]) error {
+	e := Export{Identity: view(i), Outbox: []Delivery{}, Decisions: []identity.Record{}}
+	for _, d := range i.Outbox {
+		e.Outbox = append(e.Outbox, Delivery{d.Target, d.Revision, d.Since, d.Due, d.Attempts, d.Failure, d.Dead})
+	}
+	text, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	begin := `{"identity":` + string(text) + `,"decisions":[`
+	begin := strings.TrimSuffix(string(text), "]}") // decisions come last
 	for r, err := range records {
 		if err != nil {
 			return err
