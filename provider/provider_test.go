@@ -211,9 +211,9 @@ func TestChangedFileCountsWithoutRestart(t *testing.T) {
 	l.until(t, "a removed file", func(bool) bool { return !l.has("initech") })
 }
 
-// TestF16BrokenFileKeepsTheLastGoodSet: broken, half-written, or swapped for a
+// TestF16_BrokenFileKeepsTheLastGoodSet: broken, half-written, or swapped for a
 // link that leads nowhere.
-func TestF16BrokenFileKeepsTheLastGoodSet(t *testing.T) {
+func TestF16_BrokenFileKeepsTheLastGoodSet(t *testing.T) {
 	broken := map[string]func(path string) error{
 		"broken":       func(p string) error { return os.WriteFile(p, []byte("allow: [everybody"), 0o600) },
 		"half-written": func(p string) error { return os.WriteFile(p, []byte(small[:40]), 0o600) },

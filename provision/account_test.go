@@ -168,9 +168,9 @@ func identifiers(account map[string]any, list ...string) {
 	account["credentials"] = map[string]any{"oidc": map[string]any{"identifiers": list}}
 }
 
-// TestS54KeptClaims: what Kratos keeps of the registration creates whom jithook
+// TestS54_KeptClaims: what Kratos keeps of the registration creates whom jithook
 // does not know, and is never applied again.
-func TestS54KeptClaims(t *testing.T) {
+func TestS54_KeptClaims(t *testing.T) {
 	kept := func(claims map[string]any, edit ...func(map[string]any)) func(map[string]any) {
 		return func(a map[string]any) {
 			ours := map[string]any{"provider": "acme", "issuer": "https://acme.example", "subject": "s-1", "claims": claims}

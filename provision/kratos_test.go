@@ -122,7 +122,7 @@ func TestStaleLinks(t *testing.T) {
 	})
 }
 
-func TestIssuerChanged(t *testing.T) {
+func TestS52_IssuerChanged(t *testing.T) {
 	h := open(t, replace(acme, "issuer: https://acme.example", `issuer: ["https://acme.example", "https://new.example"]`))
 	h.first("s-1", "k-1")
 	l := kratos(identity.HookLogin, "k-1", "s-1", ann())
@@ -236,9 +236,9 @@ func TestIdentityThatWasThere(t *testing.T) {
 	want(t, h.Provision(t.Context(), l), identity.Denied, identity.CodeIdentityMissing)
 }
 
-// TestS51LinkingBySignIn: Kratos connected a provider on its own. The sign-in
+// TestS51_LinkingBySignIn: Kratos connected a provider on its own. The sign-in
 // that did it is refused, and so is every later one by that provider.
-func TestS51LinkingBySignIn(t *testing.T) {
+func TestS51_LinkingBySignIn(t *testing.T) {
 	h := open(t, acme, replace(replace(acme, "provider: acme", "provider: globex"), "issuer: https://acme.example", "issuer: https://globex.example"))
 	h.first("s-1", "k-1")
 	l := kratos(identity.HookLogin, "k-1", "s-1", nil)

@@ -188,9 +188,9 @@ func TestFirstSignIn(t *testing.T) {
 	}
 }
 
-// TestS46ForgedTraits: what the browser posts with the flow wins over Kratos's
+// TestS46_ForgedTraits: what the browser posts with the flow wins over Kratos's
 // mapper, and must win over nothing here.
-func TestS46ForgedTraits(t *testing.T) {
+func TestS46_ForgedTraits(t *testing.T) {
 	forged := traits(object{"email": "ceo@acme.example", "name": "Ann", "groups": []string{"admins"}, "department": "Root"})
 	for name, c := range map[string]struct {
 		restore []string
@@ -214,8 +214,8 @@ func TestS46ForgedTraits(t *testing.T) {
 	}
 }
 
-// TestS48ProfileForm: the settings form lets a person set any trait.
-func TestS48ProfileForm(t *testing.T) {
+// TestS48_ProfileForm: the settings form lets a person set any trait.
+func TestS48_ProfileForm(t *testing.T) {
 	s := serve(t)
 	s.post("/registration/prepare", payload(nobody))
 	s.post("/registration/commit", payload("k-1", signedIn()))
@@ -228,9 +228,9 @@ func TestS48ProfileForm(t *testing.T) {
 	}
 }
 
-// TestS30PrivilegeSink: no claim, metadata or trait, whatever its name, becomes
+// TestS30_PrivilegeSink: no claim, metadata or trait, whatever its name, becomes
 // a field of the reply that Kratos would obey.
-func TestS30PrivilegeSink(t *testing.T) {
+func TestS30_PrivilegeSink(t *testing.T) {
 	evil := object{"schema_id": "admin", "state": "inactive", "metadata_admin": object{"a": 1}, "recovery_addresses": []string{"x"}, "verifiable_addresses": []string{"x"}}
 	s := serve(t)
 	_, reply := s.post("/registration/prepare", payload(nobody, func(i, _ object) {
@@ -575,8 +575,8 @@ func TestProfileAfterALostCommit(t *testing.T) {
 	}
 }
 
-// TestS39Quiet: no value of a payload stands in the log.
-func TestS39Quiet(t *testing.T) {
+// TestS39_Quiet: no value of a payload stands in the log.
+func TestS39_Quiet(t *testing.T) {
 	s := serve(t)
 	canary := func(i, _ object) {
 		ours := i["metadata_public"].(object)["jithook"].(object)

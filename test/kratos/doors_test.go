@@ -209,9 +209,9 @@ func (d doors) settings(b *kratostest.Browser, subject string, form url.Values) 
 	return b.SignIn(d.t, d.k, kratostest.SignIn{Start: kratostest.StartSettings, Subject: subject, ExtraForm: form})
 }
 
-// TestS50TrojanLink: a stranger's account that was connected to the victim's,
+// TestS50_TrojanLink: a stranger's account that was connected to the victim's,
 // and is disconnected, never gets the stranger in as the victim again.
-func TestS50TrojanLink(t *testing.T) {
+func TestS50_TrojanLink(t *testing.T) {
 	d := newDoors(t)
 	t.Run("disconnected in the settings", func(t *testing.T) {
 		d.linked("anna", "mallory")

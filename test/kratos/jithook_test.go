@@ -285,11 +285,11 @@ func policyDenial(t *testing.T, w world) {
 	}
 }
 
-// TestS46ForgedSignIn: a client posts traits of its own to Kratos; both sides
+// TestS46_ForgedSignIn: a client posts traits of its own to Kratos; both sides
 // end with the provider's. Of department neither the provider's file nor the
 // mapper says anything: Kratos's schema has it, and it must go. (What a native
 // app posts Kratos v1.3.1 drops by itself; those cases would notice a change.)
-func TestS46ForgedSignIn(t *testing.T) {
+func TestS46_ForgedSignIn(t *testing.T) {
 	for name, restore := range map[string][]string{
 		"unset": nil,
 		"list":  append([]string{"department"}, kratosTraits...),

@@ -14,9 +14,9 @@ import (
 	"github.com/jithook/jithook/test/kratos/kratostest"
 )
 
-// TestS51KnownAddress: Kratos would offer the owner of the address to connect
+// TestS51_KnownAddress: Kratos would offer the owner of the address to connect
 // the stranger's account; with the Admin API nothing is offered.
-func TestS51KnownAddress(t *testing.T) {
+func TestS51_KnownAddress(t *testing.T) {
 	d := newDoors(t)
 	d.person(d.op, "anna", "anna@acme.example")
 	_, id := d.enter(d.by("acme", "anna"))
@@ -29,10 +29,10 @@ func TestS51KnownAddress(t *testing.T) {
 	}
 }
 
-// TestS51LinkingBySignIn: the offer came through all the same, and the owner took
+// TestS51_LinkingBySignIn: the offer came through all the same, and the owner took
 // it. Kratos stores the link before any hook runs: it is removed, and the sign-in
 // refused, whatever the owner proved the account with.
-func TestS51LinkingBySignIn(t *testing.T) {
+func TestS51_LinkingBySignIn(t *testing.T) {
 	d := newDoors(t)
 	for name, proof := range map[string]kratostest.SignIn{
 		"anna": d.by("acme", "anna"),
@@ -69,9 +69,9 @@ func TestS51LinkingBySignIn(t *testing.T) {
 	}
 }
 
-// TestS51SecondSubjectOfOneProvider: two subjects of one provider on one account
+// TestS51_SecondSubjectOfOneProvider: two subjects of one provider on one account
 // look the same to every hook. The one that no policy saw goes.
-func TestS51SecondSubjectOfOneProvider(t *testing.T) {
+func TestS51_SecondSubjectOfOneProvider(t *testing.T) {
 	d := newDoors(t)
 	for name, missed := range map[string]bool{"anna": false, "bea": true} {
 		t.Run(name, func(t *testing.T) {

@@ -16,10 +16,10 @@ import (
 	"github.com/jithook/jithook/test/kratos/kratostest"
 )
 
-// TestS49SecondProvider: after globex was connected its sign-in still carries
+// TestS49_SecondProvider: after globex was connected its sign-in still carries
 // acme's metadata. The subject is globex's all the same, and nothing of acme's
 // claims is applied.
-func TestS49SecondProvider(t *testing.T) {
+func TestS49_SecondProvider(t *testing.T) {
 	d := newDoors(t)
 	id := d.linked("anna", "g-anna")
 	before := d.holder(d.op, "anna")
@@ -49,8 +49,8 @@ func without(keys []identity.Key, k identity.Key) []identity.Key {
 	return rest
 }
 
-// TestS56IdentityIDOfAnotherKratos: an id of ours in metadata proves nothing.
-func TestS56IdentityIDOfAnotherKratos(t *testing.T) {
+// TestS56_IdentityIDOfAnotherKratos: an id of ours in metadata proves nothing.
+func TestS56_IdentityIDOfAnotherKratos(t *testing.T) {
 	d := newDoors(t)
 	d.person(d.op, "anna", "anna@acme.example")
 	d.enter(d.by("acme", "anna"))
@@ -128,9 +128,9 @@ func (d doors) set(subject string, state identity.State) {
 	}
 }
 
-// TestS47SuspendedWithAPassword: a state bars every method, and the settings of
+// TestS47_SuspendedWithAPassword: a state bars every method, and the settings of
 // a session that is still there.
-func TestS47SuspendedWithAPassword(t *testing.T) {
+func TestS47_SuspendedWithAPassword(t *testing.T) {
 	d := newDoors(t)
 	d.linked("anna", "g-anna")
 	b, id := d.enter(byPassword("anna@acme.example"))
@@ -145,9 +145,9 @@ func TestS47SuspendedWithAPassword(t *testing.T) {
 	}
 }
 
-// TestS48ProfileForm: what jithook decides is put back, and what nobody maps is
+// TestS48_ProfileForm: what jithook decides is put back, and what nobody maps is
 // the person's own.
-func TestS48ProfileForm(t *testing.T) {
+func TestS48_ProfileForm(t *testing.T) {
 	d := newDoors(t)
 	d.person(d.op, "anna", "anna@acme.example")
 	b, id := d.enter(d.by("acme", "anna"))
