@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/canon"
@@ -118,7 +119,24 @@ func (t trait) isVerified(ctx context.Context, v expr.Vars, val value) (bool, er
 	if said != true {
 		return false, nil
 	}
-	return t.canonical != CanonicalEmail || t.trust.all || t.trust.domains[canon.EmailDomain(val.canonical)], nil
+	return t.canonical != CanonicalEmail || t.trust.covers(val.canonical), nil
+}
+
+// covers reports whether the provider's word on a canonical address counts.
+func (t *trust) covers(address string) bool { return t.all || t.domains[canon.EmailDomain(address)] }
+
+// MayVerify reports whether the provider may vouch for the value at a path (a
+// JSON Pointer into the traits), whatever it says of it: the trait, if it is
+// mapped, can be verified at all, and an address is one that the provider is
+// trusted with.
+func (m *Mapping) MayVerify(path string, value any) bool {
+	at := slices.IndexFunc(m.traits, func(t trait) bool { return t.path == path })
+	if at >= 0 && (m.traits[at].verified == nil || m.traits[at].canonical != CanonicalEmail) {
+		return m.traits[at].verified != nil
+	}
+	s, _ := value.(string)
+	address, err := canon.Email(s)
+	return err != nil || m.trust.covers(address)
 }
 
 func isMissing(err error) bool {

@@ -14,6 +14,7 @@ import (
 type Mapping struct {
 	traits []trait
 	groups *groups // nil manages none
+	trust  *trust
 }
 
 type trait struct {
@@ -39,8 +40,8 @@ type trust struct {
 // domain, which has no place here, is an error of another type.
 func New(env *expr.Env, s Spec) (*Mapping, error) {
 	c := compiler{env: env}
-	m := &Mapping{}
 	t := c.trust(s.Trust)
+	m := &Mapping{trust: t}
 	seen := map[string]bool{}
 	for _, spec := range s.Traits {
 		if seen[spec.Name] {

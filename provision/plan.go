@@ -88,6 +88,7 @@ func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Ac
 		return p, nil
 	}
 	s.reconcile(l, &p)
+	s.distrust(&p)
 	if prov == nil || evidence.Claims == nil {
 		p.withoutClaims(l, evidence)
 		return p, nil
@@ -248,12 +249,18 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		p.acknowledge(l)
 	}
 	d := difference{source: identity.ProviderSource(prov.ID), heir: s.heirOf(p.After, prov), at: p.now, identity: p.After}
-	p.Record.Change = append(p.Record.Change, d.apply(result)...)
+	for _, c := range d.apply(result) {
+		// What was verified no longer may have got a new value as well.
+		p.Record.Change = append(slices.DeleteFunc(p.Record.Change, func(e identity.Change) bool { return e.Path == c.Path }), c)
+	}
 	if missing, ok := firstMissing(p.After, result); ok {
 		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")
 		return
 	}
 	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(_, source string) bool { return d.owns(source) })
+	if p.Before != nil {
+		p.releaseMail()
+	}
 	if p.Before != nil && !slices.Equal(p.Before.Keys, p.After.Keys) && len(p.Record.Change) == 0 {
 		// The mapping was edited: what is unique now is not what was.
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})

@@ -1,0 +1,40 @@
+package provision
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/provider"
+)
+
+// distrust takes back "verified" where the file of the provider that said so
+// does not give it that say any more. What an operator has stopped believing
+// must not go on holding an address, and no claims need come for that.
+func (s *Service) distrust(p *Plan) {
+	if p.refused() || p.Before == nil {
+		return
+	}
+	for n, by := range p.After.Provenance {
+		value := p.After.Traits[strings.TrimPrefix(by.Path, "/")]
+		if !strings.HasPrefix(by.VerifiedBy, identity.ProviderSource("")) || slices.ContainsFunc(s.speakers(p.After, by.VerifiedBy),
+			func(prov *provider.Provider) bool { return prov.Mapping.MayVerify(by.Path, value) }) {
+			continue
+		}
+		p.After.Provenance[n].VerifiedBy = ""
+		p.changed("/traits"+by.Path, identity.OpSet)
+	}
+	p.releaseMail()
+}
+
+// speakers are the providers that a source stands for now: the one that it
+// names or, if that has no file any more, those that have its issuer.
+func (s *Service) speakers(i *identity.Identity, source string) []*provider.Provider {
+	set := s.Providers()
+	if prov, ok := set.Get(strings.TrimPrefix(source, identity.ProviderSource(""))); ok {
+		return []*provider.Provider{prov}
+	}
+	return slices.DeleteFunc(set.All(), func(prov *provider.Provider) bool {
+		return !s.heirOf(i, prov)(source)
+	})
+}
