@@ -21,6 +21,9 @@ type groups struct {
 const groupsPath = "/groups"
 
 func (g *groups) mapped(ctx context.Context, v expr.Vars) (Groups, error) {
+	if g.elsewhere(v.Claims) {
+		return g.overage()
+	}
 	plain, err := g.from.Eval(ctx, v)
 	if isMissing(err) || err == nil && plain == nil {
 		return g.absentee()
@@ -38,6 +41,37 @@ func (g *groups) mapped(ctx context.Context, v expr.Vars) (Groups, error) {
 		return Groups{}, g.reject()
 	}
 	return Groups{Managed: true, Known: true, Names: g.granted(names)}, nil
+}
+
+// Marks are the claims by which a provider says that other claims are elsewhere:
+// _claim_names of OpenID Connect Core 1.0, section 5.6.2, and Entra's hasgroups,
+// which stands for more groups than fit into a token.
+const (
+	markNames  = "_claim_names"
+	markGroups = "hasgroups"
+)
+
+// elsewhere reports whether the claims say that one which the expression reads
+// has to be fetched. Nothing fetches it: what comes with a login must not choose
+// where jithook connects to.
+func (g *groups) elsewhere(claims map[string]any) bool {
+	used, all := g.from.ClaimNames()
+	at, _ := claims[markNames].(map[string]any)
+	for name := range at {
+		if all || slices.Contains(used, name) {
+			return true
+		}
+	}
+	return claims[markGroups] == true
+}
+
+// overage is the result where the groups are elsewhere: a person with many, so
+// nothing is revoked.
+func (g *groups) overage() (Groups, error) {
+	if g.absent == AbsentReject {
+		return Groups{}, g.reject()
+	}
+	return Groups{Managed: true}, nil
 }
 
 // absentee is the result where the claim is not there.

@@ -173,3 +173,12 @@ func (m *Mapping) Programs() []*expr.Program {
 	}
 	return programs
 }
+
+// Marks returns the names of claims that the mapping reads beside those of its
+// expressions: where they say that groups are elsewhere, none is revoked.
+func (m *Mapping) Marks() []string {
+	if m.groups == nil {
+		return nil
+	}
+	return []string{markNames, markGroups}
+}

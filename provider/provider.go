@@ -52,8 +52,8 @@ func (p *Provider) TraitNames() []string {
 	return slices.Compact(names)
 }
 
-// ClaimNames returns the names of the claims that the file's expressions may
-// read, sorted. all says that one of them reads claims in a way that cannot be
+// ClaimNames returns the names of the claims that the file's expressions and its
+// mapping may read, sorted. all says that one of them reads claims in a way that cannot be
 // told beforehand.
 func (p *Provider) ClaimNames() (names []string, all bool) {
 	seen := map[string]bool{}
@@ -63,6 +63,9 @@ func (p *Provider) ClaimNames() (names []string, all bool) {
 		for _, n := range used {
 			seen[n] = true
 		}
+	}
+	for _, n := range p.Mapping.Marks() {
+		seen[n] = true
 	}
 	return slices.Sorted(maps.Keys(seen)), all
 }
