@@ -29,6 +29,33 @@ func TestS51_KnownAddress(t *testing.T) {
 	}
 }
 
+// TestP1_ClassicFederatedMerge: somebody has made an account with the victim's
+// address and a password of their own. The victim's first sign-in is not merged
+// into it, neither while Kratos says that it knows the address nor while nobody
+// can ask it, and the account's owner stays who they are.
+func TestP1_ClassicFederatedMerge(t *testing.T) {
+	d := newDoors(t)
+	attacker := d.k.Import(t, map[string]any{
+		"schema_id": "default", "traits": map[string]any{"email": "anna@acme.example"}, "credentials": kratostest.Credentials(password),
+	})
+	d.person(d.op, "anna", "anna@acme.example")
+	d.refused(kratostest.NewBrowser().SignIn(t, d.k, d.by("acme", "anna")), identity.CodeTraitTaken)
+	d.down.Store(true)
+	if r := kratostest.NewBrowser().SignIn(t, d.k, d.by("acme", "anna")); r.Outcome == kratostest.OutcomeSession {
+		t.Errorf("signed in as %s", r.Session.Identity.ID)
+	}
+	d.down.Store(false)
+	if _, id := d.enter(byPassword("anna@acme.example")); id != attacker.ID {
+		t.Errorf("the attacker is %s", id)
+	}
+	if got := d.identifiers(attacker.ID); len(got) != 0 {
+		t.Errorf("the attacker's account has %v", got)
+	}
+	if i := d.holder(d.op, "anna"); i != nil && (i.State != identity.StatePending || len(i.ExternalIDs) != 0) {
+		t.Errorf("the victim is %+v", i)
+	}
+}
+
 // TestS51_LinkingBySignIn: the offer came through all the same, and the owner took
 // it. Kratos stores the link before any hook runs: it is removed, and the sign-in
 // refused, whatever the owner proved the account with.
