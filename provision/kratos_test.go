@@ -66,8 +66,9 @@ func TestPrepareAgainReusesAndRenews(t *testing.T) {
 	if after.ID != before.ID || after.Revision != before.Revision || !after.RenewedAt.Equal(h.now) {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
+	h.now = h.now.Add(time.Hour)
 	want(t, h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann(with("name", "Ann Other")))), identity.Updated)
-	if i := h.only(); i.Traits["name"] != "Ann Other" || i.State != identity.StatePending {
+	if i := h.only(); i.Traits["name"] != "Ann Other" || i.State != identity.StatePending || !i.RenewedAt.Equal(h.now) {
 		t.Errorf("re-planned %+v", i)
 	}
 }
