@@ -3,8 +3,8 @@
 package faults_test
 
 // What holds in the database after every fault: the invariants I1 to I8 of the
-// store's contract, each by a function of its name. I4, events in order, waits
-// for what sends events.
+// store's contract, each by a function of its name. I4, events in order, is
+// proven beside the worker that sends them, in test/outbound.
 
 import (
 	"slices"
