@@ -21,8 +21,13 @@ type Evidence struct {
 	Source  string
 	Issuer  string
 	Subject string
+	// Credential is the identity server's own subject where it is another.
+	Credential string
 	// Claims is nil when the subject is known and nothing else.
 	Claims map[string]any
+	// Normalised says that the identity server changed the claims; see
+	// identity.Offer.
+	Normalised bool
 	// Time orders claims of one link. It is the caller's or the provider's word
 	// and never this server's time of receipt, which replicas do not agree on;
 	// zero where nobody dated the claims.
@@ -41,6 +46,32 @@ const MaxSkew = 60 * time.Second
 type Origin struct {
 	Provider string
 	Issuers  []string // at least one, compared exactly
+	// Subject is the path of the claim that is the subject; nil is sub.
+	Subject []string
+}
+
+// Tie returns why a subject is not that of the claims beside it, or "". Claims
+// that lack a subject's claim of the file's own choice leave it open whose they
+// are; sub may be left out of what a caller or a mapper hands over.
+func (o Origin) Tie(subject string, claims map[string]any) identity.Code {
+	path := o.Subject
+	if path == nil {
+		path = []string{"sub"}
+	}
+	var found any = claims
+	for _, name := range path {
+		members, _ := found.(map[string]any)
+		found = members[name]
+	}
+	switch {
+	case found == any(subject):
+		return ""
+	case found != nil:
+		return identity.CodeClaimsConflict
+	case o.Subject != nil:
+		return identity.CodeSubjectUndeterminable
+	}
+	return ""
 }
 
 // Source is one place where claims come from.
@@ -138,6 +169,12 @@ func (c carried) Claims(_ context.Context, l identity.Login) (Evidence, error) {
 		// Kratos's credentials name no issuer: of several it may be any.
 		return Evidence{}, ErrAbsent
 	}
+	kratos := c.name != identity.SourceHookBody
+	if kratos && c.origin.Subject != nil && o.Credential == "" {
+		// A mapper that knows nothing of the subject's claim wrote it: it names
+		// another subject.
+		return Evidence{}, ErrAbsent
+	}
 	issuer, code := c.issuer(o)
 	if code != "" {
 		return Evidence{}, &Refusal{Source: c.name, Code: code}
@@ -145,13 +182,18 @@ func (c carried) Claims(_ context.Context, l identity.Login) (Evidence, error) {
 	if identity.CheckSubject(o.Subject) != nil {
 		return Evidence{}, &Refusal{Source: c.name, Code: identity.CodeSubjectInvalid}
 	}
-	if sub, ok := o.Claims["sub"]; ok && sub != any(o.Subject) {
-		return Evidence{}, &Refusal{Source: c.name, Code: identity.CodeClaimsConflict}
+	if o.Claims != nil {
+		if code := c.origin.Tie(o.Subject, o.Claims); code != "" {
+			return Evidence{}, &Refusal{Source: c.name, Code: code}
+		}
 	}
 	if !bounded(o.Claims) {
 		return Evidence{}, &Refusal{Source: c.name, Code: identity.CodeClaimsInvalid}
 	}
-	e := Evidence{Source: c.name, Issuer: issuer, Subject: o.Subject, Claims: o.Claims}
+	e := Evidence{Source: c.name, Issuer: issuer, Subject: o.Subject, Claims: o.Claims, Normalised: o.Normalised}
+	if c.origin.Subject != nil {
+		e.Credential = o.Credential
+	}
 	// At Kratos's login hook, metadata dates from the registration unless
 	// Kratos re-ran the mapper, and nothing in the payload tells the two
 	// apart: it may create, never change. The Admin API has nothing newer.

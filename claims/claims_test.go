@@ -16,6 +16,7 @@ import (
 var (
 	noon  = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	acme  = claims.Origin{Provider: "acme", Issuers: []string{"https://acme.example"}}
+	byOID = claims.Origin{Provider: "acme", Issuers: []string{"https://acme.example"}, Subject: []string{"ids", "oid"}}
 	multi = claims.Origin{Provider: "acme", Issuers: []string{"https://acme.example", "https://acme.example/"}}
 )
 
@@ -71,6 +72,54 @@ func TestCarriedClaims(t *testing.T) {
 				}
 			case err != nil || e.Issuer != c.issuer || e.Subject != "s-1" || !e.Fresh || !e.Time.IsZero():
 				t.Errorf("got %+v, %v", e, err)
+			}
+		})
+	}
+}
+
+// TestSubjectOfTheFilesChoice: a person is what the claim says that the file
+// names; the identity server's own subject stands beside it and is none.
+func TestSubjectOfTheFilesChoice(t *testing.T) {
+	ids := func(v any) map[string]any {
+		return map[string]any{"sub": "pairwise", "ids": map[string]any{"oid": v}}
+	}
+	kratos := func(credential string, c map[string]any) identity.Offer {
+		return identity.Offer{Source: identity.SourceKratosMetadata, Credential: credential, Claims: c}
+	}
+	body := func(c map[string]any) identity.Offer {
+		return identity.Offer{Source: identity.SourceHookBody, Claims: c}
+	}
+	for name, c := range map[string]struct {
+		offer identity.Offer
+		code  identity.Code
+		err   error
+	}{
+		"the mapper's":                    {kratos("pairwise", ids("s-1")), "", nil},
+		"the mapper's, without claims":    {kratos("pairwise", nil), "", nil},
+		"another one in the claims":       {kratos("pairwise", ids("s-2")), identity.CodeClaimsConflict, nil},
+		"the claim is a number":           {kratos("pairwise", ids(int64(1))), identity.CodeClaimsConflict, nil},
+		"claims without it":               {kratos("pairwise", map[string]any{"sub": "s-1"}), identity.CodeSubjectUndeterminable, nil},
+		"a mapper of before":              {kratos("", map[string]any{"sub": "s-1"}), "", claims.ErrAbsent},
+		"a mapper of before, and a match": {kratos("", ids("s-1")), "", claims.ErrAbsent},
+		"kept by a mapper of before":      {kratos("", nil), "", claims.ErrAbsent},
+		"a caller's":                      {body(ids("s-1")), "", nil},
+		"a caller's sub":                  {body(map[string]any{"sub": "s-1"}), identity.CodeSubjectUndeterminable, nil},
+		"a caller's own choice":           {body(ids("s-2")), identity.CodeClaimsConflict, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.offer.Provider, c.offer.Subject = "acme", "s-1"
+			source := claims.NewCarried(c.offer.Source, byOID, func() time.Time { return noon })
+			e, err := source.Claims(t.Context(), identity.Login{Hook: identity.HookPrepare, Provider: "acme", Offers: []identity.Offer{c.offer}})
+			var refusal *claims.Refusal
+			switch errors.As(err, &refusal); {
+			case c.code != "":
+				if refusal == nil || refusal.Code != c.code {
+					t.Errorf("got %+v, %v", e, err)
+				}
+			case !errors.Is(err, c.err):
+				t.Errorf("got %+v, %v", e, err)
+			case c.err == nil && (e.Subject != "s-1" || e.Credential != c.offer.Credential):
+				t.Errorf("got %+v", e)
 			}
 		})
 	}

@@ -71,10 +71,13 @@ type Record struct {
 	Reasons    []Reason `json:"reasons"`
 	// Rule is the line of the provider's file that decided (file:line:col),
 	// Policy the digest of that file as it was then.
-	Rule   string   `json:"rule,omitempty"`
-	Policy string   `json:"policy,omitempty"`
-	Source string   `json:"claims_source,omitempty"`
-	Change []Change `json:"changes,omitempty"`
+	Rule   string `json:"rule,omitempty"`
+	Policy string `json:"policy,omitempty"`
+	Source string `json:"claims_source,omitempty"`
+	// Normalised says that the claims were not the provider's own words but the
+	// identity server's reading of them.
+	Normalised bool     `json:"claims_normalised,omitempty"`
+	Change     []Change `json:"changes,omitempty"`
 
 	FlowID     string `json:"flow_id,omitempty"`
 	DeliveryID string `json:"delivery_id,omitempty"`

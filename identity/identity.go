@@ -72,10 +72,13 @@ type Group struct {
 
 // Link ties an identity to one subject of one issuer: a federated association.
 type Link struct {
-	Provider string    `json:"provider"`
-	Issuer   string    `json:"issuer"`
-	Subject  string    `json:"subject"`
-	LinkedAt time.Time `json:"linked_at"`
+	Provider string `json:"provider"`
+	Issuer   string `json:"issuer"`
+	Subject  string `json:"subject"`
+	// Credential is the subject by which the identity server keys its own
+	// credential, where that is another than Subject; empty otherwise.
+	Credential string    `json:"credential,omitempty"`
+	LinkedAt   time.Time `json:"linked_at"`
 	// Evidence says why the link was made: the claims source it rests on.
 	Evidence string `json:"evidence"`
 	// ClaimsTime is the time of the newest dated claims that were applied, by

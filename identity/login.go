@@ -81,8 +81,14 @@ type Offer struct {
 	Provider string
 	Issuer   string
 	Subject  string
+	// Credential is the subject by which an identity server keys its own
+	// credential, where it knows that the provider's file names another claim.
+	Credential string
 	// Claims is nil where the source carries an origin without claims.
 	Claims map[string]any
+	// Normalised says that the identity server had only claims that it has
+	// changed: what is "true" to the provider may be true in them.
+	Normalised bool
 	// Token is the ID token as it came, Nonce the value that the caller says
 	// must be in it; both empty for other sources.
 	Token string

@@ -52,6 +52,9 @@ type Provider struct {
 	// Issuers are those of the file. A single one stands in where Kratos knows
 	// none.
 	Issuers []string
+	// Subject is the path of the claim that is the subject; nil is the subject
+	// by which Kratos keys its credential.
+	Subject []string
 	// Claims are the names of the claims that the rules read; no other is
 	// handed over. AllClaims hands over whatever there is.
 	Claims    []string

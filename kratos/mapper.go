@@ -13,7 +13,8 @@ import (
 type constants struct {
 	Provider string          `json:"provider"`
 	Issuer   *string         `json:"issuer"`
-	Claims   []string        `json:"claims"` // nil: all
+	Subject  []string        `json:"subject"` // nil: Kratos's own
+	Claims   []string        `json:"claims"`  // nil: all
 	Traits   []traitConstant `json:"traits"`
 	Keep     bool            `json:"keep"`
 }
@@ -31,7 +32,7 @@ func (p Provider) mapper() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := constants{Provider: p.ID, Claims: p.names(), Traits: []traitConstant{}, Keep: p.Keep}
+	c := constants{Provider: p.ID, Subject: p.Subject, Claims: p.names(), Traits: []traitConstant{}, Keep: p.Keep}
 	if len(p.Issuers) == 1 {
 		c.Issuer = &p.Issuers[0]
 	}

@@ -62,18 +62,18 @@ func TestMapper(t *testing.T) {
 		"no raw claims: Kratos's own": {acme,
 			`{"iss":"https://acme.example","sub":"s-1","email":"a@acme.example","email_verified":true,"nickname":"al"}`,
 			`{"email":"a@acme.example","nick":"al"}`,
-			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{"email":"a@acme.example","email_verified":true}}`},
+			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","normalised":true,"claims":{"email":"a@acme.example","email_verified":true}}`},
 		"raw claims null": {acme,
 			`{"iss":"https://acme.example","sub":"s-1","email":"a@acme.example","raw_claims":null}`,
 			`{"email":"a@acme.example"}`,
-			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{"email":"a@acme.example"}}`},
+			`{"normalised":true,"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{"email":"a@acme.example"}}`},
 		"an empty list and false are not nothing, null is": {acme,
 			`{"iss":"https://acme.example","sub":"s-1","raw_claims":{"email":null,"groups":[],"email_verified":false,"hd":""}}`,
 			`{}`,
 			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{"groups":[],"email_verified":false,"hd":""}}`},
 		"no claim at all is still an object": {acme,
 			`{"iss":"https://acme.example","sub":"s-1"}`, `{}`,
-			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{}}`},
+			`{"normalised":true,"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{}}`},
 		"missing sub is left out, the rest stands": {acme,
 			`{"iss":"https://acme.example","raw_claims":{"sub":"raw-1","email":"a@acme.example"}}`,
 			`{"email":"a@acme.example"}`,
@@ -81,6 +81,12 @@ func TestMapper(t *testing.T) {
 		"the subject is Kratos's, in the claims too": {with(func(p *kratos.Provider) { p.Claims = []string{"sub"} }),
 			`{"iss":"https://acme.example","sub":"object-id","raw_claims":{"sub":"pairwise"}}`, `{}`,
 			`{"provider":"acme","issuer":"https://acme.example","subject":"object-id","claims":{"sub":"object-id"}}`},
+		"a subject of the file's choice, and Kratos's own beside it": {with(func(p *kratos.Provider) { p.Subject = []string{"ids", "oid"} }),
+			`{"iss":"https://acme.example","sub":"pairwise","raw_claims":{"sub":"pairwise","ids":{"oid":"o-1"}}}`, `{}`,
+			`{"provider":"acme","issuer":"https://acme.example","subject":"o-1","credential":"pairwise","claims":{}}`},
+		"a subject that is not there": {with(func(p *kratos.Provider) { p.Subject = []string{"oid"} }),
+			`{"iss":"https://acme.example","sub":"pairwise","raw_claims":{"sub":"pairwise"}}`, `{}`,
+			`{"provider":"acme","issuer":"https://acme.example","credential":"pairwise","claims":{}}`},
 		"the raw issuer first": {acme,
 			`{"iss":"https://kratos.example","sub":"s-1","raw_claims":{"iss":"https://evil.example"}}`, `{}`,
 			`{"provider":"acme","issuer":"https://evil.example","subject":"s-1","claims":{}}`},
@@ -89,10 +95,10 @@ func TestMapper(t *testing.T) {
 			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{"iss":"https://acme.example"}}`},
 		"nobody names an issuer: the file's single one": {with(func(p *kratos.Provider) { p.Claims = []string{"iss"} }),
 			`{"sub":"s-1"}`, `{}`,
-			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{}}`},
+			`{"normalised":true,"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{}}`},
 		"nobody names an issuer and the file has two": {with(func(p *kratos.Provider) { p.Issuers = []string{"https://a.example", "https://b.example"} }),
 			`{"sub":"s-1"}`, `{}`,
-			`{"provider":"acme","subject":"s-1","claims":{}}`},
+			`{"normalised":true,"provider":"acme","subject":"s-1","claims":{}}`},
 		"the first path that is there": {acme,
 			`{"iss":"https://acme.example","sub":"s-1","raw_claims":{"preferred_username":null,"nickname":"al","address":{"locality":"Ulm"}}}`,
 			`{"nick":"al","city":"Ulm"}`,
@@ -105,7 +111,7 @@ func TestMapper(t *testing.T) {
 			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{"iss":"https://acme.example","sub":"s-1","a":{"b":[1,null]}}}`},
 		"all claims, no raw ones": {with(wholly),
 			`{"iss":"https://acme.example","sub":"s-1","email":"a@acme.example"}`, `{"email":"a@acme.example"}`,
-			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{"iss":"https://acme.example","sub":"s-1","email":"a@acme.example"}}`},
+			`{"normalised":true,"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{"iss":"https://acme.example","sub":"s-1","email":"a@acme.example"}}`},
 		"names that look like code": {with(func(p *kratos.Provider) {
 			p.Claims = []string{`a.b`, `$`, `$set`, `self`, `"`, `'`, `%(x)s`, "\n", "https://acme.example/groups", "__proto__"}
 			p.Traits = []kratos.Trait{{Name: `e"m.a$il`, ClaimPaths: [][]string{{"x"}, {"a.b", "$"}}}}
@@ -183,7 +189,7 @@ func FuzzMapper(f *testing.F) {
 		out := evaluate(t, entry(t, d).MapperURL, `{"sub":"s-1"}`)
 		identity := out.(map[string]any)["identity"].(map[string]any)
 		jithook := identity["metadata_public"].(map[string]any)["jithook"].(map[string]any)
-		want := map[string]any{"provider": id, "subject": "s-1", "claims": map[string]any{}, "traits": map[string]any{}}
+		want := map[string]any{"provider": id, "subject": "s-1", "normalised": true, "claims": map[string]any{}, "traits": map[string]any{}}
 		if name == "sub" {
 			want["claims"], want["traits"] = map[string]any{"sub": "s-1"}, map[string]any{"sub": "s-1"}
 		}

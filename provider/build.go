@@ -69,8 +69,30 @@ func (c *compiler) build(f file) *Provider {
 		p.Issuers = append(p.Issuers, issuer.Value)
 	}
 	p.Listed = f.Claims.Source
-	p.Sources = c.sources(f, claims.Origin{Provider: p.ID, Issuers: p.Issuers})
+	p.Subject = c.subject(f.Subject)
+	p.Sources = c.sources(f, claims.Origin{Provider: p.ID, Issuers: p.Issuers, Subject: p.Subject})
 	return p
+}
+
+// subject returns the path of the claim that is the subject, nil for sub. It is
+// one claim and no more, since the identity server has to find the same.
+func (c *compiler) subject(t *strictyaml.Text) []string {
+	if t == nil {
+		return nil
+	}
+	program, err := c.Env.Compile(source(*t))
+	if err != nil {
+		c.compiled(err)
+		return nil
+	}
+	path, ok := program.ClaimPath()
+	if !ok || len(path) == 0 {
+		c.refuse(*t, "the subject is one plain claim, such as claims.oid: the identity server has to find the same one, and evaluates no expressions")
+	}
+	if slices.Equal(path, []string{"sub"}) {
+		return nil
+	}
+	return path
 }
 
 func (c *compiler) policy(jit jitSection, file string) *policy.Policy {

@@ -12,6 +12,7 @@ type file struct {
 	Version  strictyaml.Text              `yaml:"version" missing:"write version: 1"`
 	Provider strictyaml.Text              `yaml:"provider" missing:"the provider's id in the identity server"`
 	Issuer   issuers                      `yaml:"issuer" missing:"one URL or a list, compared exactly with the claims' iss"`
+	Subject  *strictyaml.Text             `yaml:"subject"`
 	Claims   claimsSection                `yaml:"claims"`
 	Trust    trustSection                 `yaml:"trust"`
 	JIT      jitSection                   `yaml:"jit" missing:"without it nobody could tell whether logins may create accounts"`

@@ -24,6 +24,8 @@ type Problem = strictyaml.Problem
 type Provider struct {
 	ID      string
 	Issuers []string
+	// Subject is the path of the claim that is the subject; nil is sub.
+	Subject []string
 	Sources []claims.Source
 	// Listed are the names of the sources as the file lists them; none if it
 	// leaves that to the default.
@@ -57,6 +59,9 @@ func (p *Provider) TraitNames() []string {
 // told beforehand.
 func (p *Provider) ClaimNames() (names []string, all bool) {
 	seen := map[string]bool{}
+	if p.Subject != nil {
+		seen[p.Subject[0]] = true
+	}
 	for _, program := range slices.Concat(p.Policy.Programs(), p.Mapping.Programs()) {
 		used, whole := program.ClaimNames()
 		all = all || whole

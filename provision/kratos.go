@@ -1,9 +1,11 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
+	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/kratos"
 )
@@ -47,9 +49,13 @@ func (s *Service) kratos(l identity.Login) *kratos.Admin {
 // claims of the registration where the mapper left them.
 func registered(a kratos.Account, c kratos.Credential) identity.Offer {
 	o := identity.Offer{Source: identity.SourceKratosAdmin, Provider: c.Provider, Subject: c.Subject}
-	if a.Metadata["provider"] == c.Provider && a.Metadata["subject"] == c.Subject {
+	subject, _ := a.Metadata["subject"].(string)
+	credential, _ := a.Metadata["credential"].(string)
+	if a.Metadata["provider"] == c.Provider && cmp.Or(credential, subject) == c.Subject {
+		o.Subject, o.Credential = subject, credential
 		o.Issuer, _ = a.Metadata["issuer"].(string)
 		o.Claims, _ = a.Metadata["claims"].(map[string]any)
+		o.Normalised, _ = a.Metadata["normalised"].(bool)
 	}
 	return o
 }
@@ -59,6 +65,13 @@ func registered(a kratos.Account, c kratos.Credential) identity.Offer {
 // then worth nothing.
 func undeterminable(l identity.Login, a *kratos.Account) bool {
 	return a != nil && l.Provider != "" && len(of(l.Provider, a.Credentials)) > 1
+}
+
+// contradicted reports whether the evidence is about a credential that Kratos
+// does not have.
+func (p *Plan) contradicted(l identity.Login, e claims.Evidence) bool {
+	return p.account != nil && p.account.Credentials != nil && e.Credential != "" &&
+		!slices.Contains(p.account.Credentials, kratos.Credential{Provider: l.Provider, Subject: e.Credential})
 }
 
 func of(provider string, all []kratos.Credential) []kratos.Credential {
@@ -113,7 +126,7 @@ func (s *Service) unseen(l identity.Login, p *Plan) []kratos.Credential {
 // grants reports whether a credential in Kratos is what a link stands for.
 // Kratos names no issuer, and a provider may have been renamed.
 func (s *Service) grants(c kratos.Credential, link identity.Link) bool {
-	if c.Subject != link.Subject {
+	if c.Subject != cmp.Or(link.Credential, link.Subject) {
 		return false
 	}
 	prov, ok := s.Providers().Get(c.Provider)

@@ -146,8 +146,12 @@ func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*prov
 	case err != nil:
 		return nil, claims.Evidence{}, err
 	}
+	if p.Record.Source = e.Source; p.contradicted(l, e) {
+		p.deny(identity.Because(identity.CodeClaimsConflict), "")
+		return nil, claims.Evidence{}, nil
+	}
 	p.ticket = e.Ticket
-	p.Record.Source, p.Record.Issuer = e.Source, e.Issuer
+	p.Record.Issuer, p.Record.Normalised = e.Issuer, e.Normalised
 	p.Record.SubjectKey = identity.FedKey(e.Issuer, e.Subject)
 	return prov, e, nil
 }

@@ -28,7 +28,7 @@ func (p *Plan) create(l identity.Login, userstore string, e claims.Evidence) {
 		ID: newID(), Userstore: userstore, State: identity.StateActive, StateSource: identity.ProviderSource(l.Provider),
 		Traits: map[string]any{},
 		Links: []identity.Link{{
-			Provider: l.Provider, Issuer: e.Issuer, Subject: e.Subject,
+			Provider: l.Provider, Issuer: e.Issuer, Subject: e.Subject, Credential: e.Credential,
 			LinkedAt: p.now, Evidence: e.Source,
 		}},
 		Revision: 1, CreatedAt: p.now, UpdatedAt: p.now,

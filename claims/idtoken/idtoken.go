@@ -117,29 +117,33 @@ func (s *source) verify(ctx context.Context, o identity.Offer) (claims.Evidence,
 	if err != nil {
 		return claims.Evidence{}, err
 	}
-	subject, err := subjectOf(t.claims, o)
+	err = s.tie(t.claims, o)
 	if err != nil {
 		return claims.Evidence{}, err
 	}
 	return claims.Evidence{
-		Source: identity.SourceIDToken, Issuer: issuer, Subject: subject, Claims: t.claims,
+		Source: identity.SourceIDToken, Issuer: issuer, Subject: o.Subject, Claims: t.claims,
 		Time: issued, Fresh: true,
 		Ticket: &claims.Ticket{ID: sha256.Sum256([]byte(t.signed)), Until: until},
 	}, nil
 }
 
-// subjectOf ties the token to what the caller said beside it.
-func subjectOf(c map[string]any, o identity.Offer) (string, error) {
-	subject, isString := c["sub"].(string)
-	if !isString || identity.CheckSubject(subject) != nil {
-		return "", refuse(identity.CodeSubjectInvalid, "it has no usable sub")
+// tie ties the token to what the caller said beside it.
+func (s *source) tie(c map[string]any, o identity.Offer) error {
+	sub, isString := c["sub"].(string)
+	if !isString || identity.CheckSubject(sub) != nil {
+		return refuse(identity.CodeSubjectInvalid, "it has no usable sub")
 	}
-	if subject != o.Subject {
-		return "", refuse(identity.CodeClaimsConflict, "its sub is not the subject of the request")
+	switch code := s.origin.Tie(o.Subject, c); code {
+	case "":
+	case identity.CodeSubjectUndeterminable:
+		return refuse(code, "it lacks the claim that is the subject")
+	default:
+		return refuse(code, "its subject is not that of the request")
 	}
 	nonce, _ := c["nonce"].(string)
 	if o.Nonce != "" && subtle.ConstantTimeCompare([]byte(nonce), []byte(o.Nonce)) != 1 {
-		return "", refuse(identity.CodeTokenReplayed, "its nonce is not that of the request")
+		return refuse(identity.CodeTokenReplayed, "its nonce is not that of the request")
 	}
-	return subject, nil
+	return nil
 }

@@ -149,7 +149,7 @@ func spokenFor(k apiKey, set *provider.Set) []string {
 // that come straight from a claim. Any other
 // trait jithook computes, and its reply to prepare brings it.
 func kratosProvider(p *provider.Provider, restored []strictyaml.Text) kratos.Provider {
-	out := kratos.Provider{ID: p.ID, Issuers: p.Issuers}
+	out := kratos.Provider{ID: p.ID, Issuers: p.Issuers, Subject: p.Subject}
 	out.Claims, out.AllClaims = p.ClaimNames()
 	out.Keep = slices.ContainsFunc(p.Listed, func(t strictyaml.Text) bool { return t.Value == identity.SourceKratosAdmin })
 	for _, t := range p.Mapping.Traits() {

@@ -6,6 +6,8 @@
 //
 //   provider  the provider's id, in Kratos and in jithook
 //   issuer    the file's issuer, if it has exactly one, else null
+//   subject   path of the claim that is the subject, as in the file's
+//             `subject`; null = the subject that Kratos keys its credential by
 //   claims    names of the claims that the provider's rules read; null = all
 //   traits    [{name, paths}]: Kratos's trait, and where in the claims its
 //             value may stand; the first that is there wins
@@ -49,12 +51,12 @@ function(config)
   // OAuth 2.0 providers of Kratos have none.
   local asserted = if std.isObject(raw) then raw else claims;
 
-  // The subject is the one that Kratos keys its credential by, which its
-  // settings may take from elsewhere than the token. UserInfo claims need not
+  // sub is the subject that Kratos keys its credential by, which its settings
+  // may take from elsewhere than the token. UserInfo claims need not
   // name an issuer; Kratos then has the one of the ID token.
-  local subject = at(claims, ['sub']);
+  local sub = at(claims, ['sub']);
   local issuer = first([at(raw, ['iss']), at(claims, ['iss'])]);
-  local vouched = present(asserted { sub: subject, iss: issuer });
+  local vouched = present(asserted { sub: sub, iss: issuer });
 
   local used =
     if config.claims == null then vouched else {
@@ -70,7 +72,11 @@ function(config)
   local origin = present({
     provider: config.provider,
     issuer: first([issuer, config.issuer]),
-    subject: subject,
+    subject: if config.subject == null then sub else at(vouched, config.subject),
+    // Kratos knows the person's credential by this one.
+    credential: if config.subject != null then sub,
+    // Nobody can tell any more what the provider itself has said.
+    normalised: if !std.isObject(raw) then true,
   }) + { claims: used };
 
   {

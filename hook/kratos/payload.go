@@ -85,7 +85,8 @@ func decode(c echo.Context) (payload, error) {
 // metadata is the part of metadata_public that our mapper writes.
 type metadata struct {
 	provider, issuer, subject string
-	identityID                string
+	credential, identityID    string
+	normalised                bool
 	claims, traits            map[string]any
 }
 
@@ -99,6 +100,8 @@ func (p payload) metadata() (m metadata, ok bool) {
 	m.provider, _ = ours["provider"].(string)
 	m.issuer, _ = ours["issuer"].(string)
 	m.subject, _ = ours["subject"].(string)
+	m.credential, _ = ours["credential"].(string)
+	m.normalised, _ = ours["normalised"].(bool)
 	m.identityID, _ = ours["identity_id"].(string)
 	m.claims, _ = ours["claims"].(map[string]any)
 	m.traits, _ = ours["traits"].(map[string]any)
@@ -143,7 +146,8 @@ func (p payload) login(c echo.Context, h identity.Hook) identity.Login {
 	if ok {
 		l.Offers = []identity.Offer{{
 			Source: identity.SourceKratosMetadata, Provider: m.provider,
-			Issuer: m.issuer, Subject: m.subject, Claims: m.claims,
+			Issuer: m.issuer, Subject: m.subject, Credential: m.credential,
+			Claims: m.claims, Normalised: m.normalised,
 		}}
 	}
 	l.Provider, l.Known = m.provider, m.identityID

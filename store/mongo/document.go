@@ -67,6 +67,7 @@ type linkDoc struct {
 	Provider   string `bson:"provider"`
 	Issuer     string `bson:"issuer"`
 	Subject    string `bson:"subject"`
+	Credential string `bson:"credential"`
 	LinkedAt   string `bson:"linked_at"`
 	Evidence   string `bson:"evidence"`
 	ClaimsTime string `bson:"claims_time"`
@@ -162,7 +163,7 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 			}),
 			Groups: convert(i.Groups, func(g identity.Group) groupDoc { return groupDoc(g) }),
 			Links: convert(i.Links, func(l identity.Link) linkDoc {
-				return linkDoc{l.Provider, l.Issuer, l.Subject, w.stamp(l.LinkedAt), l.Evidence, w.stamp(l.ClaimsTime), w.stamp(l.ReceivedAt)}
+				return linkDoc{l.Provider, l.Issuer, l.Subject, l.Credential, w.stamp(l.LinkedAt), l.Evidence, w.stamp(l.ClaimsTime), w.stamp(l.ReceivedAt)}
 			}),
 			ExternalIDs: convert(i.ExternalIDs, func(e identity.ExternalID) externalDoc { return externalDoc(e) }),
 			Keys:        keys, Revision: i.Revision,
@@ -190,7 +191,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 		Groups: convert(c.Groups, func(g groupDoc) identity.Group { return identity.Group(g) }),
 		Links: convert(c.Links, func(l linkDoc) identity.Link {
 			return identity.Link{
-				Provider: l.Provider, Issuer: l.Issuer, Subject: l.Subject,
+				Provider: l.Provider, Issuer: l.Issuer, Subject: l.Subject, Credential: l.Credential,
 				LinkedAt: r.time(l.LinkedAt), Evidence: l.Evidence, ClaimsTime: r.time(l.ClaimsTime), ReceivedAt: r.time(l.ReceivedAt),
 			}
 		}),

@@ -31,6 +31,7 @@ type recordDoc struct {
 	Rule        string      `bson:"rule"`
 	Policy      string      `bson:"policy"`
 	Source      string      `bson:"claims_source"`
+	Normalised  bool        `bson:"claims_normalised"`
 	Change      []changeDoc `bson:"changes"`
 	FlowID      string      `bson:"flow_id"`
 	DeliveryID  string      `bson:"delivery_id"`
@@ -65,7 +66,7 @@ func encodeRecord(r identity.Record) (recordDoc, error) {
 		Reasons: convert(r.Reasons, func(x identity.Reason) reasonDoc {
 			return reasonDoc{string(x.Code), x.Text, x.Path, x.Rule}
 		}),
-		Rule: r.Rule, Policy: r.Policy, Source: r.Source,
+		Rule: r.Rule, Policy: r.Policy, Source: r.Source, Normalised: r.Normalised,
 		Change: convert(r.Change, func(c identity.Change) changeDoc { return changeDoc(c) }),
 		FlowID: utf8Only(r.FlowID), DeliveryID: utf8Only(r.DeliveryID), RequestID: utf8Only(r.RequestID),
 		Duration: int64(r.Duration), CommittedAt: w.stamp(r.CommittedAt),
@@ -83,7 +84,7 @@ func decodeRecord(d decisionDoc) (identity.Record, error) {
 		Reasons: convert(c.Reasons, func(x reasonDoc) identity.Reason {
 			return identity.Reason{Code: identity.Code(x.Code), Text: x.Text, Path: x.Path, Rule: x.Rule}
 		}),
-		Rule: c.Rule, Policy: c.Policy, Source: c.Source,
+		Rule: c.Rule, Policy: c.Policy, Source: c.Source, Normalised: c.Normalised,
 		Change: convert(c.Change, func(x changeDoc) identity.Change { return identity.Change(x) }),
 		FlowID: c.FlowID, DeliveryID: c.DeliveryID, RequestID: c.RequestID,
 		Duration: time.Duration(c.Duration), CommittedAt: t.time(c.CommittedAt),

@@ -139,7 +139,7 @@ func newIdentity(keys ...identity.Key) identity.Identity {
 		},
 		Groups: []identity.Group{{Name: "eng", Source: "provider:acme"}},
 		Links: []identity.Link{{
-			Provider: "acme", Issuer: "https://idp.example", Subject: "ada",
+			Provider: "acme", Issuer: "https://idp.example", Subject: "ada", Credential: "ada-2",
 			LinkedAt: clock, Evidence: identity.SourceHookBody, ClaimsTime: clock, ReceivedAt: clock.Add(time.Minute),
 		}},
 		ExternalIDs: []identity.ExternalID{},
@@ -154,7 +154,7 @@ func newRecord(i identity.Identity, d identity.Decision) identity.Record {
 		ID: newID(), At: clock, Hook: identity.HookGeneric, Caller: "test",
 		IdentityID: i.ID, Userstore: i.Userstore, Decision: d,
 		Reasons: []identity.Reason{identity.Because(identity.CodeCreated)},
-		Change:  []identity.Change{{Path: "/traits/email", Op: identity.OpSet}},
+		Change:  []identity.Change{{Path: "/traits/email", Op: identity.OpSet}}, Normalised: true,
 	}
 }
 
