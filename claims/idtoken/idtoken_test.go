@@ -222,3 +222,26 @@ func TestAbsence(t *testing.T) {
 		}
 	}
 }
+
+// TestSubjectOfTheFilesChoice: the token's own sub must be usable all the same,
+// and is nobody.
+func TestSubjectOfTheFilesChoice(t *testing.T) {
+	p := newParty(startIDP(t), loopback, nil)
+	o := claims.Origin{Provider: "acme", Issuers: []string{p.idp.URL}, Subject: []string{"ids", "oid"}}
+	p.Source = idtoken.New(o, p.rules, p.keys, p.now)
+	oid := func(v any) map[string]any { return map[string]any{"oid": v} }
+	for _, r := range []row{
+		{Name: "the claim", Claims: map[string]any{"sub": "pairwise", "ids": oid("s-1")}},
+		{Name: "another value", Claims: map[string]any{"ids": oid("s-2")}, Code: identity.CodeClaimsConflict},
+		{Name: "only a sub", Code: identity.CodeSubjectUndeterminable},
+		{Name: "no sub", Claims: map[string]any{"sub": nil, "ids": oid("s-1")}, Code: identity.CodeSubjectInvalid},
+	} {
+		t.Run(r.Name, func(t *testing.T) {
+			e, err := p.Claims(t.Context(), login(r.token(p), ""))
+			var refusal *claims.Refusal
+			if errors.As(err, &refusal); r.Code == "" && (err != nil || e.Subject != "s-1") || r.Code != "" && (refusal == nil || refusal.Code != r.Code) {
+				t.Errorf("%+v, %v", e, err)
+			}
+		})
+	}
+}
