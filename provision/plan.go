@@ -262,9 +262,6 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		return
 	}
 	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(_, source string) bool { return d.owns(source) })
-	if p.Before != nil {
-		p.releaseMail()
-	}
 	if p.Before != nil && !slices.Equal(p.Before.Keys, p.After.Keys) && len(p.Record.Change) == 0 {
 		// The mapping was edited: what is unique now is not what was.
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})
