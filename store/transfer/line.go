@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,10 @@ const Version = 1
 
 // MaxLine is the longest line, in bytes, its end not counted.
 const MaxLine = 1 << 20
+
+// MaxDepth is how deep an identity's traits may nest, as in everything else that
+// is read from outside.
+const MaxDepth = 64
 
 // Line is one line: exactly one of its members is set.
 type Line struct {
@@ -193,6 +198,8 @@ func checkIdentity(i *identity.Identity) error {
 		return errors.New("the identity's id is no UUID in lower case")
 	case i.Userstore == "" || i.Revision < 1 || i.CreatedAt.IsZero():
 		return errors.New("the identity lacks its userstore, revision or time of creation")
+	case deeper(i.Traits, MaxDepth):
+		return fmt.Errorf("a trait of the identity nests deeper than %d", MaxDepth)
 	case !slices.Contains(states, i.State):
 		return errors.New("the identity's state is none that this jithook knows")
 	}
@@ -227,6 +234,17 @@ func checkIdentity(i *identity.Identity) error {
 		}
 	}
 	return nil
+}
+
+// deeper reports whether lists and maps nest deeper than levels.
+func deeper(v any, levels int) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return levels == 0 || slices.ContainsFunc(slices.Collect(maps.Values(v)), func(in any) bool { return deeper(in, levels-1) })
+	case []any:
+		return levels == 0 || slices.ContainsFunc(v, func(in any) bool { return deeper(in, levels-1) })
+	}
+	return false
 }
 
 // checkOutbox holds an outbox to what workers rely on.
