@@ -8,6 +8,7 @@ package kratos_test
 
 import (
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -54,6 +55,7 @@ func TestS56_IdentityIDOfAnotherKratos(t *testing.T) {
 	d := newDoors(t)
 	d.person(d.op, "anna", "anna@acme.example")
 	d.enter(d.by("acme", "anna"))
+	d.movedTo("anna", "other")
 	anna := d.holder(d.op, "anna")
 	mallory := d.k.Import(t, map[string]any{
 		"schema_id": "default", "traits": map[string]any{"email": "mallory@evil.example"},
@@ -72,6 +74,20 @@ func TestS56_IdentityIDOfAnotherKratos(t *testing.T) {
 	}
 	if i := d.holder(d.op, "mallory"); i != nil {
 		t.Errorf("mallory is %+v", i)
+	}
+}
+
+// movedTo makes a person of acme one whom another Kratos has, and not this one.
+func (d doors) movedTo(subject, instance string) {
+	d.t.Helper()
+	i := d.holder(d.op, subject).Clone()
+	i.Keys = without(i.Keys, identity.ExtKey(i.ExternalIDs[0]))
+	i.ExternalIDs[0].Instance = instance
+	i.Keys = append(i.Keys, identity.ExtKey(i.ExternalIDs[0]))
+	slices.Sort(i.Keys)
+	i.Revision++
+	if err := d.s.Bolt.Swap(d.t.Context(), i, identity.Record{}); err != nil {
+		d.t.Fatal(err)
 	}
 }
 
