@@ -7,6 +7,7 @@
 package kratos_test
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/test/kratos/kratostest"
 )
 
@@ -63,6 +65,7 @@ func TestS56_IdentityIDOfAnotherKratos(t *testing.T) {
 		"credentials":     kratostest.Credentials(password, "acme:mallory"),
 	})
 	d.person(d.op, "mallory", "mallory@evil.example")
+	about := d.decided(anna.ID)
 	for _, s := range []kratostest.SignIn{byPassword("mallory@evil.example"), d.by("acme", "mallory")} {
 		r := kratostest.NewBrowser().SignIn(t, d.k, s)
 		if r.Outcome == kratostest.OutcomeSession && r.Session.Identity.ID != mallory.ID {
@@ -75,6 +78,22 @@ func TestS56_IdentityIDOfAnotherKratos(t *testing.T) {
 	if i := d.holder(d.op, "mallory"); i != nil {
 		t.Errorf("mallory is %+v", i)
 	}
+	if now := d.decided(anna.ID); now != about {
+		t.Errorf("%d decisions about anna, %d before", now, about)
+	}
+}
+
+// decided returns how many logins were decided as those of an identity.
+func (d doors) decided(id string) int {
+	d.t.Helper()
+	ended, cancel := context.WithCancel(d.t.Context())
+	cancel()
+	d.s.Later.Run(ended) // writes what was queued
+	page, err := d.s.Bolt.Decisions(d.t.Context(), store.DecisionQuery{IdentityID: id, PageSize: 100})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return len(page.Records)
 }
 
 // movedTo makes a person of acme one whom another Kratos has, and not this one.
