@@ -29,8 +29,9 @@ type Inspection struct {
 // Backuper is a backend that copies itself.
 type Backuper interface {
 	// Backup writes a consistent copy of the store, as of now, to the writer
-	// that to returns for its length in bytes. Others may go on writing. An
-	// error of the writer is returned as it is.
+	// that to returns for its length in bytes, and leaves that alone once it
+	// returns. Others may go on writing. An error of the writer is returned as
+	// it is.
 	Backup(ctx context.Context, to func(size int64) io.Writer) error
 }
 

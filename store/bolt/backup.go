@@ -14,12 +14,18 @@ import (
 // they replace is not used again before Backup returns: a slow writer lets the
 // file grow.
 func (s *Store) Backup(ctx context.Context, to func(size int64) io.Writer) error {
+	const op = "back up store"
 	var w *copyWriter
-	err := s.view(ctx, "back up store", func(tx *bbolt.Tx) error {
+	// The writer is the caller's, who may not have it any more after this
+	// returns: the next piece ends on ctx, not the wait for it.
+	err := s.view(context.WithoutCancel(ctx), op, func(tx *bbolt.Tx) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		w = &copyWriter{ended: ctx.Err, w: to(tx.Size())}
 		_, err := tx.WriteTo(w)
 		if w.err != nil {
-			return nil // not the store's failure
+			return ctx.Err() // or nil: not the store's failure
 		}
 		return err
 	})

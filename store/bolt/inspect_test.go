@@ -438,3 +438,25 @@ func TestBackupToNobody(t *testing.T) {
 		t.Errorf("Backup to nobody: %v, want the writer's error", err)
 	}
 }
+
+// Whoever handed over a writer may use it again as soon as Backup returns, also
+// when the context ended in the middle.
+func TestBackupLeavesTheWriterAlone(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jithook.db"))
+	g := &gate{began: make(chan struct{}), opened: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Backup(ctx, func(int64) io.Writer { return g }) }()
+	<-g.began
+	cancel()
+	select {
+	case <-done:
+		close(g.opened)
+		t.Fatal("Backup returned while it was writing")
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(g.opened)
+	if err := <-done; !errors.Is(err, context.Canceled) || !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Backup whose context ended: %v", err)
+	}
+}
