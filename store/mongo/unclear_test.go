@@ -212,3 +212,24 @@ func TestUnclearAndOvertaken(t *testing.T) {
 		t.Errorf("revision %d, want the later writer's %d", got.Revision, later.Revision)
 	}
 }
+
+// A change that was not done is not taken for one because somebody else's has
+// reached the revision that it meant to reach.
+func TestUnclearAndSomebodyElses(t *testing.T) {
+	w := newWorld(t, peer.Server(t))
+	w.quiet(t, w.store)
+	mine, _ := moved(t, w.direct)
+	rule := w.proxy.On(faultproxy.Match{Command: "update", Collection: "identities", Nth: 1}, faultproxy.Hang())
+	mine.Revision++
+	theirs := mine
+	theirs.UpdatedAt = theirs.UpdatedAt.Add(time.Hour)
+	result := make(chan error, 1)
+	go func() {
+		<-rule.Arrived()
+		result <- w.direct.Swap(context.Background(), theirs, newRecord(theirs))
+	}()
+	if err := w.store.Swap(impatient(t, patience), mine, newRecord(mine)); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("Swap: %v, want ErrConflict", err)
+	}
+	must(t, <-result)
+}
