@@ -140,6 +140,17 @@ type Store interface {
 	// returns how many it removed.
 	DropDecisions(ctx context.Context, before time.Time, limit int) (int, error)
 
+	// Receive notes a message unless one with its key is noted, and returns what
+	// is noted then: r, or what came first, with the later Expires of both. Of
+	// many callers one is first. It may be repeated after a failure. An expired
+	// receipt counts until it is dropped. Errors: ErrConflict when the outcome is
+	// unclear.
+	Receive(ctx context.Context, r Receipt) (Receipt, error)
+
+	// DropReceipts removes receipts that expired before this time, at most limit,
+	// and returns how many it removed.
+	DropReceipts(ctx context.Context, before time.Time, limit int) (int, error)
+
 	// Ping returns nil if a read works now.
 	Ping(ctx context.Context) error
 

@@ -79,8 +79,8 @@ func New(version string) *Metrics {
 // also makes the counter.
 func storeOperations() []string {
 	return []string{
-		"back up store", "count", "delete identity", "drop decisions", "find deliveries", "find identities", "get decision", "get identity", "insert identity", "inspect store",
-		"list decisions", "list identities", "measure backlog", "pin key", "ping", "record decisions", "renew identity", "set outbox", "swap identity",
+		"back up store", "count", "delete identity", "drop decisions", "drop receipts", "find deliveries", "find identities", "get decision", "get identity", "insert identity", "inspect store",
+		"list decisions", "list identities", "measure backlog", "pin key", "ping", "receive message", "record decisions", "renew identity", "set outbox", "swap identity",
 	}
 }
 

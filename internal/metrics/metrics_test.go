@@ -33,7 +33,7 @@ func scrape(t *testing.T, m *metrics.Metrics, name string) []string {
 // TestStoreErrorsFromTheStart compares with the operations in the source of the
 // embedded store: they stand there as text, in a call or in a constant op.
 func TestStoreErrorsFromTheStart(t *testing.T) {
-	operation := regexp.MustCompile(`(?:s\.(?:view|update)\(ctx, |const op = )"([^"]+)"`)
+	operation := regexp.MustCompile(`(?:s\.(?:view|update|dropInSteps)\(ctx, |const op = )"([^"]+)"`)
 	files, err := filepath.Glob("../../store/bolt/*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no source, %v", err)

@@ -43,7 +43,16 @@ var (
 	bucketDue          = []byte("due")           // term, id → nothing; see outbox.go
 	bucketDecisions    = []byte("decisions")     // id → record
 	bucketDecisionsBy  = []byte("decisions_by")  // term, id → nothing
+	bucketReceipts     = []byte("receipts")      // store.Receipt.Key → document; see receipts.go
+	bucketReceiptsBy   = []byte("receipts_by")   // time, key → nothing
 )
+
+func buckets() [][]byte {
+	return [][]byte{
+		bucketMeta, bucketIdentities, bucketKeys, bucketIdentitiesBy, bucketDue, bucketDecisions, bucketDecisionsBy,
+		bucketReceipts, bucketReceiptsBy,
+	}
+}
 
 // fault is a failure of this package in its own words. Its text may leave the
 // package, unlike bbolt's.

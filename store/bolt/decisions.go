@@ -189,19 +189,27 @@ func matchesRecord(q store.DecisionQuery, r *identity.Record) bool {
 		(q.Decision == "" || q.Decision == r.Decision)
 }
 
-// maxDrop bounds the records that one transaction removes, so that logins do
+// maxDrop bounds the entries that one transaction removes, so that logins do
 // not wait long behind it.
 const maxDrop = 500
 
 // DropDecisions removes records older than before, the oldest first; see
 // store.Store. It returns how many it removed even when it fails halfway.
 func (s *Store) DropDecisions(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.dropInSteps(ctx, "drop decisions", limit, func(tx *bbolt.Tx, want int) (int, error) {
+		return drop(tx, before, want)
+	})
+}
+
+// dropInSteps removes at most limit entries, in transactions of at most maxDrop
+// each. step removes at most want and returns how many.
+func (s *Store) dropInSteps(ctx context.Context, op string, limit int, step func(tx *bbolt.Tx, want int) (int, error)) (int, error) {
 	total := 0
 	for total < limit {
 		want := min(limit-total, maxDrop)
 		var n int // written by the writer, read only once it has answered
-		err := s.update(ctx, "drop decisions", func(tx *bbolt.Tx) (err error) {
-			n, err = drop(tx, before, want)
+		err := s.update(ctx, op, func(tx *bbolt.Tx) (err error) {
+			n, err = step(tx, want)
 			return err
 		})
 		if err != nil {

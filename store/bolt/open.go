@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -34,7 +35,8 @@ type Options struct {
 }
 
 // schema is the layout of the file that this package reads and writes.
-// 2 added the outbox: an older jithook would drop what stands in it.
+// 2 added the outbox: an older jithook would drop what stands in it. A bucket
+// that an older one may leave alone is added without a new number.
 const schema = 2
 
 var keySchema = []byte("schema")
@@ -171,7 +173,7 @@ func reason(err error) error {
 // prepare makes the buckets of a fresh file, and those that a file of an older
 // jithook lacks; it refuses another program's, and one of a newer jithook.
 func prepare(db *bbolt.DB) error {
-	found := 0
+	found, complete := 0, false
 	err := db.View(func(tx *bbolt.Tx) (err error) {
 		if tx.Bucket(bucketMeta) == nil {
 			if name, _ := tx.Cursor().First(); name != nil {
@@ -179,14 +181,15 @@ func prepare(db *bbolt.DB) error {
 			}
 			return nil
 		}
+		complete = !slices.ContainsFunc(buckets(), func(name []byte) bool { return tx.Bucket(name) == nil })
 		found, err = schemaOf(tx)
 		return err
 	})
-	if err != nil || found == schema {
+	if err != nil || found == schema && complete {
 		return err
 	}
 	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketIdentities, bucketKeys, bucketIdentitiesBy, bucketDue, bucketDecisions, bucketDecisionsBy} {
+		for _, name := range buckets() {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}

@@ -109,6 +109,16 @@ func (d *Directory) DropDecisions(ctx context.Context, before time.Time, limit i
 	return total, errors.Join(failed...)
 }
 
+// Receive notes a message at home: whose it is, nobody knows yet.
+func (d *Directory) Receive(ctx context.Context, r store.Receipt) (store.Receipt, error) {
+	return d.places[home].Store.Receive(ctx, r)
+}
+
+// DropReceipts removes expired receipts, which are at home.
+func (d *Directory) DropReceipts(ctx context.Context, before time.Time, limit int) (int, error) {
+	return d.places[home].Store.DropReceipts(ctx, before, limit)
+}
+
 // Count is about how much all stores hold; zero where one of them does not
 // know.
 func (d *Directory) Count(ctx context.Context) (store.Count, error) {

@@ -136,7 +136,7 @@ func (s *Store) Decisions(ctx context.Context, q store.DecisionQuery) (store.Dec
 	return page, err
 }
 
-// maxDrop bounds the records that one command removes, so that logins do not
+// maxDrop bounds the documents that one command removes, so that logins do not
 // wait long behind it.
 const maxDrop = 500
 
@@ -153,26 +153,33 @@ func (s *Store) DropDecisions(ctx context.Context, before time.Time, limit int) 
 		if err := db.moveAll(ctx); err != nil {
 			return err
 		}
-		for total < limit {
-			want := min(limit-total, maxDrop)
-			n, err := db.drop(ctx, cut, want)
-			total += n
-			if err != nil || n < want {
-				return err
-			}
-		}
-		return nil
+		total, err = dropOld(ctx, db.decisions, fieldAt, cut, limit)
+		return err
 	})
 	return total, err
 }
 
-// drop removes at most want records older than cut and returns how many.
-func (db *database) drop(ctx context.Context, cut string, want int) (int, error) {
-	older := bson.D{{Key: fieldAt, Value: bson.D{{Key: "$lt", Value: cut}}}}
+// dropOld removes at most limit documents whose field, a time, is before cut,
+// the oldest first, and returns how many.
+func dropOld(ctx context.Context, c *driver.Collection, field, cut string, limit int) (int, error) {
+	total := 0
+	for total < limit {
+		want := min(limit-total, maxDrop)
+		n, err := dropSome(ctx, c, field, cut, want)
+		total += n
+		if err != nil || n < want {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func dropSome(ctx context.Context, c *driver.Collection, field, cut string, want int) (int, error) {
+	older := bson.D{{Key: field, Value: bson.D{{Key: "$lt", Value: cut}}}}
 	docs, err := all[struct {
 		ID string `bson:"_id"`
-	}](ctx, db.decisions, older, options.Find().
-		SetProjection(byIDs(1)).SetSort(bson.D{{Key: fieldAt, Value: 1}}).SetLimit(int64(want)))
+	}](ctx, c, older, options.Find().
+		SetProjection(byIDs(1)).SetSort(bson.D{{Key: field, Value: 1}}).SetLimit(int64(want)))
 	if err != nil || len(docs) == 0 {
 		return 0, err
 	}
@@ -180,7 +187,7 @@ func (db *database) drop(ctx context.Context, cut string, want int) (int, error)
 	for n, d := range docs {
 		ids[n] = d.ID
 	}
-	res, err := db.decisions.DeleteMany(ctx, append(older, bson.E{Key: fieldID, Value: bson.D{{Key: "$in", Value: ids}}}))
+	res, err := c.DeleteMany(ctx, append(older, bson.E{Key: fieldID, Value: bson.D{{Key: "$in", Value: ids}}}))
 	if err != nil {
 		return 0, err
 	}

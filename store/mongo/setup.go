@@ -17,6 +17,7 @@ import (
 type database struct {
 	identities *driver.Collection
 	decisions  *driver.Collection
+	receipts   *driver.Collection
 	meta       *driver.Collection
 }
 
@@ -24,6 +25,7 @@ type database struct {
 const (
 	nameIdentities = "identities"
 	nameDecisions  = "decisions"
+	nameReceipts   = "receipts"
 	nameMeta       = "meta"
 	nameProbe      = "probe"
 )
@@ -104,6 +106,7 @@ func (s *Store) prepare() error {
 	db := &database{
 		identities: d.Collection(nameIdentities),
 		decisions:  d.Collection(nameDecisions),
+		receipts:   d.Collection(nameReceipts),
 		meta:       d.Collection(nameMeta),
 	}
 	for _, step := range []func(context.Context) error{
@@ -111,6 +114,9 @@ func (s *Store) prepare() error {
 		func(ctx context.Context) error { return probe(ctx, d.Collection(nameProbe)) },
 		func(ctx context.Context) error { return index(ctx, db.identities, identityIndexes()) },
 		func(ctx context.Context) error { return index(ctx, db.decisions, decisionIndexes()) },
+		func(ctx context.Context) error {
+			return index(ctx, db.receipts, []driver.IndexModel{indexOn(fieldExpires, fieldExpires)})
+		},
 	} {
 		if err := step(ctx); err != nil {
 			return err

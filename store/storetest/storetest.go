@@ -97,6 +97,8 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"OutboxDelete", testOutboxDelete},
 		{"Due", testDue},
 		{"Backlog", testBacklog},
+		{"Receive", testReceive},
+		{"DropReceipts", testDropReceipts},
 		{"RaceFirstLogin", c.testRaceFirstLogin},
 		{"RaceOneEmail", testRaceOneEmail},
 		{"RaceIncrements", c.testRaceIncrements},
@@ -105,6 +107,7 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"RaceYield", testRaceYield},
 		{"RacePins", c.testRacePins},
 		{"RaceOutbox", c.testRaceOutbox},
+		{"RaceReceive", c.testRaceReceive},
 	} {
 		if c.Several && strings.Contains(part.name, "Pin") {
 			continue

@@ -109,6 +109,8 @@ func testCancelled(t *testing.T, s store.Store) {
 			return s.Record(ctx, []identity.Record{r}, []store.Touch{{Userstore: there.Userstore, ID: there.ID, At: clock.Add(1)}})
 		},
 		"DropDecisions": func() error { _, err := s.DropDecisions(ctx, clock.Add(1), 10); return err },
+		"Receive":       func() error { _, err := s.Receive(ctx, newReceipt()); return err },
+		"DropReceipts":  func() error { _, err := s.DropReceipts(ctx, clock.Add(1), 10); return err },
 		"SetOutbox":     func() error { return s.SetOutbox(ctx, leased(newArmed(), hr, "a", clock)) },
 		"Due":           func() error { _, err := s.Due(ctx, hr, clock, 10); return err },
 		"Backlog":       func() error { _, err := s.Backlog(ctx, hr); return err },

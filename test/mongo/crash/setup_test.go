@@ -23,7 +23,7 @@ import (
 var settingUp = []string{
 	"insert meta", "find meta", // the layout
 	"createIndexes probe", "insert probe", "insert probe", // does the server enforce what everything rests on?
-	"createIndexes identities", "createIndexes decisions",
+	"createIndexes identities", "createIndexes decisions", "createIndexes receipts",
 	"find identities", // the first sweep
 }
 
