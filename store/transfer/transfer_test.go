@@ -288,6 +288,12 @@ func TestCheckRefuses(t *testing.T) {
 	if i := ann(); (transfer.Line{Identity: &i}).Check() != nil {
 		t.Fatal("a good identity is refused")
 	}
+	// Whoever is barred keeps the keys of links that are gone, and can be moved.
+	barred := ann()
+	barred.State, barred.Links = identity.StateSuspended, nil
+	if err := (transfer.Line{Identity: &barred}).Check(); err != nil {
+		t.Errorf("somebody suspended without links: %v", err)
+	}
 	for name, spoil := range map[string]func(*identity.Identity){
 		"no id":            func(i *identity.Identity) { i.ID = "" },
 		"id in capitals":   func(i *identity.Identity) { i.ID = strings.ToUpper("01900000-0000-7000-8000-00000000000a") },
