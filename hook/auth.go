@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/provision"
 )
 
 // Endpoint is a group of hooks that a credential may call.
@@ -59,13 +61,20 @@ type Basic struct {
 
 // Credentials are all that callers may come with.
 type Credentials struct {
-	APIKeys []APIKey
-	Basics  []Basic
+	APIKeys  []APIKey
+	Basics   []Basic
+	Webhooks []Webhook
+	// Now is the server's clock.
+	Now func() time.Time
 }
 
-// Auth knows the credentials. The zero value admits nobody.
+// Auth knows the credentials, and who has failed to have one. NewAuth makes it.
 type Auth struct {
-	entries []entry
+	entries  []entry
+	signers  []signer
+	now      func() time.Time
+	large    chan struct{} // places for large bodies of strangers
+	failures *failures
 }
 
 type entry struct {
@@ -75,10 +84,11 @@ type entry struct {
 }
 
 // NewAuth returns an Auth that admits these credentials. Errors: none given; one
-// without a secret, with an empty one or with more than MaxValues; a secret that
-// is there twice, since which of the two scopes holds would be chance.
+// without a secret, with an empty one or with more than MaxValues, or one that
+// cannot sign; a secret that is there twice, since which of the two scopes holds
+// would be chance.
 func NewAuth(c Credentials) (*Auth, error) {
-	a := &Auth{}
+	a := &Auth{now: c.Now, large: make(chan struct{}, largeBodies), failures: newFailures()}
 	for _, k := range c.APIKeys {
 		if err := checkValues(k.Values); err != nil {
 			return nil, fmt.Errorf("api key %q %w", k.Name, err)
@@ -95,17 +105,46 @@ func NewAuth(c Credentials) (*Auth, error) {
 			a.entries = append(a.entries, entry{b.Caller, "", digest(b.User, p)})
 		}
 	}
-	if len(a.entries) == 0 {
-		return nil, errors.New("no credential is configured: every caller would be refused")
-	}
-	for i, e := range a.entries {
-		for _, f := range a.entries[:i] {
-			if e.digest == f.digest { // in headers of their own, too: both may come as a bearer token
-				return nil, fmt.Errorf("a secret is there twice, in credentials %q and %q", f.caller.Name, e.caller.Name)
+	for _, w := range c.Webhooks {
+		if err := checkValues(w.Secrets); err != nil {
+			return nil, fmt.Errorf("webhook secret %q %w", w.Name, err)
+		}
+		for _, v := range w.Secrets {
+			secret, err := parseSecret(v)
+			if err != nil {
+				return nil, fmt.Errorf("webhook secret %q %w", w.Name, err)
 			}
+			a.signers = append(a.signers, signer{w.Caller, secret})
 		}
 	}
-	return a, nil
+	if len(a.entries)+len(a.signers) == 0 {
+		return nil, errors.New("no credential is configured: every caller would be refused")
+	}
+	return a, a.distinct()
+}
+
+// distinct returns an error if a secret is there twice.
+func (a *Auth) distinct() error {
+	holders := map[[sha256.Size]byte]string{}
+	check := func(secret [sha256.Size]byte, name string) error {
+		if first, ok := holders[secret]; ok {
+			return fmt.Errorf("a secret is there twice, in credentials %q and %q", first, name)
+		}
+		holders[secret] = name
+		return nil
+	}
+	for _, e := range a.entries {
+		// In headers of their own, too: both may come as a bearer token.
+		if err := check(e.digest, e.caller.Name); err != nil {
+			return err
+		}
+	}
+	for _, s := range a.signers {
+		if err := check(digest("webhook", "", string(s.secret)), s.caller.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var errNoUser = errors.New("has no user")
@@ -120,10 +159,37 @@ func checkValues(values []string) error {
 	return nil
 }
 
-// Authenticate returns who sent the request. It compares digests in constant
-// time and looks at every credential whatever matched, so that neither a
-// prefix nor a position can be timed.
-func (a *Auth) Authenticate(r *http.Request) (Caller, bool) {
+const noneKnown = "no credential that is known here came with the request"
+
+// Authenticate returns who sent the request, and of a signed one the delivery
+// that it is, having read its body. Errors: *Refusal, *problem.Problem.
+func (a *Auth) Authenticate(r *http.Request) (Caller, *provision.Delivery, error) {
+	caller, known := a.sent(r)
+	switch other := a.hasOther(r); {
+	case isSigned(r) && other:
+		// Which of the two scopes holds would be chance, and who forwards a signed
+		// request with a key of its own would lend it that key.
+		return Caller{}, nil, refuse(RefusedSeveral, "the request is signed and has another credential as well: send one of them")
+	case isSigned(r):
+		return a.signed(r)
+	case known:
+		return caller, nil, nil
+	case other:
+		return Caller{}, nil, refuse(RefusedUnknown, noneKnown)
+	}
+	return Caller{}, nil, refuse(RefusedNone, noneKnown)
+}
+
+// hasOther reports whether r has anything of a credential that is sent.
+func (a *Auth) hasOther(r *http.Request) bool {
+	return r.Header.Get("Authorization") != "" ||
+		slices.ContainsFunc(a.entries, func(e entry) bool { return e.header != "" && r.Header.Get(e.header) != "" })
+}
+
+// sent returns whose credential the request has in its headers. It compares
+// digests in constant time and looks at every credential whatever matched, so
+// that neither a prefix nor a position can be timed.
+func (a *Auth) sent(r *http.Request) (Caller, bool) {
 	token, hasBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	bearer := digest(token)
 	user, password, hasBasic := r.BasicAuth()

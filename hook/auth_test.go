@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -28,6 +29,7 @@ func caller(name string, endpoints ...hook.Endpoint) hook.Caller {
 func auth(t *testing.T) *hook.Auth {
 	t.Helper()
 	a, err := hook.NewAuth(hook.Credentials{
+		Now: time.Now,
 		APIKeys: []hook.APIKey{
 			{Caller: caller("kratos", hook.EndpointKratos), Header: "X-API-Key", Values: []string{"kratos-key", "old-kratos-key"}},
 			{Caller: caller("login", hook.EndpointLogin), Header: "x-login-key", Values: []string{"login-key"}},
@@ -70,9 +72,9 @@ func TestAuthenticate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/", nil)
 			r.Header.Set(c.header, c.value)
-			got, ok := a.Authenticate(r)
-			if ok != (c.want != "") || got.Name != c.want {
-				t.Errorf("got %q, %v", got.Name, ok)
+			got, delivery, err := a.Authenticate(r)
+			if (err == nil) != (c.want != "") || got.Name != c.want || delivery != nil {
+				t.Errorf("got %q, %v", got.Name, err)
 			}
 		})
 	}
@@ -87,35 +89,56 @@ func TestS7_NewAuthRefuses(t *testing.T) {
 	basic := func(user string, passwords ...string) hook.Credentials {
 		return hook.Credentials{Basics: []hook.Basic{{Caller: caller("a"), User: user, Passwords: passwords}}}
 	}
+	signs := func(secrets ...string) hook.Credentials {
+		return hook.Credentials{Webhooks: []hook.Webhook{{Caller: caller("a"), Secrets: secrets}}}
+	}
 	keys := func(keys ...hook.APIKey) hook.Credentials { return hook.Credentials{APIKeys: keys} }
 	for name, c := range map[string]struct {
 		credentials hook.Credentials
 		says        string
 	}{
-		"no credential":   {keys(), "no credential is configured"},
-		"empty key":       {keys(key("a", "")), "empty secret"},
-		"no key":          {keys(key("a")), "empty secret"},
-		"empty old key":   {keys(key("a", "new", "")), "empty secret"},
-		"three keys":      {keys(key("a", "1", "2", "3")), "more than 2"},
-		"empty password":  {basic("u", ""), "empty secret"},
-		"no password":     {basic("u"), "empty secret"},
-		"no user":         {basic("", "p"), "has no user"},
-		"one secret, two": {keys(key("a", "same"), key("b", "other", "same")), "there twice"},
-		"by bearer both":  {keys(key("a", "same"), hook.APIKey{Caller: caller("b"), Header: "X-Other", Values: []string{"same"}}), "there twice"},
-		"old is new":      {keys(key("a", "same", "same")), "there twice"},
+		"no credential":               {keys(), "no credential is configured"},
+		"empty key":                   {keys(key("a", "")), "empty secret"},
+		"no key":                      {keys(key("a")), "empty secret"},
+		"empty old key":               {keys(key("a", "new", "")), "empty secret"},
+		"three keys":                  {keys(key("a", "1", "2", "3")), "more than 2"},
+		"empty password":              {basic("u", ""), "empty secret"},
+		"no password":                 {basic("u"), "empty secret"},
+		"no user":                     {basic("", "p"), "has no user"},
+		"one secret, two":             {keys(key("a", "same"), key("b", "other", "same")), "there twice"},
+		"by bearer both":              {keys(key("a", "same"), hook.APIKey{Caller: caller("b"), Header: "X-Other", Values: []string{"same"}}), "there twice"},
+		"empty webhook secret":        {signs(""), "empty secret"},
+		"no webhook secret":           {signs(), "empty secret"},
+		"three webhook secrets":       {signs(whsec("1", 24), whsec("2", 24), whsec("3", 24)), "more than 2"},
+		"a secret that is short":      {signs(whsec("1", 23)), "is not whsec_ and 24 to 64 bytes"},
+		"a secret that is long":       {signs(whsec("1", 65)), "is not whsec_ and 24 to 64 bytes"},
+		"a secret without its prefix": {signs(strings.TrimPrefix(whsec("1", 24), "whsec_")), "is not whsec_"},
+		"a secret that is no base64":  {signs("whsec_" + strings.Repeat("%", 32)), "is not whsec_"},
+		"one webhook secret twice":    {signs(whsec("1", 24), whsec("1", 24)), "there twice"},
+		"old is new":                  {keys(key("a", "same", "same")), "there twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := hook.NewAuth(c.credentials); err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("error %v, want one that says %q", err, c.says)
+			_, err := hook.NewAuth(c.credentials)
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Fatalf("error %v, want one that says %q", err, c.says)
+			}
+			for _, w := range c.credentials.Webhooks {
+				for _, s := range w.Secrets {
+					if s != "" && strings.Contains(err.Error(), s) {
+						t.Error("the error holds the secret")
+					}
+				}
 			}
 		})
 	}
 }
 
-// server has one hook that reads its body and answers its length.
-func server(t *testing.T, log io.Writer) *httptest.Server {
+// server has one hook that reads its body.
+func server(t *testing.T, log io.Writer) *httptest.Server { return serverOf(t, log, auth(t)) }
+
+func serverOf(t *testing.T, log io.Writer, auth *hook.Auth) *httptest.Server {
 	t.Helper()
-	o := hook.Options{Auth: auth(t), Log: slog.New(slog.NewJSONHandler(log, nil)), Ready: func(context.Context) error { return errors.New("down") }}
+	o := hook.Options{Auth: auth, Log: slog.New(slog.NewJSONHandler(log, nil)), Ready: func(context.Context) error { return errors.New("down") }}
 	e := hook.New(o)
 	fault := func(c echo.Context) error { return c.String(http.StatusTeapot, "fault") }
 	g := hook.Group(e, o, "/hooks", hook.EndpointLogin, fault)

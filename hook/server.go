@@ -8,6 +8,7 @@ package hook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"mime"
@@ -19,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/jithook/jithook/internal/problem"
+	"github.com/jithook/jithook/provision"
 )
 
 const (
@@ -33,6 +35,8 @@ const (
 type Options struct {
 	Auth *Auth
 	Log  *slog.Logger
+	// Refused, if set, is told of every request that was not authenticated.
+	Refused func(Reason)
 	// Ready returns nil while a login could be decided; GET /readyz tells.
 	Ready func(context.Context) error
 }
@@ -74,7 +78,7 @@ type Fault func(echo.Context) error
 // Group returns the group of hooks below prefix that only callers with the
 // endpoint in their scope reach.
 func Group(e *echo.Echo, o Options, prefix string, endpoint Endpoint, fault Fault) *echo.Group {
-	return e.Group(prefix, survive(o.Log, fault), authenticate(o.Auth, endpoint), bound)
+	return e.Group(prefix, survive(o.Log, fault), bound, authenticate(o, endpoint), onlyJSON)
 }
 
 // survive answers a panic as the contract would answer any fault of ours, and
@@ -94,20 +98,27 @@ func survive(log *slog.Logger, fault Fault) echo.MiddlewareFunc {
 	}
 }
 
-const callerKey = "jithook.caller"
+const (
+	callerKey   = "jithook.caller"
+	deliveryKey = "jithook.delivery"
+)
 
-func authenticate(a *Auth, endpoint Endpoint) echo.MiddlewareFunc {
+func authenticate(o Options, endpoint Endpoint) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			caller, ok := a.Authenticate(c.Request())
-			if !ok {
-				c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="jithook", Basic realm="jithook"`)
-				return problem.New(http.StatusUnauthorized, "no credential that is known here came with the request")
+			caller, delivery, err := o.Auth.Authenticate(c.Request())
+			var why *Refusal
+			if errors.As(err, &why) {
+				return o.refused(c, why)
+			}
+			if err != nil {
+				return err
 			}
 			if !caller.May(endpoint) {
 				return problem.New(http.StatusForbidden, fmt.Sprintf("this credential's endpoints do not include %q", endpoint))
 			}
 			c.Set(callerKey, caller)
+			c.Set(deliveryKey, delivery)
 			return next(c)
 		}
 	}
@@ -119,22 +130,39 @@ func CallerOf(c echo.Context) Caller {
 	return caller
 }
 
-// bound limits what one request may cost, and accepts JSON only.
+// DeliveryOf returns which delivery the request is; nil if it was not signed.
+func DeliveryOf(c echo.Context) *provision.Delivery {
+	delivery, _ := c.Get(deliveryKey).(*provision.Delivery)
+	return delivery
+}
+
+// bound limits what one request may cost, whoever sent it.
 func bound(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		media, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
-		if err != nil || media != echo.MIMEApplicationJSON {
-			return problem.New(http.StatusUnsupportedMediaType, "the body must be application/json")
-		}
-		if r.Header.Get(echo.HeaderContentEncoding) != "" {
-			return problem.New(http.StatusUnsupportedMediaType, "the body must not be compressed")
+		if r.ContentLength > MaxBody {
+			return problem.OfBody(&http.MaxBytesError{Limit: MaxBody})
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), Deadline)
 		defer cancel()
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(c.Response(), r.Body, MaxBody)
 		c.SetRequest(r)
+		return next(c)
+	}
+}
+
+// onlyJSON refuses every other body, and one that would grow when it is read.
+func onlyJSON(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Request().Header
+		media, _, err := mime.ParseMediaType(h.Get(echo.HeaderContentType))
+		if err != nil || media != echo.MIMEApplicationJSON {
+			return problem.New(http.StatusUnsupportedMediaType, "the body must be application/json")
+		}
+		if h.Get(echo.HeaderContentEncoding) != "" {
+			return problem.New(http.StatusUnsupportedMediaType, "the body must not be compressed")
+		}
 		return next(c)
 	}
 }

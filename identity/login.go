@@ -53,6 +53,9 @@ type Login struct {
 	External ExternalID
 	// At is the caller's time of the claims; zero if it named none.
 	At time.Time
+	// DecisionID, if not empty, is the id that the decision will have: it was
+	// made up before.
+	DecisionID string
 	// FlowID, DeliveryID and RequestID tie a record to the caller's logs. None
 	// is an idempotency key.
 	FlowID     string

@@ -14,7 +14,6 @@ import (
 	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/policy"
 	"github.com/jithook/jithook/provider"
-	"github.com/jithook/jithook/store"
 )
 
 // operation is what Apply does with a plan.
@@ -56,6 +55,9 @@ type Plan struct {
 	ticket *claims.Ticket
 	emails []Email
 	now    time.Time
+	// promised says that the decision's id stands for it already: it counts only
+	// with its record.
+	promised bool
 	// account is what Kratos holds of the person, nil if that is not known;
 	// remove are the credentials there that the login is refused for.
 	account *kratos.Account
@@ -98,8 +100,8 @@ func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Ac
 
 func (s *Service) begin(l identity.Login) Plan {
 	now := s.Now().UTC()
-	return Plan{now: now, Record: identity.Record{
-		ID: newID(), At: now, Hook: l.Hook, Caller: l.Caller, Provider: l.Provider,
+	return Plan{now: now, promised: l.DecisionID != "", Record: identity.Record{
+		ID: cmp.Or(l.DecisionID, newID()), At: now, Hook: l.Hook, Caller: l.Caller, Provider: l.Provider,
 		FlowID: l.FlowID, DeliveryID: l.DeliveryID, RequestID: l.RequestID,
 	}}
 }
@@ -277,21 +279,4 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		p.seen = &e
 	}
 	p.settle(l, "")
-}
-
-// touch is what a login that wrote nothing leaves behind: last_login_at, at
-// most once an hour, and the time of its claims if they have one.
-func (p *Plan) touch() *store.Touch {
-	if p.After == nil || p.Record.Hook == identity.HookLinks {
-		return nil
-	}
-	t := store.Touch{ID: p.After.ID, Userstore: p.After.Userstore, At: p.now}
-	if p.seen != nil {
-		t.Issuer, t.Subject, t.ClaimsTime = p.seen.Issuer, p.seen.Subject, p.seen.Time
-		return &t
-	}
-	if p.now.Sub(p.After.LastLoginAt) < time.Hour {
-		return nil
-	}
-	return &t
 }

@@ -135,3 +135,20 @@ collect:
 		r.log.ErrorContext(ctx, "records of unchanged logins lost", "count", len(records), "error", err)
 	}
 }
+
+// touch is what a login that wrote nothing leaves behind: last_login_at, at
+// most once an hour, and the time of its claims if they have one.
+func (p *Plan) touch() *store.Touch {
+	if p.After == nil || p.Record.Hook == identity.HookLinks {
+		return nil
+	}
+	t := store.Touch{ID: p.After.ID, Userstore: p.After.Userstore, At: p.now}
+	if p.seen != nil {
+		t.Issuer, t.Subject, t.ClaimsTime = p.seen.Issuer, p.seen.Subject, p.seen.Time
+		return &t
+	}
+	if p.now.Sub(p.After.LastLoginAt) < time.Hour {
+		return nil
+	}
+	return &t
+}

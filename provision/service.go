@@ -54,6 +54,8 @@ type Service struct {
 	Store    Store
 	Editable Editable
 	Journal  Journal
+	// Receipts may be nil where nobody calls Deliver.
+	Receipts Receipts
 	// Later takes what need not be durable before the answer.
 	Later *Recorder
 	// Providers returns the live set of providers' files.
@@ -107,6 +109,12 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 			err = s.spend(flow, &plan)
 		}
 		if err == nil {
+			var before bool
+			if out, before, err = s.decided(ctx, l); before {
+				return out
+			}
+		}
+		if err == nil {
 			plan.Record.Duration = s.Now().Sub(start)
 			out, err = s.apply(ctx, plan)
 		}
@@ -115,10 +123,7 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 			return s.finish(ctx, out, start)
 		}
 		v, err = plan.after(err)
-		out = Outcome{Record: plan.Record}
-		out.Record.Decision = identity.Error
-		out.Record.Change = nil
-		out.Record.Reasons = []identity.Reason{identity.Because(faultCode(ctx, err))}
+		out = fault(ctx, l, plan.Record, err)
 		if !errors.Is(err, store.ErrConflict) {
 			break
 		}
@@ -144,10 +149,13 @@ func (s *Service) spend(flow string, p *Plan) error {
 }
 
 // flowOf names the flow of a login among those of all callers. Without a flow
-// id, every request is a flow of its own.
+// id, every message or else every request is a flow of its own.
 func flowOf(l identity.Login) string {
-	if l.FlowID != "" {
+	switch {
+	case l.FlowID != "":
 		return fmt.Sprintf("flow %q of %q", l.FlowID, l.Caller)
+	case l.DecisionID != "":
+		return "message " + l.DecisionID
 	}
 	return "request " + cmp.Or(l.RequestID, newID())
 }
@@ -214,6 +222,9 @@ func (s *Service) write(ctx context.Context, p Plan) error {
 	case opDelete:
 		return s.Editable.Delete(ctx, p.Before.ID, p.Before.Revision, p.Before.RenewedAt, p.Record)
 	case opNone:
+		if p.promised {
+			return s.keep(ctx, p)
+		}
 		if p.Record.Decision == identity.Unchanged && p.Record.Hook != identity.HookAdmin {
 			s.Later.Add(p.Record, p.touch())
 			return nil

@@ -65,7 +65,7 @@ func (a *app) open() error {
 	}
 	a.recorder = provision.NewRecorder(s, a.log, a.metrics.RecordDropped)
 	a.service = &provision.Service{
-		Store: s, Editable: s, Journal: s, Later: a.recorder, Providers: a.live.Set, Kratos: admins, Userstores: a.config.userstores,
+		Store: s, Editable: s, Journal: s, Receipts: s, Later: a.recorder, Providers: a.live.Set, Kratos: admins, Userstores: a.config.userstores,
 		Now: now, Log: a.log, Observe: a.metrics.Login,
 	}
 	return nil
@@ -103,7 +103,7 @@ func (c config) kratosAdmins() (map[string]*kratos.Admin, error) {
 
 // auth reads the callers' secrets.
 func (c config) auth() (*hook.Auth, error) {
-	var all hook.Credentials
+	all := hook.Credentials{Now: now}
 	for _, k := range c.apiKeys {
 		values, err := readAll(k.values)
 		if err != nil {
@@ -117,6 +117,13 @@ func (c config) auth() (*hook.Auth, error) {
 			return nil, err
 		}
 		all.Basics = append(all.Basics, hook.Basic{Caller: b.Caller, User: b.user, Passwords: passwords})
+	}
+	for _, w := range c.webhooks {
+		secrets, err := readAll(w.secrets)
+		if err != nil {
+			return nil, err
+		}
+		all.Webhooks = append(all.Webhooks, hook.Webhook{Caller: w.Caller, Secrets: secrets})
 	}
 	return hook.NewAuth(all)
 }

@@ -35,6 +35,7 @@ type config struct {
 	adminToken          secret
 	apiKeys             []apiKey
 	basics              []basic
+	webhooks            []webhook
 	store               userstore            // home
 	own                 map[string]userstore // the stores that userstores have of their own
 	userstores          []string             // all names
@@ -68,6 +69,11 @@ type instance struct {
 	name     strictyaml.Text
 	adminURL string
 	token    secret // nowhere if it needs none
+}
+
+type webhook struct {
+	hook.Caller
+	secrets []secret
 }
 
 // configReader turns a configFile into a config and collects what is wrong.
@@ -140,8 +146,8 @@ func (r *configReader) read(f configFile) config {
 }
 
 func (r *configReader) auth(a authSection, c *config) {
-	if len(a.APIKeys)+len(a.Basic) == 0 {
-		r.problems = append(r.problems, a.Problemf("auth has neither api_keys nor basic: every caller would be refused"))
+	if len(a.APIKeys)+len(a.Basic)+len(a.WebhookSecrets) == 0 {
+		r.problems = append(r.problems, a.Problemf("auth has neither api_keys, basic nor webhook_secrets: every caller would be refused"))
 	}
 	for _, k := range a.APIKeys {
 		key := apiKey{Caller: r.caller(k.Name, k.Endpoints, k.Providers, k.Instance), header: "X-API-Key", values: r.secrets(k.Name, k.Value)}
@@ -153,6 +159,10 @@ func (r *configReader) auth(a authSection, c *config) {
 	for _, b := range a.Basic {
 		caller := r.caller(b.Name, b.Endpoints, b.Providers, b.Instance)
 		c.basics = append(c.basics, basic{Caller: caller, user: b.User.Value, passwords: r.secrets(b.Name, b.Password)})
+	}
+	for _, w := range a.WebhookSecrets {
+		caller := r.caller(w.Name, []strictyaml.Text{{Value: string(hook.EndpointLogin)}}, w.Providers, nil)
+		c.webhooks = append(c.webhooks, webhook{Caller: caller, secrets: r.secrets(w.Name, w.Value)})
 	}
 }
 

@@ -33,8 +33,9 @@ type secretValues = strictyaml.OneOrMany[strictyaml.Text]
 type authSection struct {
 	strictyaml.Pos
 
-	APIKeys []apiKeySection `yaml:"api_keys"`
-	Basic   []basicSection  `yaml:"basic"`
+	APIKeys        []apiKeySection  `yaml:"api_keys"`
+	Basic          []basicSection   `yaml:"basic"`
+	WebhookSecrets []webhookSection `yaml:"webhook_secrets"`
 }
 
 type apiKeySection struct {
@@ -53,6 +54,12 @@ type basicSection struct {
 	Endpoints []strictyaml.Text `yaml:"endpoints" missing:"a list of kratos and login"`
 	Providers []strictyaml.Text `yaml:"providers" missing:"the providers that this credential may speak for, or [\"*\"]"`
 	Instance  *strictyaml.Text  `yaml:"instance"`
+}
+
+type webhookSection struct {
+	Name      strictyaml.Text   `yaml:"name" missing:"records and logs name the caller by it"`
+	Value     secretValues      `yaml:"value" missing:"env:NAME or file:PATH of a secret that begins with whsec_, or a list of two: the new and the old one"`
+	Providers []strictyaml.Text `yaml:"providers" missing:"the providers that this credential may speak for, or [\"*\"]"`
 }
 
 type storeSection struct {

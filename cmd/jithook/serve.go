@@ -23,8 +23,8 @@ const (
 	// drain is how long requests under way may take after SIGTERM: longer than
 	// a login's deadline.
 	drain = 10 * time.Second
-	// sweepEvery is how often old decision records are dropped, sweepBatch how
-	// many in one step.
+	// sweepEvery is how often old decision records and receipts are dropped,
+	// sweepBatch how many in one step.
 	sweepEvery = 10 * time.Minute
 	sweepBatch = 1000
 )
@@ -75,7 +75,13 @@ func serve(ctx context.Context, c config, listening func()) error {
 		hooks.Close()
 		return fmt.Errorf("admin.listen: %w", err)
 	}
-	o := hook.Options{Auth: auth, Log: log, Ready: a.store.Ping}
+	for _, reason := range hook.Reasons() {
+		a.metrics.CallerRefused(string(reason), 0)
+	}
+	o := hook.Options{
+		Auth: auth, Log: log, Ready: a.store.Ping,
+		Refused: func(why hook.Reason) { a.metrics.CallerRefused(string(why), 1) },
+	}
 	e := hook.New(o)
 	kratos.Mount(e, o, &kratos.Handler{Service: a.service, Log: log, RestoreTraits: c.restored()})
 	generic.Mount(e, o, &generic.Handler{Service: a.service})
@@ -159,22 +165,32 @@ func (a *app) reload(ctx context.Context) {
 	}
 }
 
-// sweep drops decision records that are older than their retention.
+// sweep drops decision records that are older than their retention, and the
+// receipts of messages that nobody can send again.
 func (a *app) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		for dropped := sweepBatch; dropped == sweepBatch; {
-			var err error
-			dropped, err = a.store.DropDecisions(ctx, now().Add(-a.config.retention), sweepBatch)
-			if err != nil && ctx.Err() == nil {
-				a.log.Error("old decision records not dropped", "error", err)
-			}
-		}
+		a.drop(ctx, "old decision records", func() (int, error) {
+			return a.store.DropDecisions(ctx, now().Add(-a.config.retention), sweepBatch)
+		})
+		a.drop(ctx, "old receipts of signed messages", func() (int, error) {
+			return a.store.DropReceipts(ctx, now(), sweepBatch)
+		})
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+	}
+}
+
+// drop drops batch after batch until one is not full.
+func (a *app) drop(ctx context.Context, what string, batch func() (int, error)) {
+	for dropped := sweepBatch; dropped == sweepBatch; {
+		var err error
+		if dropped, err = batch(); err != nil && ctx.Err() == nil {
+			a.log.Error("cannot drop what is old", "what", what, "error", err)
 		}
 	}
 }
@@ -190,6 +206,9 @@ func (c config) secretsInClear() []secret {
 	}
 	for _, b := range c.basics {
 		all = append(all, b.passwords...)
+	}
+	for _, w := range c.webhooks {
+		all = append(all, w.secrets...)
 	}
 	for _, i := range c.instances {
 		all = append(all, i.token)

@@ -45,7 +45,7 @@ func serveLogged(t testing.TB, log io.Writer, file string) server {
 	t.Helper()
 	s := server{Service: service.Open(t, log, file)}
 	caller := hook.Caller{Name: "app", Endpoints: []hook.Endpoint{hook.EndpointLogin}, Providers: []string{"acme", "other"}, Instance: "main"}
-	auth, err := hook.NewAuth(hook.Credentials{APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
+	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@
 package generic
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -138,8 +139,19 @@ func (h *Handler) login(c echo.Context) error {
 	}
 	l := r.Login(hook.CallerOf(c))
 	l.RequestID = hook.RequestID(c)
-	out := h.Service.Provision(c.Request().Context(), l)
+	out, err := h.decide(c, l)
+	if errors.Is(err, provision.ErrReused) {
+		return problem.New(http.StatusConflict, "this webhook-id came before with another body: a new message needs a new id")
+	}
 	return c.JSON(status(c, out.Record.Decision), Respond(out))
+}
+
+// decide decides a signed message once and any other request each time.
+func (h *Handler) decide(c echo.Context, l identity.Login) (provision.Outcome, error) {
+	if d := hook.DeliveryOf(c); d != nil {
+		return h.Service.Deliver(c.Request().Context(), *d, l)
+	}
+	return h.Service.Provision(c.Request().Context(), l), nil
 }
 
 // status is the one table from decisions to HTTP.

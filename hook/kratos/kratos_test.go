@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-jsonnet"
@@ -56,7 +57,7 @@ func serve(t *testing.T, restore ...string) *server {
 	s := &server{t: t}
 	s.Service = service.Open(t, &s.log, acme)
 	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"acme"}, Instance: "main"}
-	auth, err := hook.NewAuth(hook.Credentials{APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
+	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -610,7 +611,7 @@ func FuzzDecoder(f *testing.F) {
 	}
 	f.Add(string(whole))
 	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"acme"}}
-	auth, err := hook.NewAuth(hook.Credentials{APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
+	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
 	if err != nil {
 		f.Fatal(err)
 	}

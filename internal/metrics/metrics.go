@@ -23,6 +23,7 @@ type Metrics struct {
 	durations   *prometheus.HistogramVec
 	storeErrors *prometheus.CounterVec
 	dropped     prometheus.Counter
+	refused     *prometheus.CounterVec
 	providers   prometheus.Gauge
 	reloads     *prometheus.CounterVec
 	reloadGood  prometheus.Gauge
@@ -49,6 +50,9 @@ func New(version string) *Metrics {
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "jithook_records_dropped_total", Help: "Records of unchanged or failed logins that found the queue full.",
 		}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jithook_auth_failures_total", Help: "Requests to the hooks that were not authenticated, by reason.",
+		}, []string{"reason"}),
 		providers: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "jithook_providers", Help: "Providers in force.",
 		}),
@@ -69,7 +73,7 @@ func New(version string) *Metrics {
 	for _, operation := range storeOperations() {
 		m.storeErrors.WithLabelValues(operation)
 	}
-	m.registry.MustRegister(m.logins, m.durations, m.storeErrors, m.dropped, m.providers, m.reloads, m.reloadGood, m.reloadTime, build,
+	m.registry.MustRegister(m.logins, m.durations, m.storeErrors, m.dropped, m.refused, m.providers, m.reloads, m.reloadGood, m.reloadTime, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -109,6 +113,12 @@ func (m *Metrics) StoreError(operation string) { m.storeErrors.WithLabelValues(o
 
 // RecordDropped counts a record that found the queue full.
 func (m *Metrics) RecordDropped() { m.dropped.Inc() }
+
+// CallerRefused counts n requests that were not authenticated; reason is of a
+// closed list. Of none it makes the counter, which an alert needs.
+func (m *Metrics) CallerRefused(reason string, n float64) {
+	m.refused.WithLabelValues(reason).Add(n)
+}
 
 // ProvidersLoaded notes a load of the providers' folder.
 func (m *Metrics) ProvidersLoaded(inForce int, good bool) {

@@ -67,7 +67,7 @@ var rules = []rule{
 	{
 		path:    "hook",
 		project: []string{"identity", "internal/strictjson", "internal/problem", "claims", "provision"},
-		modules: []string{"github.com/labstack/echo/v4", "github.com/google/uuid"},
+		modules: []string{"github.com/labstack/echo/v4", "github.com/google/uuid", "golang.org/x/time/rate"},
 	},
 	{
 		path:    "hook/kratos",

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jithook/jithook/hook"
 	wire "github.com/jithook/jithook/hook/kratos"
@@ -96,7 +97,7 @@ func hookServer(t *testing.T) (url string, answerWith func(http.Handler)) {
 func hooksOf(t *testing.T, j *kratostest.Jithook, s service.Service, restore []string) http.Handler {
 	t.Helper()
 	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"*"}, Instance: "main"}
-	auth, err := hook.NewAuth(hook.Credentials{APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{j.HookKey()}}}})
+	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{j.HookKey()}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

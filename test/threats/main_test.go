@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/hook"
@@ -68,7 +69,7 @@ func open(t *testing.T, files ...string) world {
 	t.Helper()
 	w := world{t: t, Service: service.Open(t, io.Discard, files...)}
 	caller := hook.Caller{Name: "server", Endpoints: []hook.Endpoint{hook.EndpointKratos, hook.EndpointLogin}, Providers: []string{"acme", "social"}, Instance: "main"}
-	auth, err := hook.NewAuth(hook.Credentials{APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{hookKey}}}})
+	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{hookKey}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
