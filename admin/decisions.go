@@ -1,11 +1,13 @@
 package admin
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/claimlog"
 	"github.com/jithook/jithook/store"
 )
 
@@ -13,6 +15,22 @@ import (
 type Decisions struct {
 	Decisions     []identity.Record `json:"decisions"`
 	NextPageToken string            `json:"next_page_token"`
+}
+
+// Decision is one record with what it keeps of the claims.
+type Decision struct {
+	identity.Record
+	Claims *Claims `json:"claims,omitempty"`
+}
+
+// Claims are what a record keeps of the claims: values if they were kept and
+// their key is there, hashes, or a note that says why there is neither.
+type Claims struct {
+	Mode   identity.ClaimsMode `json:"mode"`
+	KeyID  string              `json:"key_id"`
+	Values json.RawMessage     `json:"values,omitempty"`
+	Hashes []claimlog.Hash     `json:"hashes,omitempty"`
+	Note   string              `json:"note,omitempty"`
 }
 
 func (a *API) decisions(c echo.Context) error {
@@ -24,7 +42,11 @@ func (a *API) decisions(c echo.Context) error {
 	if err != nil {
 		return fault(err)
 	}
-	return c.JSON(http.StatusOK, Decisions{append([]identity.Record{}, page.Records...), page.NextPageToken})
+	list := append([]identity.Record{}, page.Records...)
+	for n := range list {
+		list[n].Claims = nil // one record shows them
+	}
+	return c.JSON(http.StatusOK, Decisions{list, page.NextPageToken})
 }
 
 func decisionQuery(c echo.Context) (q store.DecisionQuery, err error) {
@@ -52,5 +74,20 @@ func (a *API) decision(c echo.Context) error {
 	if err != nil {
 		return fault(err)
 	}
-	return c.JSON(http.StatusOK, r)
+	return c.JSON(http.StatusOK, a.opened(r))
+}
+
+// opened is r with its claims as far as they can be read here.
+func (a *API) opened(r identity.Record) Decision {
+	d := Decision{Record: r}
+	if r.Claims == nil {
+		return d
+	}
+	d.Claims = &Claims{Mode: r.Claims.Mode, KeyID: r.Claims.KeyID}
+	o, err := a.Service.ClaimLog.Open(r)
+	if err != nil {
+		d.Claims.Note = err.Error()
+	}
+	d.Claims.Values, d.Claims.Hashes = o.Values, o.Hashes
+	return d
 }

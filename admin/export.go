@@ -19,9 +19,9 @@ import (
 // have yet to learn of it, the decision records about it, newest first, and behind them those about its subjects that
 // name another identity or none, such as logins denied before it was made.
 type Export struct {
-	Identity  Identity          `json:"identity"`
-	Outbox    []Delivery        `json:"outbox"`
-	Decisions []identity.Record `json:"decisions"`
+	Identity  Identity   `json:"identity"`
+	Outbox    []Delivery `json:"outbox"`
+	Decisions []Decision `json:"decisions"`
 }
 
 // Delivery is an entry of an identity's outbox.
@@ -50,7 +50,7 @@ func (a *API) export(c echo.Context) error {
 	if err != nil {
 		return fault(err)
 	}
-	err = writeExport(newStream(c, echo.MIMEApplicationJSON), i, a.recordsOf(ctx, i))
+	err = a.writeExport(newStream(c, echo.MIMEApplicationJSON), i, a.recordsOf(ctx, i))
 	if err != nil { // the reader sees that the document is not whole
 		a.Log.ErrorContext(ctx, "export of an identity broke off", "identity_id", i.ID, "error", err, "request_id", hook.RequestID(c))
 	}
@@ -58,8 +58,8 @@ func (a *API) export(c echo.Context) error {
 }
 
 // writeExport writes an Export.
-func writeExport(w io.Writer, i identity.Identity, records iter.Seq2[identity.Record, error]) error {
-	e := Export{Identity: view(i), Outbox: []Delivery{}, Decisions: []identity.Record{}}
+func (a *API) writeExport(w io.Writer, i identity.Identity, records iter.Seq2[identity.Record, error]) error {
+	e := Export{Identity: view(i), Outbox: []Delivery{}, Decisions: []Decision{}}
 	for _, d := range i.Outbox {
 		e.Outbox = append(e.Outbox, Delivery{d.Target, d.Revision, d.Since, d.Due, d.Attempts, d.Failure, d.Dead})
 	}
@@ -72,7 +72,7 @@ func writeExport(w io.Writer, i identity.Identity, records iter.Seq2[identity.Re
 		if err != nil {
 			return err
 		}
-		if text, err = json.Marshal(r); err != nil {
+		if text, err = json.Marshal(a.opened(r)); err != nil {
 			return err
 		}
 		if _, err := io.WriteString(w, begin+string(text)); err != nil {

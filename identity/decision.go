@@ -54,7 +54,7 @@ const (
 )
 
 // Record is the answer to "why was she let in, or kept out?": one decision,
-// without a claim, a trait value or a subject in it.
+// without a trait value or a subject in it, and without a claim in clear.
 type Record struct {
 	ID       string    `json:"id"` // UUIDv7
 	At       time.Time `json:"at"`
@@ -78,6 +78,8 @@ type Record struct {
 	// identity server's reading of them.
 	Normalised bool     `json:"claims_normalised,omitempty"`
 	Change     []Change `json:"changes,omitempty"`
+	// Claims is what is kept of the claims, if anything.
+	Claims *KeptClaims `json:"claims,omitempty"`
 
 	FlowID     string `json:"flow_id,omitempty"`
 	DeliveryID string `json:"delivery_id,omitempty"`
@@ -87,6 +89,28 @@ type Record struct {
 	// CommittedAt is when the identity server said that it persisted what
 	// prepare decided; zero until then.
 	CommittedAt time.Time `json:"committed_at,omitzero"`
+}
+
+// ClaimsMode says what a record keeps of the claims that it rests on.
+type ClaimsMode string
+
+const (
+	// ClaimsOff keeps nothing.
+	ClaimsOff ClaimsMode = "off"
+	// ClaimsHashed keeps a keyed hash of each value: whether it was a given one,
+	// or the same as before, can be told with the key.
+	ClaimsHashed ClaimsMode = "hashed"
+	// ClaimsFull keeps all, encrypted.
+	ClaimsFull ClaimsMode = "full"
+)
+
+// KeptClaims are claims as a record keeps them; package internal/claimlog writes
+// and reads them. It is not changed once made.
+type KeptClaims struct {
+	Mode  ClaimsMode `json:"mode"`
+	KeyID string     `json:"key_id"`
+	// Data is empty where the claims were too long to be kept.
+	Data []byte `json:"data,omitempty"`
 }
 
 // Verdict is what a policy says of a login.

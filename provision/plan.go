@@ -155,6 +155,7 @@ func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*prov
 	p.ticket = e.Ticket
 	p.Record.Issuer, p.Record.Normalised = e.Issuer, e.Normalised
 	p.Record.SubjectKey = identity.FedKey(e.Issuer, e.Subject)
+	p.Record.Claims = s.ClaimLog.Keep(p.Record.ID, e.Claims)
 	return prov, e, nil
 }
 

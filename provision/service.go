@@ -21,6 +21,7 @@ import (
 
 	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/claimlog"
 	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/store"
@@ -69,6 +70,8 @@ type Service struct {
 	Log        *slog.Logger
 	// Tickets remembers which flow an ID token was used in.
 	Tickets claims.Tickets
+	// ClaimLog keeps claims in records; nil keeps none.
+	ClaimLog *claimlog.Keeper
 	// Observe, if set, sees every record as it is answered.
 	Observe func(identity.Record)
 }

@@ -63,10 +63,14 @@ func (a *app) open() error {
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
+	claimLog, err := a.config.claimLog()
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
 	a.recorder = provision.NewRecorder(s, a.log, a.metrics.RecordDropped)
 	a.service = &provision.Service{
 		Store: s, Editable: s, Journal: s, Receipts: s, Later: a.recorder, Providers: a.live.Set, Kratos: admins, Userstores: a.config.userstores,
-		Now: now, Log: a.log, Observe: a.metrics.Login,
+		Now: now, Log: a.log, ClaimLog: claimLog, Observe: a.metrics.Login,
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/safedial"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/kratos"
@@ -50,6 +51,8 @@ type config struct {
 	logLevel            slog.Level
 	logFormat           string
 	retention           time.Duration
+	recordClaims        identity.ClaimsMode
+	claimKeys           []claimKey
 }
 
 type apiKey struct {
@@ -128,7 +131,7 @@ func (r *configReader) wrong(at strictyaml.Text, format string, args ...any) {
 }
 
 func (r *configReader) read(f configFile) config {
-	c := config{listen: defaultListen, adminListen: defaultAdminListen, logFormat: "json", retention: defaultRetention}
+	c := config{listen: defaultListen, adminListen: defaultAdminListen, logFormat: "json", retention: defaultRetention, recordClaims: identity.ClaimsOff}
 	r.address(f.Listen, &c.listen)
 	r.address(f.Admin.Listen, &c.adminListen)
 	c.adminToken = r.secret(f.Admin.Token)
@@ -139,9 +142,7 @@ func (r *configReader) read(f configFile) config {
 	r.kratos(f.Kratos, &c)
 	c.guard = r.network(f.Network)
 	r.log(f.Log, &c)
-	if f.Decisions.Retention != nil {
-		c.retention = time.Duration(*f.Decisions.Retention)
-	}
+	r.decisions(f.Decisions, &c)
 	return c
 }
 

@@ -106,7 +106,14 @@ type logSection struct {
 }
 
 type decisionsSection struct {
-	Retention *retention `yaml:"retention"`
+	Retention    *retention       `yaml:"retention"`
+	RecordClaims *strictyaml.Text `yaml:"record_claims"`
+	Keys         []keySection     `yaml:"keys"`
+}
+
+type keySection struct {
+	ID    strictyaml.Text `yaml:"id" missing:"records name the key by it, such as \"2026-11\""`
+	Value strictyaml.Text `yaml:"value" missing:"env:NAME or file:PATH of 32 bytes in base64"`
 }
 
 // retention is how long decision records are kept.

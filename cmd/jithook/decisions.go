@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,7 +85,7 @@ func newDecisionsShowCmd() *cobra.Command {
 				if err != nil {
 					return explained(err)
 				}
-				var r identity.Record
+				var r admin.Decision
 				if err := decode(reply, &r); err != nil {
 					return err
 				}
@@ -96,7 +99,7 @@ func newDecisionsShowCmd() *cobra.Command {
 }
 
 // record lays out one decision for people.
-func record(w io.Writer, r identity.Record) error {
+func record(w io.Writer, r admin.Decision) error {
 	t := newTable(w)
 	for _, line := range [][2]string{
 		{"ID", r.ID},
@@ -126,5 +129,31 @@ func record(w io.Writer, r identity.Record) error {
 	}
 	reasons(w, r.Reasons)
 	changes(w, r.Change)
-	return nil
+	return keptClaims(w, r.Claims)
+}
+
+func keptClaims(w io.Writer, c *admin.Claims) error {
+	if c == nil {
+		return nil
+	}
+	fmt.Fprintf(w, "\nClaims, %s, key %s\n", c.Mode, shown(c.KeyID))
+	t := newTable(w)
+	switch {
+	case c.Note != "":
+		_, err := fmt.Fprintln(w, "  "+shown(c.Note))
+		return err
+	case c.Values != nil:
+		var values map[string]any
+		if err := decode(c.Values, &values); err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			t.row("  "+name, value(values[name]))
+		}
+	default:
+		for _, h := range c.Hashes {
+			t.row("  "+h.Path, h.HMAC)
+		}
+	}
+	return t.flush()
 }

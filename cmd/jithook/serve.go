@@ -213,6 +213,9 @@ func (c config) secretsInClear() []secret {
 	for _, i := range c.instances {
 		all = append(all, i.token)
 	}
+	for _, k := range c.claimKeys {
+		all = append(all, k.value)
+	}
 	var clear []secret
 	for _, s := range all {
 		if s.inClear() {

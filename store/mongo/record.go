@@ -33,6 +33,7 @@ type recordDoc struct {
 	Source      string      `bson:"claims_source"`
 	Normalised  bool        `bson:"claims_normalised"`
 	Change      []changeDoc `bson:"changes"`
+	Claims      *claimsDoc  `bson:"claims"`
 	FlowID      string      `bson:"flow_id"`
 	DeliveryID  string      `bson:"delivery_id"`
 	RequestID   string      `bson:"request_id"`
@@ -50,6 +51,12 @@ type reasonDoc struct {
 type changeDoc struct {
 	Path string `bson:"path"`
 	Op   string `bson:"op"`
+}
+
+type claimsDoc struct {
+	Mode  string `bson:"mode"`
+	KeyID string `bson:"key_id"`
+	Data  []byte `bson:"data"`
 }
 
 // encodeRecord returns the document of r without its id. The ids that a caller
@@ -71,6 +78,9 @@ func encodeRecord(r identity.Record) (recordDoc, error) {
 		FlowID: utf8Only(r.FlowID), DeliveryID: utf8Only(r.DeliveryID), RequestID: utf8Only(r.RequestID),
 		Duration: int64(r.Duration), CommittedAt: w.stamp(r.CommittedAt),
 	}
+	if c := r.Claims; c != nil {
+		doc.Claims = &claimsDoc{string(c.Mode), c.KeyID, c.Data}
+	}
 	return doc, w.err
 }
 
@@ -88,6 +98,9 @@ func decodeRecord(d decisionDoc) (identity.Record, error) {
 		Change: convert(c.Change, func(x changeDoc) identity.Change { return identity.Change(x) }),
 		FlowID: c.FlowID, DeliveryID: c.DeliveryID, RequestID: c.RequestID,
 		Duration: time.Duration(c.Duration), CommittedAt: t.time(c.CommittedAt),
+	}
+	if k := c.Claims; k != nil {
+		r.Claims = &identity.KeptClaims{Mode: identity.ClaimsMode(k.Mode), KeyID: k.KeyID, Data: k.Data}
 	}
 	if t.err != nil {
 		return identity.Record{}, damaged("decision record", d.ID)

@@ -46,6 +46,8 @@ func testRecord(t *testing.T, s store.Store) {
 	a.Rule, a.Policy, a.Source = "acme.yaml:3:5", "digest", identity.SourceHookBody
 	a.FlowID, a.DeliveryID, a.RequestID = "flow", "delivery", "request"
 	a.Duration = 3 * time.Millisecond
+	a.Claims = &identity.KeptClaims{Mode: identity.ClaimsFull, KeyID: "k", Data: []byte{0, 0xff, '$', '.'}}
+	b.Claims = &identity.KeptClaims{Mode: identity.ClaimsHashed, KeyID: "k"}
 	must(t, s.Record(t.Context(), []identity.Record{a, b}, nil))
 	wantRecord(t, s, a)
 	wantRecord(t, s, b)

@@ -36,6 +36,7 @@ var rules = []rule{
 	{path: "internal/problem", project: []string{"internal/strictjson"}, modules: []string{"github.com/labstack/echo/v4"}},
 	{path: "internal/metrics", project: []string{"identity"}, modules: []string{"github.com/prometheus/client_golang"}},
 	{path: "internal/safedial"},
+	{path: "internal/claimlog", project: []string{"identity"}},
 	{path: "policy", project: []string{"identity", "internal/canon", "internal/expr"}},
 	{path: "mapper", project: []string{"identity", "internal/canon", "internal/expr"}},
 	{path: "claims", project: []string{"identity", "internal/strictjson"}},
@@ -61,7 +62,7 @@ var rules = []rule{
 	{path: "store/directory", project: []string{"identity", "store"}},
 	{
 		path:    "provision",
-		project: []string{"identity", "internal/canon", "internal/expr", "policy", "mapper", "claims", "kratos", "provider", "store"},
+		project: []string{"identity", "internal/canon", "internal/claimlog", "internal/expr", "policy", "mapper", "claims", "kratos", "provider", "store"},
 		modules: []string{"github.com/google/uuid"},
 	},
 	{
@@ -81,7 +82,7 @@ var rules = []rule{
 	},
 	{
 		path:    "admin",
-		project: []string{"identity", "internal/strictjson", "internal/problem", "claims", "provider", "store", "store/directory", "store/transfer", "store/verify", "provision", "hook", "hook/generic"},
+		project: []string{"identity", "internal/claimlog", "internal/strictjson", "internal/problem", "claims", "provider", "store", "store/directory", "store/transfer", "store/verify", "provision", "hook", "hook/generic"},
 		modules: []string{"github.com/labstack/echo/v4"},
 	},
 	{path: "cmd/jithook", project: []string{anything}, modules: []string{anything}},

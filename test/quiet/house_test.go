@@ -20,6 +20,8 @@ import (
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/hook/generic"
 	"github.com/jithook/jithook/hook/kratos"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/claimlog"
 	"github.com/jithook/jithook/internal/metrics"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
@@ -55,14 +57,14 @@ type house struct {
 }
 
 // stores runs a test on each store.
-func stores(t *testing.T, test func(*testing.T, *house)) {
+func stores(t *testing.T, mode identity.ClaimsMode, test func(*testing.T, *house)) {
 	t.Run("bolt", func(t *testing.T) {
 		s, err := bolt.Open(filepath.Join(t.TempDir(), "jithook.db"), bolt.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { s.Close() })
-		test(t, newHouse(t, s, func() { s.Close() }))
+		test(t, newHouse(t, s, mode, func() { s.Close() }))
 	})
 	t.Run("mongo", func(t *testing.T) {
 		srv := peer.Server(t)
@@ -74,7 +76,7 @@ func stores(t *testing.T, test func(*testing.T, *house)) {
 		t.Cleanup(func() { s.Close() })
 		// As a server prints the key of a duplicate, or the command that it
 		// does not understand.
-		test(t, newHouse(t, s, func() {
+		test(t, newHouse(t, s, mode, func() {
 			proxy.On(faultproxy.Match{Command: faultproxy.Any}, faultproxy.Answer(bson.D{
 				{Key: "ok", Value: 0.0}, {Key: "code", Value: int32(2)}, {Key: "codeName", Value: "BadValue"},
 				{Key: "errmsg", Value: `duplicate key { : "canary@acme.example" }`},
@@ -83,7 +85,7 @@ func stores(t *testing.T, test func(*testing.T, *house)) {
 	})
 }
 
-func newHouse(t *testing.T, s store.Store, fail func()) *house {
+func newHouse(t *testing.T, s store.Store, mode identity.ClaimsMode, fail func()) *house {
 	t.Helper()
 	h := &house{store: s, log: &bytes.Buffer{}, fail: fail}
 	var files []string
@@ -96,6 +98,10 @@ func newHouse(t *testing.T, s store.Store, fail func()) *house {
 	}
 	var err error
 	if h.service, err = service.Over(s, h.log, files...); err != nil {
+		t.Fatal(err)
+	}
+	keys := []claimlog.Key{{ID: "k", Secret: bytes.Repeat([]byte{1}, claimlog.KeySize)}}
+	if h.service.ClaimLog, err = claimlog.New(mode, keys); err != nil {
 		t.Fatal(err)
 	}
 	m := metrics.New("test")

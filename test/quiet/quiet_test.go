@@ -139,8 +139,15 @@ func (h *house) all(t *testing.T, want func(t *testing.T, c call, status int, bo
 	}
 }
 
+// TestS39_Quiet: whatever records keep of the claims.
 func TestS39_Quiet(t *testing.T) {
-	stores(t, func(t *testing.T, h *house) {
+	for _, mode := range []identity.ClaimsMode{identity.ClaimsOff, identity.ClaimsHashed, identity.ClaimsFull} {
+		t.Run(string(mode), func(t *testing.T) { testQuiet(t, mode) })
+	}
+}
+
+func testQuiet(t *testing.T, mode identity.ClaimsMode) {
+	stores(t, mode, func(t *testing.T, h *house) {
 		h.all(t, func(t *testing.T, c call, status int, body string) {
 			if status != c.Status {
 				t.Errorf("%s: status %d, want %d: %s", c.Name, status, c.Status, body)
@@ -153,6 +160,9 @@ func TestS39_Quiet(t *testing.T) {
 			if !strings.Contains(records, `"decision":"`+string(d)+`"`) {
 				t.Errorf("no call came to the decision %q", d)
 			}
+		}
+		if kept := strings.Contains(records, `"claims":{"mode":"`+string(mode)+`"`); kept != (mode != identity.ClaimsOff) {
+			t.Errorf("claims are kept: %v", kept)
 		}
 		quiet(t, "the records", records)
 
@@ -206,6 +216,11 @@ func (h *house) records(t *testing.T) string {
 	data, err := json.Marshal(page.Records)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, r := range page.Records {
+		if r.Claims != nil { // in base64 above
+			data = append(data, r.Claims.Data...)
+		}
 	}
 	return string(data)
 }
