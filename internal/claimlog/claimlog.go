@@ -111,7 +111,7 @@ func (k *Keeper) Keep(id string, claims map[string]any) *identity.KeptClaims {
 	}
 	h := hasher{mac: key.mac, left: MaxSize, list: []Hash{}}
 	h.walk("", claims)
-	if text, err := json.Marshal(h.list); err == nil && len(text) <= MaxSize {
+	if text, err := json.Marshal(h.list); err == nil && h.left >= 0 {
 		kept.Data = text
 	}
 	return kept
@@ -161,7 +161,8 @@ func (k *Keeper) Open(r identity.Record) (Opened, error) {
 	return Opened{Values: text}, nil
 }
 
-// hasher hashes the leaves of a tree until what is left of MaxSize is used up.
+// hasher hashes the leaves of a tree. Once left, what remains of MaxSize, is
+// below zero, the list is not whole.
 type hasher struct {
 	mac  []byte
 	left int
@@ -201,7 +202,7 @@ func (h *hasher) leaf(path string, value any) {
 	// JSON holds no zero byte: path and value cannot run into one another.
 	m.Write(bytes.Join([][]byte{[]byte(path), text}, []byte{0}))
 	hash := Hash{path, base64.RawURLEncoding.EncodeToString(m.Sum(nil))}
-	h.left -= len(hash.Path) + len(hash.HMAC)
+	h.left -= len(`{"path":"","hmac":""},`) + len(hash.Path) + len(hash.HMAC)
 	h.list = append(h.list, hash)
 }
 
