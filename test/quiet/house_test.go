@@ -113,7 +113,7 @@ func newHouse(t *testing.T, s store.Store, mode identity.ClaimsMode, fail func()
 		return time.Now()
 	}
 	caller := hook.Caller{Name: "tests", Endpoints: []hook.Endpoint{hook.EndpointKratos, hook.EndpointLogin}, Providers: []string{"*"}, Instance: "main"}
-	auth, err := hook.NewAuth(hook.Credentials{APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{hookKey}}}})
+	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{hookKey}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
