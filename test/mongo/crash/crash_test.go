@@ -9,6 +9,7 @@ package crash_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -183,7 +184,10 @@ func (w world) heals(t *testing.T, op operation, subject string, found state) {
 		t.Errorf("the next login: %s, want %s", got, decision)
 	}
 	want := op.finally
-	want.renewed, want.touched, want.committed = found.renewed, found.touched, found.committed
+	want.renewed, want.touched, want.committed, want.armed = found.renewed, found.touched, found.committed, found.armed
+	if decision == identity.Denied {
+		want.state = found.state // a login lifts no bar
+	}
 	want.records = found.records
 	if decision != identity.Unchanged { // those are noted later
 		want.records = append(slices.Clone(want.records), decision)
@@ -196,14 +200,12 @@ func (w world) heals(t *testing.T, op operation, subject string, found state) {
 func (w world) want(t *testing.T, subject string, want state) {
 	t.Helper()
 	key := identity.FedKey(issuer, subject)
-	page, err := w.store.Decisions(t.Context(), store.DecisionQuery{SubjectKey: key})
-	must(t, err)
-	slices.Reverse(page.Records)
+	records := w.records(t, key)
 	got := state{name: want.name}
-	for _, r := range page.Records {
+	for _, r := range records {
 		got.records = append(got.records, r.Decision)
 	}
-	got.committed = len(page.Records) > 0 && !page.Records[0].CommittedAt.IsZero()
+	got.committed = len(records) > 0 && !records[0].CommittedAt.IsZero()
 
 	mail := identity.MailKey("default", subject+"@acme.example")
 	found, err := w.store.Find(t.Context(), key, mail, identity.ExtKey(kratosID(subject)))
@@ -217,17 +219,39 @@ func (w world) want(t *testing.T, subject string, want state) {
 		_, got.kratos = i.External(identity.SystemKratos, "main")
 		got.renewed = i.RenewedAt.After(i.CreatedAt)
 		got.touched = i.LastLoginAt.Equal(touchedAt)
+		got.armed = len(i.Outbox) > 0
 		if !slices.Contains(i.Keys, key) || !slices.Contains(i.Keys, mail) || slices.Contains(i.Keys, identity.ExtKey(kratosID(subject))) != got.kratos {
 			t.Error("it does not hold the keys of its subject, its e-mail and its Kratos id")
 		}
 		// The record that made it what it is tells of it.
-		if !slices.ContainsFunc(page.Records, func(r identity.Record) bool { return r.ID == i.DecisionID && r.IdentityID == i.ID }) {
-			t.Errorf("its decision is not among its %d records", len(page.Records))
+		if !slices.ContainsFunc(records, func(r identity.Record) bool { return r.ID == i.DecisionID && r.IdentityID == i.ID }) {
+			t.Errorf("its decision is not among its %d records", len(records))
 		}
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("in the database\n%+v, want\n%+v", got, want)
 	}
+}
+
+// records are those of a subject, and of an administrator about its identities,
+// which name no subject; the oldest first.
+func (w world) records(t *testing.T, subject identity.Key) []identity.Record {
+	t.Helper()
+	page, err := w.store.Decisions(t.Context(), store.DecisionQuery{SubjectKey: subject})
+	must(t, err)
+	all := map[string]identity.Record{}
+	for _, r := range page.Records {
+		all[r.ID] = r
+		if r.IdentityID == "" {
+			continue
+		}
+		about, err := w.store.Decisions(t.Context(), store.DecisionQuery{IdentityID: r.IdentityID})
+		must(t, err)
+		for _, r := range about.Records {
+			all[r.ID] = r
+		}
+	}
+	return slices.SortedFunc(maps.Values(all), func(a, b identity.Record) int { return strings.Compare(a.ID, b.ID) })
 }
 
 // verified wants store verify to find nothing, and every record moved.

@@ -75,6 +75,7 @@ type state struct {
 	kratos    bool // the Kratos id is recorded
 	renewed   bool
 	touched   bool
+	armed     bool // a target is to learn of it
 	committed bool                // the first record is amended
 	records   []identity.Decision // the oldest first
 }
@@ -94,6 +95,8 @@ var (
 	acked    = state{name: "acknowledged", state: identity.StateActive, fullName: first, kratos: true, committed: true, records: []identity.Decision{identity.Created}}
 	noted    = state{name: "noted", state: identity.StateActive, fullName: first, records: []identity.Decision{identity.Created, identity.Unchanged}}
 	touched  = state{name: "touched", state: identity.StateActive, fullName: first, touched: true, records: []identity.Decision{identity.Created, identity.Unchanged}}
+	suspend  = state{name: "suspended", state: identity.StateSuspended, fullName: first, records: []identity.Decision{identity.Created, identity.Updated}}
+	armed    = state{name: "armed", state: identity.StateActive, fullName: first, armed: true, records: []identity.Decision{identity.Created}}
 	foretold = state{name: "foretold", state: identity.StateActive, fullName: first, records: []identity.Decision{identity.Created, identity.Deleted}}
 	gone     = state{name: "gone", records: []identity.Decision{identity.Created, identity.Deleted}}
 )
@@ -151,6 +154,28 @@ var operations = map[string]operation{
 			{"update decisions", foretold}, {"delete identities", gone},
 		},
 		next: login(first), decides: map[string]identity.Decision{"created": identity.Unchanged, "foretold": identity.Unchanged, "gone": identity.Created},
+		finally: created,
+	},
+	"suspension": {
+		given: []act{login(first)}, from: created, run: edit(provision.Suspend()),
+		steps: append([]step{{"find identities", created}, {"find identities", created}, {"update identities", suspend}}, moving(suspend)...),
+		next:  login(first), decides: map[string]identity.Decision{"created": identity.Unchanged, "suspended": identity.Denied},
+		finally: created,
+	},
+	"deletion by an administrator": {
+		given: []act{login(first)}, from: created, run: edit(provision.Delete()),
+		steps: []step{
+			// the test's look-up, the edit's, the edit's for its record, the state to delete
+			{"find identities", created}, {"find identities", created}, {"find identities", created}, {"find identities", created},
+			{"update decisions", foretold}, {"delete identities", gone},
+		},
+		next: login(first), decides: map[string]identity.Decision{"created": identity.Unchanged, "foretold": identity.Unchanged, "gone": identity.Created},
+		finally: created,
+	},
+	"lease of the outbox": {
+		given: []act{login(first)}, from: created, run: lease,
+		steps: []step{{"find identities", created}, {"update identities", armed}},
+		next:  login(first), decides: map[string]identity.Decision{"created": identity.Unchanged, "armed": identity.Unchanged},
 		finally: created,
 	},
 	"flush of unchanged logins": {
@@ -253,4 +278,30 @@ func flush(ctx context.Context, h house, subject string) (identity.Decision, err
 		return "", err
 	}
 	return identity.Unchanged, h.store.Record(ctx, []identity.Record{record(i, subject, identity.Unchanged)}, []store.Touch{{ID: i.ID, At: touchedAt}})
+}
+
+// edit is the act of an administrator.
+func edit(e provision.Edit) act {
+	return func(ctx context.Context, h house, subject string) (identity.Decision, error) {
+		i, err := only(ctx, h, subject)
+		if err != nil {
+			return "", err
+		}
+		out, err := h.Edit(ctx, provision.Target{ID: i.ID}, e)
+		if err != nil {
+			return "", err
+		}
+		return decided(out)
+	}
+}
+
+// lease writes what a delivery worker writes: the outbox alone.
+func lease(ctx context.Context, h house, subject string) (identity.Decision, error) {
+	i, err := only(ctx, h, subject)
+	if err != nil {
+		return "", err
+	}
+	i.Arm("hr", time.Now())
+	i.OutboxVersion++
+	return identity.Unchanged, h.store.SetOutbox(ctx, i)
 }
