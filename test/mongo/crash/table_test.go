@@ -75,7 +75,7 @@ type state struct {
 	kratos    bool // the Kratos id is recorded
 	renewed   bool
 	touched   bool
-	armed     bool // a target is to learn of it
+	armed     bool                // a target is to learn of it
 	committed bool                // the first record is amended
 	records   []identity.Decision // the oldest first
 }
