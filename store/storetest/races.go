@@ -14,12 +14,13 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
-// planAgain makes attempts until the outcome of one is clear, at most as many as
-// a login makes: whoever finds a key taken may find nobody who has it a moment
-// later, or a server that gave up on both.
+// planAgain makes attempts until the outcome of one is clear: whoever finds a key
+// taken may find nobody who has it a moment later, or a server that gave up on
+// all who wanted it. (A login gives up after three; what a test must see is who
+// won in the end.)
 func planAgain(attempt func() error) error {
 	var err error
-	for range 3 {
+	for range 10 {
 		if err = attempt(); !errors.Is(err, store.ErrConflict) {
 			break
 		}
