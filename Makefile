@@ -49,6 +49,10 @@ lint: ## gofmt, go.mod, vet, staticcheck, deadcode
 	$(TOOL) staticcheck ./...
 	@dead=$$($(TOOL) deadcode -test ./...); if [ -n "$$dead" ]; then echo "nothing calls:" >&2; echo "$$dead" >&2; exit 1; fi
 
+.PHONY: bench-callers
+bench-callers: ## p99 of good callers without and with five times as many bad ones, on a machine that does nothing else
+	$(GO) test -run '^$$' -bench BadCallers -benchtime 1x -timeout 10m ./test/callers
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' ./tools/fuzz.sh

@@ -179,6 +179,9 @@ func (a *Auth) readBody(r *http.Request) (body []byte, release func(), err error
 	case <-r.Context().Done():
 		return nil, release, errBusy
 	}
+	if rest := int(r.ContentLength) - read.Len(); rest > 0 { // no more than MaxBody, see bound
+		read.Grow(rest + bytes.MinRead)
+	}
 	if _, err := read.ReadFrom(r.Body); err != nil {
 		return nil, release, problem.OfBody(err)
 	}

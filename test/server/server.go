@@ -21,9 +21,12 @@ import (
 	"github.com/jithook/jithook/test/process"
 )
 
-// Secret is every secret of a Server: the callers' and the administrator's. A
+// Secret is every secret of a Server that is sent: the callers' and the administrator's. A
 // log or an answer that holds it has a leak.
 const Secret = "a-secret-of-the-tests-0001"
+
+// WebhookSecret signs the requests of the caller that signs.
+const WebhookSecret = "whsec_dGhlLXdlYmhvb2stc2VjcmV0LW9mLXRoZS10ZXN0cw=="
 
 // Instance is the name of the Kratos that calls with the secret.
 const Instance = "main"
@@ -68,8 +71,8 @@ func Start(t testing.TB, c Config) *Server {
 	}
 	s.configure(t, dir, c)
 	cmd := exec.Command(c.Binary, "serve", "-c", filepath.Join(dir, "jithook.yaml"))
-	cmd.Env = append(os.Environ(), "JITHOOK_TEST_SECRET="+Secret)
-	p, err := process.Launch(dir, "jithook", cmd, Secret)
+	cmd.Env = append(os.Environ(), "JITHOOK_TEST_SECRET="+Secret, "JITHOOK_TEST_WEBHOOK_SECRET="+WebhookSecret)
+	p, err := process.Launch(dir, "jithook", cmd, Secret, WebhookSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,9 +97,12 @@ func (s *Server) configure(t testing.TB, dir string, c Config) {
 			"endpoints": endpoints, "providers": []string{"*"}, "instance": Instance}
 	}
 	config, err := json.Marshal(map[string]any{ // JSON is YAML
-		"listen":    "127.0.0.1:0",
-		"admin":     map[string]any{"listen": "127.0.0.1:0", "token": "env:JITHOOK_TEST_SECRET"},
-		"auth":      map[string]any{"api_keys": []any{key("test", "X-API-Key", "login", "kratos")}},
+		"listen": "127.0.0.1:0",
+		"admin":  map[string]any{"listen": "127.0.0.1:0", "token": "env:JITHOOK_TEST_SECRET"},
+		"auth": map[string]any{
+			"api_keys":        []any{key("test", "X-API-Key", "login", "kratos")},
+			"webhook_secrets": []any{map[string]any{"name": "signer", "value": "env:JITHOOK_TEST_WEBHOOK_SECRET", "providers": []string{"*"}}},
+		},
 		"store":     c.Store,
 		"providers": "providers",
 	})
