@@ -76,6 +76,7 @@ type state struct {
 	renewed   bool
 	touched   bool
 	armed     bool                // a target is to learn of it
+	pinned    bool                // to another userstore
 	committed bool                // the first record is amended
 	records   []identity.Decision // the oldest first
 }
@@ -97,6 +98,7 @@ var (
 	touched  = state{name: "touched", state: identity.StateActive, fullName: first, touched: true, records: []identity.Decision{identity.Created, identity.Unchanged}}
 	suspend  = state{name: "suspended", state: identity.StateSuspended, fullName: first, records: []identity.Decision{identity.Created, identity.Updated}}
 	armed    = state{name: "armed", state: identity.StateActive, fullName: first, armed: true, records: []identity.Decision{identity.Created}}
+	pinned   = state{name: "pinned", pinned: true}
 	foretold = state{name: "foretold", state: identity.StateActive, fullName: first, records: []identity.Decision{identity.Created, identity.Deleted}}
 	gone     = state{name: "gone", records: []identity.Decision{identity.Created, identity.Deleted}}
 )
@@ -155,6 +157,21 @@ var operations = map[string]operation{
 		},
 		next: login(first), decides: map[string]identity.Decision{"created": identity.Unchanged, "foretold": identity.Unchanged, "gone": identity.Created},
 		finally: created,
+	},
+	"signed first login": {
+		from: nobody, run: deliver,
+		steps: append([]step{
+			{"insert receipts", nobody}, {"find identities", nobody},
+			{"find identities", nobody}, {"find decisions", nobody}, // whether it was decided meanwhile
+			{"insert identities", created},
+		}, moving(created)...),
+		next: deliverAgain, decides: map[string]identity.Decision{"nobody": identity.Created, "created": identity.Unchanged},
+		finally: created,
+	},
+	"pin": {
+		from: nobody, run: pin, steps: []step{{"insert identities", pinned}},
+		next: pin, decides: map[string]identity.Decision{"nobody": identity.Unchanged, "pinned": identity.Unchanged},
+		finally: pinned,
 	},
 	"suspension": {
 		given: []act{login(first)}, from: created, run: edit(provision.Suspend()),
@@ -304,4 +321,35 @@ func lease(ctx context.Context, h house, subject string) (identity.Decision, err
 	i.Arm("hr", time.Now())
 	i.OutboxVersion++
 	return identity.Unchanged, h.store.SetOutbox(ctx, i)
+}
+
+// deliver is a first login that its caller has signed.
+func deliver(ctx context.Context, h house, subject string) (identity.Decision, error) {
+	out, err := h.Deliver(ctx, provision.Delivery{ID: subject, Key: "key of " + subject, Digest: "digest", Expires: time.Now().Add(time.Hour)},
+		generic(subject, first, "acme.example"))
+	if err != nil {
+		return "", err
+	}
+	return decided(out)
+}
+
+// deliverAgain sends the same message again: it creates who is not there yet,
+// and says of everybody else what it said before, without a record.
+func deliverAgain(ctx context.Context, h house, subject string) (identity.Decision, error) {
+	found, err := h.store.Find(ctx, identity.FedKey(issuer, subject))
+	if err != nil {
+		return "", err
+	}
+	d, err := deliver(ctx, h, subject)
+	if err == nil && d != identity.Created {
+		err = fmt.Errorf("the same message was answered with %s", d)
+	}
+	if len(found) > 0 {
+		d = identity.Unchanged
+	}
+	return d, err
+}
+
+func pin(ctx context.Context, h house, subject string) (identity.Decision, error) {
+	return identity.Unchanged, h.store.Pin(ctx, identity.FedKey(issuer, subject), "employees")
 }
