@@ -85,7 +85,7 @@ func service(t *testing.T, home *mongo.Store, own map[string]store.Store) *provi
 	log := slog.New(slog.DiscardHandler)
 	d := directory.New(home, own)
 	return &provision.Service{
-		Store: d, Editable: d, Journal: d, Later: provision.NewRecorder(d, log, func() {}),
+		Store: d, Editable: d, Journal: d, Receipts: d, Later: provision.NewRecorder(d, log, func() {}),
 		Providers:  func() *provider.Set { return set },
 		Userstores: names, Now: time.Now, Log: log,
 	}
@@ -125,6 +125,30 @@ func TestRoundTrips(t *testing.T) {
 	r := newRecord(newIdentity(0))
 	must(t, s.Record(spy.step(t, "a batch"), []identity.Record{r}, []store.Touch{{ID: newIdentity(0).ID, At: time.Now()}}))
 	spy.want(t, "a batch", "find", "update", "update")
+}
+
+// A message that is signed costs its receipt and a look whether it was decided.
+func TestMessageRoundTrips(t *testing.T) {
+	srv := peer.Server(t)
+	var spy spy
+	s := openWith(t, mongo.Options{URI: srv.URI, Database: srv.Database(t), Sent: spy.hear})
+	must(t, s.Ping(t.Context()))
+	house := service(t, s, nil)
+	message := provision.Delivery{ID: "m-1", Key: "key", Digest: "digest", Expires: time.Now().Add(time.Minute)}
+	for _, step := range []string{"first", "again"} {
+		out, err := house.Deliver(spy.step(t, step), message, identity.Login{
+			Hook: identity.HookGeneric, Caller: "test", Providers: []string{"acme"}, Provider: "acme",
+			Offers: []identity.Offer{{Source: identity.SourceHookBody, Provider: "acme", Subject: "s-1", Claims: map[string]any{
+				"email": "ann@acme.example", "email_verified": true, "hd": "acme.example", "org": "employees",
+			}}},
+		})
+		must(t, err)
+		if out.Record.Decision != identity.Created {
+			t.Fatalf("%s: %s %v", step, out.Record.Decision, out.Record.Reasons)
+		}
+	}
+	spy.want(t, "first", "insert", "find", "find", "find", "insert")
+	spy.want(t, "again", "insert", "findAndModify", "find", "find", "find")
 }
 
 // With a database of the userstore's own, beside that of the home store: a first
