@@ -89,9 +89,12 @@ func person(n int) identity.Identity {
 	}
 }
 
-func TestThereAndBack(t *testing.T) {
-	first := embedded(t, "first.db")
-	for n := range 120 {
+const people = 120
+
+// populate fills a store.
+func populate(t *testing.T, s store.Store) {
+	t.Helper()
+	for n := range people {
 		i := person(n)
 		r := identity.Record{
 			ID: uuid.Must(uuid.NewV7()).String(), At: i.CreatedAt, Hook: identity.HookGeneric, Decision: identity.Created, IdentityID: i.ID,
@@ -99,10 +102,15 @@ func TestThereAndBack(t *testing.T) {
 			Duration: time.Millisecond,
 		}
 		i.DecisionID = r.ID
-		if err := first.Insert(t.Context(), i, r); err != nil {
+		if err := s.Insert(t.Context(), i, r); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestThereAndBack(t *testing.T) {
+	first := embedded(t, "first.db")
+	populate(t, first)
 	want := export(t, first)
 
 	server := peer.Server(t)
