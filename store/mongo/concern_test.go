@@ -78,7 +78,6 @@ func TestConcerns(t *testing.T) {
 	said := wire.take()
 	for what, weak := range map[string][]byte{
 		"w: 1": element(t, "w", int32(1)), "j: false": element(t, "j", false), "level: local": element(t, "level", "local"),
-		"a secondary": element(t, "mode", "secondaryPreferred"),
 	} {
 		if bytes.Contains(said, weak) {
 			t.Errorf("the store asked for %s", what)
