@@ -127,6 +127,26 @@ func (i Identity) Clone() Identity {
 // state that a newer version may have written.
 func (i *Identity) Barred() bool { return i.State != StatePending && i.State != StateActive }
 
+// UTC returns a Clone with all its times in UTC.
+func (i Identity) UTC() Identity {
+	i = i.Clone()
+	for _, t := range []*time.Time{&i.CreatedAt, &i.UpdatedAt, &i.RenewedAt, &i.LastLoginAt} {
+		*t = t.UTC()
+	}
+	for n := range i.Provenance {
+		i.Provenance[n].At = i.Provenance[n].At.UTC()
+	}
+	for n := range i.Links {
+		i.Links[n].LinkedAt = i.Links[n].LinkedAt.UTC()
+		i.Links[n].ClaimsTime = i.Links[n].ClaimsTime.UTC()
+		i.Links[n].ReceivedAt = i.Links[n].ReceivedAt.UTC()
+	}
+	for n := range i.Outbox {
+		i.Outbox[n].Since, i.Outbox[n].Due = i.Outbox[n].Since.UTC(), i.Outbox[n].Due.UTC()
+	}
+	return i
+}
+
 // Link returns the index of the link to (issuer, subject), or -1. Both are
 // compared exactly: an issuer with and without a slash are two issuers.
 func (i *Identity) Link(issuer, subject string) int {

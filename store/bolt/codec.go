@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/exactjson"
@@ -18,21 +17,7 @@ func encodeIdentity(i identity.Identity) ([]byte, error) {
 	if _, pinned := pinOf([]byte(i.ID)); pinned {
 		return nil, errMark
 	}
-	i = i.Clone()
-	for _, t := range []*time.Time{&i.CreatedAt, &i.UpdatedAt, &i.RenewedAt, &i.LastLoginAt} {
-		*t = t.UTC()
-	}
-	for n := range i.Provenance {
-		i.Provenance[n].At = i.Provenance[n].At.UTC()
-	}
-	for n := range i.Links {
-		i.Links[n].LinkedAt = i.Links[n].LinkedAt.UTC()
-		i.Links[n].ClaimsTime = i.Links[n].ClaimsTime.UTC()
-		i.Links[n].ReceivedAt = i.Links[n].ReceivedAt.UTC()
-	}
-	for n := range i.Outbox {
-		i.Outbox[n].Since, i.Outbox[n].Due = i.Outbox[n].Since.UTC(), i.Outbox[n].Due.UTC()
-	}
+	i = i.UTC()
 	traits, err := exactjson.Encode(i.Traits)
 	switch {
 	case errors.Is(err, exactjson.ErrText):

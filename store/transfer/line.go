@@ -22,7 +22,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/exactjson"
@@ -91,21 +90,7 @@ func Encode(l Line) ([]byte, error) {
 // normal is an identity in which nothing depends on the backend: times in UTC,
 // no nil lists, numbers that keep their type.
 func normal(i identity.Identity) (identity.Identity, error) {
-	i = i.Clone()
-	for _, t := range []*time.Time{&i.CreatedAt, &i.UpdatedAt, &i.RenewedAt, &i.LastLoginAt} {
-		*t = t.UTC()
-	}
-	for n := range i.Provenance {
-		i.Provenance[n].At = i.Provenance[n].At.UTC()
-	}
-	for n := range i.Links {
-		i.Links[n].LinkedAt = i.Links[n].LinkedAt.UTC()
-		i.Links[n].ClaimsTime = i.Links[n].ClaimsTime.UTC()
-		i.Links[n].ReceivedAt = i.Links[n].ReceivedAt.UTC()
-	}
-	for n := range i.Outbox {
-		i.Outbox[n].Since, i.Outbox[n].Due = i.Outbox[n].Since.UTC(), i.Outbox[n].Due.UTC()
-	}
+	i = i.UTC()
 	i.Provenance, i.Groups, i.Links = filled(i.Provenance), filled(i.Groups), filled(i.Links)
 	i.ExternalIDs, i.Keys = filled(i.ExternalIDs), filled(i.Keys)
 	traits, err := exactjson.Encode(i.Traits)
