@@ -11,11 +11,9 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -66,7 +64,7 @@ func (a *API) Handler() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = problem.Handler(a.Log)
-	e.Use(hook.WithRequestID, a.survive, a.addressed, a.authenticate, bound)
+	e.Use(hook.WithRequestID, hook.Survive(a.Log, "panic in the admin API", broken), a.addressed, a.authenticate, bound)
 	e.GET("/metrics", echo.WrapHandler(a.Metrics))
 	v1 := e.Group("/admin/v1")
 	v1.GET("/identities", a.identities)
@@ -82,19 +80,9 @@ func (a *API) Handler() http.Handler {
 	return e
 }
 
-// survive answers a panic with a 500, and logs where it came from but not its
-// value, which may hold a trait.
-func (a *API) survive(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				a.Log.ErrorContext(c.Request().Context(), "panic in the admin API", "kind", fmt.Sprintf("%T", v),
-					"request_id", hook.RequestID(c), "stack", string(debug.Stack()))
-				err = problem.New(http.StatusInternalServerError, "a fault in jithook; its log has more under the request id")
-			}
-		}()
-		return next(c)
-	}
+// broken is the answer to a panic.
+func broken(echo.Context) error {
+	return problem.New(http.StatusInternalServerError, "a fault in jithook; its log has more under the request id")
 }
 
 // addressed refuses requests to host names that are not ours. A page in an

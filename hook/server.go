@@ -78,17 +78,17 @@ type Fault func(echo.Context) error
 // Group returns the group of hooks below prefix that only callers with the
 // endpoint in their scope reach.
 func Group(e *echo.Echo, o Options, prefix string, endpoint Endpoint, fault Fault) *echo.Group {
-	return e.Group(prefix, survive(o.Log, fault), bound, authenticate(o, endpoint), onlyJSON)
+	return e.Group(prefix, Survive(o.Log, "panic in a hook", fault), bound, authenticate(o, endpoint), onlyJSON)
 }
 
-// survive answers a panic as the contract would answer any fault of ours, and
-// logs where it came from but not its value, which may hold a claim.
-func survive(log *slog.Logger, fault Fault) echo.MiddlewareFunc {
+// Survive answers a panic with fault and logs it as message: where it came from,
+// but not its value, which may hold a claim or a trait.
+func Survive(log *slog.Logger, message string, fault Fault) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {
 			defer func() {
 				if v := recover(); v != nil {
-					log.ErrorContext(c.Request().Context(), "panic in a hook", "kind", fmt.Sprintf("%T", v),
+					log.ErrorContext(c.Request().Context(), message, "kind", fmt.Sprintf("%T", v),
 						"request_id", RequestID(c), "stack", string(debug.Stack()))
 					err = fault(c)
 				}
