@@ -74,6 +74,8 @@ type Service struct {
 	ClaimLog *claimlog.Keeper
 	// Observe, if set, sees every record as it is answered.
 	Observe func(identity.Record)
+
+	turns turns
 }
 
 // Outcome is the answer to one login.
@@ -98,15 +100,17 @@ type Email struct {
 const attempts = 3
 
 // Provision decides a login and makes it so: plan, apply, and when another
-// writer came first plan again, at most three times. It never returns an
-// error: a fault of our own is an Outcome with decision "error", so that
+// writer came first plan again, at most three times, in turn with those of the
+// same subject whom that befell too. It never returns an error: a fault of our own is an Outcome with decision "error", so that
 // whatever happened leaves a record and an answer.
 func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 	start, flow := s.Now(), flowOf(l)
 	account := s.account(ctx, &l)
 	var out Outcome
 	var v view
-	for range attempts {
+	done := func() {}
+	defer func() { done() }()
+	for attempt := range attempts {
 		plan, err := s.nearby(ctx, l, account, v)
 		if err == nil {
 			err = s.spend(flow, &plan)
@@ -128,6 +132,13 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 		v, err = plan.after(err)
 		out = fault(ctx, l, plan.Record, err)
 		if !errors.Is(err, store.ErrConflict) {
+			break
+		}
+		if attempt > 0 {
+			continue // it has its turn
+		}
+		if done, err = s.turns.take(ctx, plan.Record.SubjectKey); err != nil {
+			out = fault(ctx, l, plan.Record, err)
 			break
 		}
 	}
