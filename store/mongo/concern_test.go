@@ -10,6 +10,9 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -96,6 +99,52 @@ func TestConcerns(t *testing.T) {
 	if !bytes.Contains(wire.take(), latest) {
 		t.Error("a duplicate key was not read back from the latest state")
 	}
+}
+
+// Two proxies in front of the server say that they are a replica set's primary
+// and its secondary; both would answer. The URI asks for the secondary.
+func TestReadsGoToThePrimary(t *testing.T) {
+	srv := peer.Server(t)
+	primary, secondary := faultproxy.Start(t, srv.URI), faultproxy.Start(t, srv.URI)
+	addresses := []string{address(t, primary), address(t, secondary)}
+	for n, p := range []*faultproxy.Proxy{primary, secondary} {
+		member := faultproxy.Change(func(real bson.D) bson.D {
+			said := slices.DeleteFunc(real, func(e bson.E) bool {
+				return slices.Contains([]string{"ismaster", "isWritablePrimary", "topologyVersion"}, e.Key)
+			})
+			return append(said, bson.E{Key: "setName", Value: "set"}, bson.E{Key: "hosts", Value: addresses},
+				bson.E{Key: "primary", Value: addresses[0]}, bson.E{Key: "me", Value: addresses[n]},
+				bson.E{Key: "ismaster", Value: n == 0}, bson.E{Key: "isWritablePrimary", Value: n == 0}, bson.E{Key: "secondary", Value: n == 1})
+		})
+		for _, hello := range []string{"hello", "isMaster", "ismaster"} {
+			p.On(faultproxy.Match{Command: hello}, member)
+		}
+	}
+	asked, ignored := primary.Watch(), secondary.Watch()
+	uri := strings.Replace(primary.URI, addresses[0], strings.Join(addresses, ","), 1)
+	uri = strings.Replace(uri, "directConnection=true", "replicaSet=set&retryWrites=false&readPreference=secondary", 1)
+	s := open(t, uri, srv.Database(t))
+	i := newIdentity(1)
+	insert(t, s, i)
+	for range 10 {
+		if found, err := s.Find(t.Context(), i.Keys...); err != nil || len(found) != 1 {
+			t.Fatalf("found %d, %v", len(found), err)
+		}
+	}
+	if n := len(slices.DeleteFunc(asked(), func(c string) bool { return c != "find identities" })); n < 10 {
+		t.Errorf("the primary was asked %d times", n)
+	}
+	if said := ignored(); len(said) > 0 {
+		t.Errorf("the secondary was asked: %q", said)
+	}
+}
+
+// address is where a proxy listens.
+func address(t *testing.T, p *faultproxy.Proxy) string {
+	t.Helper()
+	u, err := url.Parse(p.URI)
+	must(t, err)
+	return u.Host
 }
 
 // Where nobody else can be asked, the server's own latest state counts.

@@ -105,6 +105,11 @@ func Answer(reply bson.D, forward bool) Fault {
 	return Fault{keep: !forward, reply: func(command, bson.D) bson.D { return reply }}
 }
 
+// Change forwards the command and gives the client what fn makes of the reply.
+func Change(fn func(real bson.D) bson.D) Fault {
+	return Fault{reply: func(_ command, real bson.D) bson.D { return fn(real) }}
+}
+
 // NotWritablePrimary answers as a primary that has stepped down. With forward the
 // write was done before.
 func NotWritablePrimary(forward bool) Fault {
