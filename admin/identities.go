@@ -38,6 +38,9 @@ type Link struct {
 	Subject  string    `json:"subject"`
 	LinkedAt time.Time `json:"linked_at"`
 	Evidence string    `json:"evidence"`
+	// GroupsUnknownSince is since when groups are kept that nobody knows to be
+	// granted still.
+	GroupsUnknownSince time.Time `json:"groups_unknown_since,omitzero"`
 }
 
 // Identities is a page.
@@ -59,7 +62,7 @@ func view(i identity.Identity) Identity {
 		v.Traits = map[string]any{}
 	}
 	for _, l := range i.Links {
-		v.Links = append(v.Links, Link{l.Provider, l.Issuer, l.Subject, l.LinkedAt, l.Evidence})
+		v.Links = append(v.Links, Link{l.Provider, l.Issuer, l.Subject, l.LinkedAt, l.Evidence, l.GroupsUnknownSince})
 	}
 	for _, e := range i.ExternalIDs {
 		if _, taken := v.ExternalIDs[e.System]; taken {

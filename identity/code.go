@@ -36,6 +36,7 @@ const (
 	CodeTraitTaken            Code = "trait_taken"
 	CodeUserstoreUnknown      Code = "userstore_unknown"
 	CodeGroupsUnknown         Code = "groups_unknown"
+	CodeGroupsUnknownTooLong  Code = "groups_unknown_too_long"
 	CodeConflict              Code = "conflict"
 	CodeStoreUnavailable      Code = "store_unavailable"
 	CodeDeadlineExceeded      Code = "deadline_exceeded"
@@ -103,6 +104,7 @@ var codes = []CodeInfo{
 	{CodeTraitTaken, 4990028, "A detail of your account at the provider is already in use here.", "Another identity of the userstore, or one that only the identity server knows, holds the unique trait at the path."},
 	{CodeUserstoreUnknown, 4990029, "Sign-in could not be decided. Ask your administrator.", "`jit.userstore` yields a userstore that the server's configuration lacks; or this person's identity is in one that was taken out of it, or had a store of its own and has none any more."},
 	{CodeGroupsUnknown, 4990030, "Your account at the provider lacks a detail that is required here.", "The groups claim is missing or not a list of strings, and `groups.absent` is reject."},
+	{CodeGroupsUnknownTooLong, 4990070, "Your account at the provider lacks a detail that is required here.", "Nobody has known the provider's groups for longer than `jit.groups_unknown_max`, and the person holds some that it granted. The next login that says which they are passes; until then an administrator may remove them."},
 	{CodeNotFederated, 4990031, "Signed in.", "The login used no federated provider; only the identity's state was checked."},
 	{CodeIdentityUnknown, 4990032, "Signed in.", "The identity server knows this person and jithook does not, and no claims came with the login that could create the identity."},
 	{CodeCommitUnmatched, 4990033, "Signed in.", "A commit found no identity that prepare could have made; the next login repairs it."},

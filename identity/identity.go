@@ -88,6 +88,10 @@ type Link struct {
 	// applied, by the clock of the server that received them; zero if there
 	// were none.
 	ReceivedAt time.Time `json:"received_at,omitzero"`
+	// GroupsUnknownSince is since when nobody knows the provider's groups, while
+	// memberships that it granted are kept and its file limits how long; zero
+	// otherwise.
+	GroupsUnknownSince time.Time `json:"groups_unknown_since,omitzero"`
 }
 
 // ExternalID is the id that a caller's own system gave the person. It means
@@ -140,6 +144,7 @@ func (i Identity) UTC() Identity {
 		i.Links[n].LinkedAt = i.Links[n].LinkedAt.UTC()
 		i.Links[n].ClaimsTime = i.Links[n].ClaimsTime.UTC()
 		i.Links[n].ReceivedAt = i.Links[n].ReceivedAt.UTC()
+		i.Links[n].GroupsUnknownSince = i.Links[n].GroupsUnknownSince.UTC()
 	}
 	for n := range i.Outbox {
 		i.Outbox[n].Since, i.Outbox[n].Due = i.Outbox[n].Since.UTC(), i.Outbox[n].Due.UTC()

@@ -109,6 +109,8 @@ type mappingFile struct {
 		Allow  []string
 		Map    map[string]string
 		Absent string
+
+		UnknownWhen *string `json:"unknown_when"`
 	}
 	Trust mapper.Trust
 }
@@ -158,6 +160,10 @@ func specOf(t testing.TB, data []byte) mapper.Spec {
 	}
 	if g := file.Groups; g != nil {
 		spec.Groups = &mapper.GroupsSpec{From: source(g.From), Allow: g.Allow, Map: g.Map, Absent: g.Absent}
+		if g.UnknownWhen != nil {
+			s := source(*g.UnknownWhen)
+			spec.Groups.UnknownWhen = &s
+		}
 	}
 	return spec
 }

@@ -11,8 +11,9 @@ import (
 )
 
 type groups struct {
-	from   *expr.Program
-	absent string
+	from    *expr.Program
+	unknown *expr.Program // nil: never
+	absent  string
 	// grants are the groups that may be granted, by the provider's names.
 	grants map[string]string
 }
@@ -21,7 +22,11 @@ type groups struct {
 const groupsPath = "/groups"
 
 func (g *groups) mapped(ctx context.Context, v expr.Vars) (Groups, error) {
-	if g.elsewhere(v.Claims) {
+	unreliable, err := g.unreliable(ctx, v)
+	if err != nil {
+		return Groups{}, err
+	}
+	if unreliable || g.elsewhere(v.Claims) {
 		return g.overage()
 	}
 	plain, err := g.from.Eval(ctx, v)
@@ -65,8 +70,25 @@ func (g *groups) elsewhere(claims map[string]any) bool {
 	return claims[markGroups] == true
 }
 
-// overage is the result where the groups are elsewhere: a person with many, so
-// nothing is revoked.
+// unreliable reports whether the file's own rule takes the groups for unknown.
+// A provider that does not send the mark which the rule looks for does not say
+// so.
+func (g *groups) unreliable(ctx context.Context, v expr.Vars) (bool, error) {
+	if g.unknown == nil {
+		return false, nil
+	}
+	said, err := g.unknown.EvalBool(ctx, v)
+	switch {
+	case isMissing(err):
+		return false, nil
+	case err != nil:
+		return false, rejected(err, groupsPath)
+	}
+	return said, nil
+}
+
+// overage is the result where the groups are elsewhere, or not all there: a
+// person with many, so nothing is revoked.
 func (g *groups) overage() (Groups, error) {
 	if g.absent == AbsentReject {
 		return Groups{}, g.reject()

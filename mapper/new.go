@@ -151,6 +151,9 @@ func (c *compiler) groups(s GroupsSpec) *groups {
 	if !slices.Contains([]string{AbsentKeep, AbsentClear, AbsentReject}, g.absent) {
 		c.refuse(s.From, "groups: absent %q is none of keep, clear and reject", s.Absent)
 	}
+	if s.UnknownWhen != nil {
+		g.unknown = c.keep(c.env.CompileBool(*s.UnknownWhen))
+	}
 	for _, name := range s.Allow {
 		n := c.group(s, name)
 		g.grants[n] = n

@@ -84,6 +84,10 @@ type GroupsSpec struct {
 	Allow  []string
 	Map    map[string]string
 	Absent string
+	// UnknownWhen says that the provider's list is not to be relied on, such as
+	// one that was cut; nil never does. It is false where a claim that it needs
+	// is missing.
+	UnknownWhen *expr.Source
 }
 
 // Action is what becomes of a trait.
@@ -170,8 +174,18 @@ func (m *Mapping) Programs() []*expr.Program {
 	}
 	if m.groups != nil {
 		programs = append(programs, m.groups.from)
+		if m.groups.unknown != nil {
+			programs = append(programs, m.groups.unknown)
+		}
 	}
 	return programs
+}
+
+// WithoutGroups returns the mapping of the traits alone.
+func (m *Mapping) WithoutGroups() *Mapping {
+	traits := *m
+	traits.groups = nil
+	return &traits
 }
 
 // Marks returns the names of claims that the mapping reads beside those of its

@@ -25,6 +25,8 @@ type Spec struct {
 	Deny []DenyRule
 	// Userstore says where identities are created.
 	Userstore Userstore
+	// Groups says what becomes of groups.
+	Groups GroupPolicy
 	// File is where the policy stands. It is the rule that a verdict names
 	// where Allow is nil.
 	File string
@@ -50,6 +52,7 @@ type Policy struct {
 	userstore string
 	from      *expr.Program // nil: userstore
 	file      string
+	groups    GroupPolicy
 	deny      []denial
 	allow     *expr.Program // nil allows
 }
@@ -62,7 +65,7 @@ type denial struct {
 // New compiles a policy. The error joins one *expr.CompileError for each
 // expression that does not compile.
 func New(env *expr.Env, s Spec) (*Policy, error) {
-	p := &Policy{enabled: s.Enabled, userstore: s.Userstore.Name, file: s.File}
+	p := &Policy{enabled: s.Enabled, userstore: s.Userstore.Name, file: s.File, groups: s.Groups}
 	var errs []error
 	if s.Userstore.From != nil {
 		from, err := env.CompileString(*s.Userstore.From)

@@ -55,7 +55,7 @@ func (c *compiler) build(f file) *Provider {
 	if f.Version.Value != "1" {
 		c.refuse(f.Version, "version %q is not known; there is 1", f.Version.Value)
 	}
-	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f.JIT, f.Provider.File), Mapping: c.mapping(f), groups: f.Groups != nil}
+	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f), Mapping: c.mapping(f), groups: f.Groups != nil}
 	if p.ID == "" || len(p.ID) > maxName {
 		c.refuse(f.Provider, "a provider's id has 1 to %d bytes", maxName)
 	}
@@ -95,8 +95,9 @@ func (c *compiler) subject(t *strictyaml.Text) []string {
 	return path
 }
 
-func (c *compiler) policy(jit jitSection, file string) *policy.Policy {
-	spec := policy.Spec{Enabled: jit.Enabled, Userstore: policy.Userstore{Name: DefaultUserstore}, File: file}
+func (c *compiler) policy(f file) *policy.Policy {
+	jit, file := f.JIT, f.Provider.File
+	spec := policy.Spec{Enabled: jit.Enabled, Userstore: policy.Userstore{Name: DefaultUserstore}, Groups: c.groupPolicy(f), File: file}
 	switch u := jit.Userstore; {
 	case u == nil:
 	case u.from != nil:
@@ -187,21 +188,6 @@ func (c *compiler) trait(key strictyaml.Text, t traitSection) (mapper.TraitSpec,
 		c.refuse(key, "default has no effect without `absent: default`")
 	}
 	return spec, true
-}
-
-func (c *compiler) groups(g groupsSection) *mapper.GroupsSpec {
-	spec := &mapper.GroupsSpec{Map: map[string]string{}, Absent: c.oneOf(g.Absent, mapper.AbsentKeep, mapper.AbsentKeep, mapper.AbsentClear, mapper.AbsentReject)}
-	spec.From = source(g.From)
-	for _, a := range g.Allow.value {
-		spec.Allow = append(spec.Allow, a.Value)
-	}
-	for _, m := range g.Map.value {
-		spec.Map[m.Key.Value] = m.Value.Value
-	}
-	if len(g.Allow.value)+len(g.Map.value) == 0 && !g.Allow.failed && !g.Map.failed {
-		c.problems = append(c.problems, g.Problemf("groups needs allow or map: only groups that are named here are ever granted"))
-	}
-	return spec
 }
 
 // oneOf returns the word that was written, or otherwise the default.

@@ -44,6 +44,9 @@ type jitSection struct {
 	Userstore *userstoreSection `yaml:"userstore"`
 	Allow     *strictyaml.Text  `yaml:"allow"`
 	Deny      []denySection     `yaml:"deny"`
+
+	GroupSync        *strictyaml.Text       `yaml:"group_sync"`
+	GroupsUnknownMax *placed[time.Duration] `yaml:"groups_unknown_max"`
 }
 
 // userstoreSection is a name, or a mapping with the expression that yields one.
@@ -89,6 +92,8 @@ type groupsSection struct {
 	Allow  attempt[[]strictyaml.Text]               `yaml:"allow"`
 	Map    attempt[strictyaml.Map[strictyaml.Text]] `yaml:"map"`
 	Absent *strictyaml.Text                         `yaml:"absent"`
+
+	UnknownWhen *strictyaml.Text `yaml:"unknown_when"`
 }
 
 // issuers is one issuer or a list that has some.
@@ -114,4 +119,16 @@ func (a *attempt[T]) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
 	problems := n.Decode(&a.value)
 	a.failed = len(problems) > 0
 	return problems
+}
+
+// placed is a value that knows its place.
+type placed[T any] struct {
+	strictyaml.Pos
+	value T
+}
+
+// DecodeYAML implements strictyaml.Decoder.
+func (p *placed[T]) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
+	p.Pos = n.Pos()
+	return n.Decode(&p.value)
 }

@@ -129,7 +129,7 @@ func TestSampleIsGood(t *testing.T) {
 		t.Errorf("traits %v, want %v", got, want)
 	}
 	names, all := p.ClaimNames()
-	want := []string{"_claim_names", "department", "email", "email_verified", "groups", "hasgroups", "hd", "name", "preferred_username", "user_type"}
+	want := []string{"_claim_names", "department", "email", "email_verified", "groups", "groups_truncated", "hasgroups", "hd", "name", "preferred_username", "user_type"}
 	if all || !slices.Equal(names, want) {
 		t.Errorf("claims %v, all %v", names, all)
 	}

@@ -1,7 +1,6 @@
 package provision
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -20,19 +19,13 @@ type difference struct {
 	identity *identity.Identity
 }
 
-// apply changes the identity and returns the changed paths.
+// apply changes the traits of the identity and returns the changed paths.
 func (d difference) apply(r mapper.Result) []identity.Change {
 	var changes []identity.Change
 	for _, t := range r.Traits {
 		if op := d.trait(t); op != "" {
 			changes = append(changes, identity.Change{Path: "/traits" + t.Path, Op: op})
 		}
-	}
-	// A mapping without a groups section yields no groups: what it granted
-	// before it was edited is revoked. Unknown groups are another thing: they
-	// stay.
-	if r.Groups.Known || !r.Groups.Managed {
-		changes = append(changes, d.groups(r.Groups.Names)...)
 	}
 	return changes
 }
@@ -80,40 +73,6 @@ func (d difference) provenance(p identity.Provenance) {
 		return
 	}
 	d.identity.Provenance[at] = p
-}
-
-// groups makes the memberships granted by this source exactly names; those of
-// other sources are not its to revoke.
-func (d difference) groups(names []string) []identity.Change {
-	var changes []identity.Change
-	held := map[string]bool{}
-	d.identity.Groups = slices.DeleteFunc(d.identity.Groups, func(g identity.Group) bool {
-		switch {
-		case !d.owns(g.Source):
-			return false
-		case slices.Contains(names, g.Name) && g.Source == d.source:
-			held[g.Name] = true
-			return false
-		case slices.Contains(names, g.Name):
-			return true // granted anew below, by the provider's present name
-		}
-		changes = append(changes, identity.Change{Path: "/groups/" + escape(g.Name), Op: identity.OpRemove})
-		return true
-	})
-	for _, n := range names {
-		if !held[n] {
-			d.identity.Groups = append(d.identity.Groups, identity.Group{Name: n, Source: d.source})
-			changes = append(changes, identity.Change{Path: "/groups/" + escape(n), Op: identity.OpSet})
-		}
-	}
-	sortGroups(d.identity.Groups)
-	return changes
-}
-
-func sortGroups(groups []identity.Group) {
-	slices.SortFunc(groups, func(a, b identity.Group) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Source, b.Source))
-	})
 }
 
 // traitValue is what is stored: the canonical form where there is one, so that

@@ -91,6 +91,7 @@ func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Ac
 	}
 	s.reconcile(l, &p)
 	s.distrust(&p)
+	s.disown(&p)
 	if prov == nil || evidence.Claims == nil {
 		p.withoutClaims(l, evidence)
 		return p, nil
@@ -230,7 +231,11 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 		p.settle(l, identity.CodeClaimsStale)
 		return nil
 	}
-	result, err := prov.Mapping.Map(ctx, vars)
+	mapping := prov.Mapping
+	if !p.groupsDue(prov.Policy.Groups().Sync, e) {
+		mapping = mapping.WithoutGroups()
+	}
+	result, err := mapping.Map(ctx, vars)
 	var rejected *mapper.Rejection
 	switch {
 	case errors.As(err, &rejected):
@@ -259,6 +264,9 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 	for _, c := range d.apply(result) {
 		// What was verified no longer may have got a new value as well.
 		p.Record.Change = append(slices.DeleteFunc(p.Record.Change, func(e identity.Change) bool { return e.Path == c.Path }), c)
+	}
+	if p.regroup(d, prov.Policy.Groups(), e, result.Groups); p.refused() {
+		return
 	}
 	if missing, ok := firstMissing(p.After, result); ok {
 		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")

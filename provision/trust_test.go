@@ -52,6 +52,9 @@ func TestTrustWithdrawn(t *testing.T) {
 			decision, changes := identity.Unchanged, []identity.Change(nil)
 			if !c.holds {
 				decision, changes = identity.Updated, []identity.Change{set("/traits/email")}
+				if name == "the provider is gone" {
+					changes = append(changes, remove("/groups/engineering"))
+				}
 			}
 			out := h.Provision(t.Context(), c.login())
 			if out.Record.Decision != decision || !slices.Equal(out.Record.Change, changes) {

@@ -72,6 +72,8 @@ type linkDoc struct {
 	Evidence   string `bson:"evidence"`
 	ClaimsTime string `bson:"claims_time"`
 	ReceivedAt string `bson:"received_at"`
+	// GroupsUnknownSince is absent where it is zero.
+	GroupsUnknownSince string `bson:"groups_unknown_since,omitempty"`
 }
 
 type externalDoc struct {
@@ -163,7 +165,7 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 			}),
 			Groups: convert(i.Groups, func(g identity.Group) groupDoc { return groupDoc(g) }),
 			Links: convert(i.Links, func(l identity.Link) linkDoc {
-				return linkDoc{l.Provider, l.Issuer, l.Subject, l.Credential, w.stamp(l.LinkedAt), l.Evidence, w.stamp(l.ClaimsTime), w.stamp(l.ReceivedAt)}
+				return linkDoc{l.Provider, l.Issuer, l.Subject, l.Credential, w.stamp(l.LinkedAt), l.Evidence, w.stamp(l.ClaimsTime), w.stamp(l.ReceivedAt), w.stamp(l.GroupsUnknownSince)}
 			}),
 			ExternalIDs: convert(i.ExternalIDs, func(e identity.ExternalID) externalDoc { return externalDoc(e) }),
 			Keys:        keys, Revision: i.Revision,
@@ -193,6 +195,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 			return identity.Link{
 				Provider: l.Provider, Issuer: l.Issuer, Subject: l.Subject, Credential: l.Credential,
 				LinkedAt: r.time(l.LinkedAt), Evidence: l.Evidence, ClaimsTime: r.time(l.ClaimsTime), ReceivedAt: r.time(l.ReceivedAt),
+				GroupsUnknownSince: r.time(l.GroupsUnknownSince),
 			}
 		}),
 		ExternalIDs: convert(c.ExternalIDs, func(e externalDoc) identity.ExternalID { return identity.ExternalID(e) }),

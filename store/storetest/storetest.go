@@ -144,6 +144,7 @@ func newIdentity(keys ...identity.Key) identity.Identity {
 		Links: []identity.Link{{
 			Provider: "acme", Issuer: "https://idp.example", Subject: "ada", Credential: "ada-2",
 			LinkedAt: clock, Evidence: identity.SourceHookBody, ClaimsTime: clock, ReceivedAt: clock.Add(time.Minute),
+			GroupsUnknownSince: clock.Add(2 * time.Minute),
 		}},
 		ExternalIDs: []identity.ExternalID{},
 		Keys:        keys, Revision: 1,

@@ -83,7 +83,7 @@ func person(n int) identity.Identity {
 		OutboxVersion: int64(n),
 		Provenance:    []identity.Provenance{{Path: "/word", Source: "provider:acme", At: at, VerifiedBy: "provider:acme"}},
 		Groups:        []identity.Group{{Name: "staff", Source: "provider:acme"}},
-		Links:         []identity.Link{{Provider: "acme", Issuer: "https://acme.example", Subject: subject, LinkedAt: at, Evidence: "hook_body", ClaimsTime: at, ReceivedAt: at.Add(time.Minute)}},
+		Links:         []identity.Link{{Provider: "acme", Issuer: "https://acme.example", Subject: subject, LinkedAt: at, Evidence: "hook_body", ClaimsTime: at, ReceivedAt: at.Add(time.Minute), GroupsUnknownSince: at}},
 		Keys:          []identity.Key{identity.FedKey("https://acme.example", subject)},
 		CreatedAt:     at, UpdatedAt: at, LastLoginAt: at.Add(time.Hour),
 	}

@@ -1,0 +1,117 @@
+package provision
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jithook/jithook/claims"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/mapper"
+	"github.com/jithook/jithook/policy"
+)
+
+// groupsDue reports whether this login may change what the provider granted. A
+// pending identity is still being made.
+func (p *Plan) groupsDue(sync policy.GroupSync, e claims.Evidence) bool {
+	switch sync {
+	case policy.GroupsNone:
+		return false
+	case policy.GroupsAssign:
+		return p.Before == nil || p.Before.State == identity.StatePending || p.Before.Link(e.Issuer, e.Subject) < 0
+	}
+	return true
+}
+
+// regroup brings the groups of a mapping into the identity. A mapping without a
+// groups section yields none: what it granted before it was edited is revoked.
+// Unknown groups are another thing: what was granted stays, for a time.
+func (p *Plan) regroup(d difference, rule policy.GroupPolicy, e claims.Evidence, g mapper.Groups) {
+	if !p.groupsDue(rule.Sync, e) {
+		p.clockGroups(e, false)
+		return
+	}
+	if g.Managed && !g.Known {
+		p.unknownGroups(d, rule, e)
+		return
+	}
+	p.clockGroups(e, false)
+	p.Record.Change = append(p.Record.Change, d.groups(g.Names, rule.Sync != policy.GroupsAppend)...)
+}
+
+// unknownGroups keeps what the provider granted while nobody knows its groups,
+// and refuses a login that has lived on that for too long. Who holds nothing of
+// the provider lives on nothing.
+func (p *Plan) unknownGroups(d difference, rule policy.GroupPolicy, e claims.Evidence) {
+	kept := slices.ContainsFunc(p.After.Groups, func(g identity.Group) bool { return d.owns(g.Source) })
+	p.clockGroups(e, rule.UnknownMax > 0 && kept)
+	if since := p.After.Links[p.After.Link(e.Issuer, e.Subject)].GroupsUnknownSince; !since.IsZero() && p.now.Sub(since) > rule.UnknownMax {
+		p.deny(identity.BecauseOf(identity.CodeGroupsUnknownTooLong, "/groups"), "")
+	}
+}
+
+// clockGroups notes in the link since when nobody knows the provider's groups,
+// or that this is over. It changes only what is not so yet: a returning login
+// writes nothing.
+func (p *Plan) clockGroups(e claims.Evidence, runs bool) {
+	link := &p.After.Links[p.After.Link(e.Issuer, e.Subject)]
+	path := "/links/" + escape(link.Provider) + "/groups_unknown_since"
+	switch ran := !link.GroupsUnknownSince.IsZero(); {
+	case runs && !ran:
+		link.GroupsUnknownSince = p.now
+		p.changed(path, identity.OpSet)
+	case ran && !runs:
+		link.GroupsUnknownSince = time.Time{}
+		p.changed(path, identity.OpRemove)
+	}
+}
+
+// groups grants names by this source, and with exact revokes what else it
+// granted; memberships of other sources are not its to revoke.
+func (d difference) groups(names []string, exact bool) []identity.Change {
+	var changes []identity.Change
+	held := map[string]bool{}
+	d.identity.Groups = slices.DeleteFunc(d.identity.Groups, func(g identity.Group) bool {
+		switch {
+		case !d.owns(g.Source):
+			return false
+		case slices.Contains(names, g.Name) && g.Source == d.source:
+			held[g.Name] = true
+			return false
+		case slices.Contains(names, g.Name):
+			return true // granted anew below, by the provider's present name
+		case !exact:
+			return false
+		}
+		changes = append(changes, identity.Change{Path: "/groups/" + escape(g.Name), Op: identity.OpRemove})
+		return true
+	})
+	for _, n := range names {
+		if !held[n] {
+			d.identity.Groups = append(d.identity.Groups, identity.Group{Name: n, Source: d.source})
+			changes = append(changes, identity.Change{Path: "/groups/" + escape(n), Op: identity.OpSet})
+		}
+	}
+	sortGroups(d.identity.Groups)
+	return changes
+}
+
+func sortGroups(groups []identity.Group) {
+	slices.SortFunc(groups, func(a, b identity.Group) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Source, b.Source))
+	})
+}
+
+// disown revokes what providers granted that have no file any more: nobody
+// answers for it. One that goes on under another name does. Without any
+// provider nothing is revoked: that is a folder that was lost, more likely than
+// one that was emptied.
+func (s *Service) disown(p *Plan) {
+	if p.refused() || p.Before == nil || s.Providers().Len() == 0 {
+		return
+	}
+	p.revoke(func(g identity.Group) bool {
+		return strings.HasPrefix(g.Source, identity.ProviderSource("")) && len(s.speakers(p.After, g.Source)) == 0
+	})
+}
