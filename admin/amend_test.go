@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/hook/generic"
 	"github.com/jithook/jithook/identity"
@@ -87,6 +89,7 @@ func TestExportIdentity(t *testing.T) {
 	i.Revision++
 	i.Arm("hr", i.UpdatedAt)
 	i.Outbox[0].Lease = "geheim"
+	i.Remember(identity.Resource{Target: "hr", ID: "u-1", Groups: []string{"eng"}})
 	if err := w.store.Swap(t.Context(), i, identity.Record{}); err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +97,9 @@ func TestExportIdentity(t *testing.T) {
 	got := into[admin.Export](t, raw)
 	if len(got.Outbox) != 1 || got.Outbox[0].Target != "hr" || got.Outbox[0].Revision != 2 || bytes.Contains(raw.body, []byte("geheim")) {
 		t.Errorf("outbox %+v", got.Outbox)
+	}
+	if diff := cmp.Diff([]admin.Resource{{Target: "hr", ID: "u-1", Groups: []string{"eng"}}}, got.Resources); diff != "" {
+		t.Error(diff)
 	}
 	want = append(want, got.Identity.DecisionID)
 	var ids []string

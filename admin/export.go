@@ -16,12 +16,20 @@ import (
 )
 
 // Export is what jithook holds about one person: the identity, what other systems
-// have yet to learn of it, the decision records about it, newest first, and behind them those about its subjects that
+// have yet to learn of it and what they have, the decision records about it, newest first, and behind them those about its subjects that
 // name another identity or none, such as logins denied before it was made.
 type Export struct {
 	Identity  Identity   `json:"identity"`
 	Outbox    []Delivery `json:"outbox"`
+	Resources []Resource `json:"resources"`
 	Decisions []Decision `json:"decisions"`
+}
+
+// Resource is what another system has of an identity.
+type Resource struct {
+	Target string   `json:"target"`
+	ID     string   `json:"id,omitempty"`
+	Groups []string `json:"groups"`
 }
 
 // Delivery is an entry of an identity's outbox.
@@ -59,9 +67,12 @@ func (a *API) export(c echo.Context) error {
 
 // writeExport writes an Export.
 func (a *API) writeExport(w io.Writer, i identity.Identity, records iter.Seq2[identity.Record, error]) error {
-	e := Export{Identity: view(i), Outbox: []Delivery{}, Decisions: []Decision{}}
+	e := Export{Identity: view(i), Outbox: []Delivery{}, Resources: []Resource{}, Decisions: []Decision{}}
 	for _, d := range i.Outbox {
 		e.Outbox = append(e.Outbox, Delivery{d.Target, d.Revision, d.Since, d.Due, d.Attempts, d.Failure, d.Dead})
+	}
+	for _, r := range i.Resources {
+		e.Resources = append(e.Resources, Resource{r.Target, r.ID, append([]string{}, r.Groups...)})
 	}
 	text, err := json.Marshal(e)
 	if err != nil {

@@ -52,6 +52,9 @@ type Identity struct {
 	// it; a change that is written with the identity raises the revision only.
 	Outbox        []Delivery `json:"outbox,omitempty"`
 	OutboxVersion int64      `json:"outbox_version,omitempty"`
+	// Resources is what other systems have of this identity. It is written with
+	// the outbox, by the workers that tell them.
+	Resources []Resource `json:"resources,omitempty"`
 }
 
 // Provenance says who wrote the value at a path, and who vouches for it.
@@ -124,6 +127,10 @@ func (i Identity) Clone() Identity {
 	i.ExternalIDs = slices.Clone(i.ExternalIDs)
 	i.Keys = slices.Clone(i.Keys)
 	i.Outbox = slices.Clone(i.Outbox)
+	i.Resources = slices.Clone(i.Resources)
+	for n := range i.Resources {
+		i.Resources[n].Groups = slices.Clone(i.Resources[n].Groups)
+	}
 	return i
 }
 

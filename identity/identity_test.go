@@ -83,10 +83,13 @@ func TestCloneSharesNothing(t *testing.T) {
 	i := identity.Identity{
 		Traits: map[string]any{"a": "1"}, Groups: []identity.Group{{Name: "g"}}, Links: []identity.Link{{Subject: "s"}},
 		Keys: []identity.Key{"k"}, Provenance: []identity.Provenance{{Path: "/a"}}, ExternalIDs: []identity.ExternalID{{ID: "x"}},
+		Resources: []identity.Resource{{ID: "r", Groups: []string{"g"}}},
 	}
 	c := i.Clone()
 	c.Traits["a"], c.Groups[0].Name, c.Links[0].Subject, c.Keys[0], c.Provenance[0].Path, c.ExternalIDs[0].ID = "2", "2", "2", "2", "2", "2"
-	if i.Traits["a"] != "1" || i.Groups[0].Name != "g" || i.Links[0].Subject != "s" || i.Keys[0] != "k" || i.Provenance[0].Path != "/a" || i.ExternalIDs[0].ID != "x" {
+	c.Resources[0].ID, c.Resources[0].Groups[0] = "2", "2"
+	if i.Traits["a"] != "1" || i.Groups[0].Name != "g" || i.Links[0].Subject != "s" || i.Keys[0] != "k" || i.Provenance[0].Path != "/a" || i.ExternalIDs[0].ID != "x" ||
+		i.Resources[0].ID != "r" || i.Resources[0].Groups[0] != "g" {
 		t.Errorf("the clone's changes reached the original: %+v", i)
 	}
 }

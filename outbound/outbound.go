@@ -27,11 +27,17 @@ type Connector interface {
 	// It returns when ctx ends. Calls come from several goroutines, for one
 	// identity one after the other.
 	//
+	// The resource is what the target has of i then, and is noted with the
+	// identity: the zero one is nothing that would have to be known again. With
+	// an error it is what is known so far, beside what was noted before.
+	// i.Resource says what that was, and whether an earlier call may have told
+	// the target of i at all.
+	//
 	// Errors: a LaterError, a RejectedError, and any other where trying again
 	// may help. The text is stored with the identity and shown to operators: it
 	// must hold no trait, subject, token or other secret, nor what the target
 	// wrote.
-	Deliver(ctx context.Context, i identity.Identity, d identity.Delivery) error
+	Deliver(ctx context.Context, i identity.Identity, d identity.Delivery) (identity.Resource, error)
 }
 
 // Store is what a worker needs of a userstore; see store.Store for the

@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"errors"
@@ -30,6 +31,7 @@ var errPanic = errors.New("the connector failed: its stack is in the log")
 // claim is one delivery that this worker has leased.
 type claim struct {
 	identity identity.Identity // as it was leased
+	told     identity.Identity // the same, with the resources as they were before
 	lease    string
 	until    time.Time // when the delivery must be over; the lease lasts longer
 }
@@ -45,7 +47,9 @@ func (q *queue) claim(ctx context.Context, i identity.Identity) (claim, bool) {
 		return claim{}, false
 	}
 	now := q.Now()
-	c := claim{identity: i, lease: crand.Text(), until: now.Add(q.timeout())}
+	c := claim{identity: i, told: i.Clone(), lease: crand.Text(), until: now.Add(q.timeout())}
+	// Whatever becomes of this process: the target may have been told.
+	intend(&c.identity, q.target)
 	c.identity.Outbox[n].Lease, c.identity.Outbox[n].Due = c.lease, now.Add(q.lease())
 	c.identity.OutboxVersion++
 	err := q.write(ctx, c.identity)
@@ -53,6 +57,14 @@ func (q *queue) claim(ctx context.Context, i identity.Identity) (claim, bool) {
 		q.Log.WarnContext(ctx, "delivery cannot be leased", "target", q.target, "identity_id", i.ID, "error", err)
 	}
 	return c, err == nil
+}
+
+// intend notes what a delivery may give the target, before it does. Only so is
+// it known later what is ours there, if the process dies in between.
+func intend(i *identity.Identity, target string) {
+	r, _ := i.Resource(target)
+	r.Groups = slices.Concat(r.Groups, i.GroupNames())
+	i.Remember(r)
 }
 
 // write writes an outbox even if the worker is being stopped.
@@ -64,12 +76,12 @@ func (q *queue) write(ctx context.Context, i identity.Identity) error {
 
 // deliver makes one attempt, and settles it.
 func (q *queue) deliver(ctx context.Context, c claim) {
-	err := q.attempt(ctx, c)
+	has, err := q.attempt(ctx, c)
 	stopped := err != nil && ctx.Err() != nil
 	if !stopped {
 		q.note(ctx, err)
 	}
-	o := q.settle(ctx, c, err, stopped)
+	o := q.settle(ctx, c, has, err, stopped)
 	d := c.delivery(q.target)
 	if q.Attempted != nil {
 		q.Attempted(q.target, o, q.Now().Sub(d.Since))
@@ -86,7 +98,7 @@ func (q *queue) deliver(ctx context.Context, c claim) {
 }
 
 // attempt calls the connector. What it panics at must not end the process.
-func (q *queue) attempt(ctx context.Context, c claim) (err error) {
+func (q *queue) attempt(ctx context.Context, c claim) (has identity.Resource, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.until.Sub(q.Now()))
 	defer cancel()
 	defer func() {
@@ -96,15 +108,16 @@ func (q *queue) attempt(ctx context.Context, c claim) (err error) {
 			err = errPanic
 		}
 	}()
-	return q.connector.Deliver(ctx, c.identity.Clone(), c.delivery(q.target))
+	return q.connector.Deliver(ctx, c.told.Clone(), c.delivery(q.target))
 }
 
 // settle writes what became of a claim. Where that cannot be written the lease
 // runs out and the delivery is made again.
-func (q *queue) settle(ctx context.Context, c claim, failure error, stopped bool) Outcome {
+func (q *queue) settle(ctx context.Context, c claim, has identity.Resource, failure error, stopped bool) Outcome {
 	i := c.identity.Clone()
 	for range settleAttempts {
 		o, changed := q.settled(&i, c, failure, stopped)
+		changed = q.remember(&i, has, o) || changed
 		if !changed {
 			return o
 		}
@@ -131,6 +144,29 @@ func (q *queue) read(ctx context.Context, id string) (identity.Identity, error) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	return q.Store.Get(ctx, id)
+}
+
+// remember notes what the target has after an attempt with this outcome, and
+// reports whether that is news. Only who has delivered, and holds the lease,
+// knows all of it.
+func (q *queue) remember(i *identity.Identity, has identity.Resource, o Outcome) (news bool) {
+	noted, _ := i.Resource(q.target)
+	switch {
+	case o == Delivered && has.ID == "" && len(has.Groups) == 0:
+		i.Forget(q.target)
+		return true
+	case o == Lost: // who took over knows better
+		has.ID = cmp.Or(noted.ID, has.ID)
+	case o != Delivered:
+		has.ID = cmp.Or(has.ID, noted.ID)
+	}
+	if o != Delivered {
+		has.Groups = slices.Concat(has.Groups, noted.Groups)
+	}
+	has.Target = q.target
+	i.Remember(has)
+	after, _ := i.Resource(q.target)
+	return o != Lost || after.ID != noted.ID || !slices.Equal(after.Groups, noted.Groups)
 }
 
 // settled changes the outbox of an identity, as it is in the store, by the

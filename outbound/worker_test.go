@@ -44,7 +44,7 @@ type target struct {
 	twice bool // two deliveries of one identity overlapped
 }
 
-func (c *target) Deliver(ctx context.Context, i identity.Identity, _ identity.Delivery) (err error) {
+func (c *target) Deliver(ctx context.Context, i identity.Identity, _ identity.Delivery) (_ identity.Resource, err error) {
 	c.mu.Lock()
 	if c.calls == nil {
 		c.calls, c.busy = map[string][]call{}, map[string]bool{}
@@ -61,9 +61,9 @@ func (c *target) Deliver(ctx context.Context, i identity.Identity, _ identity.De
 		c.calls[i.ID] = append(c.calls[i.ID], call{i.Revision, at, err})
 	}()
 	if c.answer == nil {
-		return nil
+		return identity.Resource{}, nil
 	}
-	return c.answer(ctx, i)
+	return identity.Resource{}, c.answer(ctx, i)
 }
 
 // of returns the calls about an identity; of none, all.

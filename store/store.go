@@ -80,8 +80,8 @@ type Store interface {
 	// together with its keys and the record, in one atomic step. The stored
 	// last_login_at is kept if it is later. A record without an id is none: a
 	// mending is no decision. The outbox is written as it is in i: as it was
-	// read, or with targets armed. i.OutboxVersion is the one that was read, and
-	// stays. Errors: ErrConflict when the revision or the outbox version is
+	// read, or with targets armed; so are the resources. i.OutboxVersion is the
+	// one that was read, and stays. Errors: ErrConflict when the revision or the outbox version is
 	// another, the identity is gone, or a link's stored claims_time is later
 	// than i's; TakenError, ElsewhereError.
 	Swap(ctx context.Context, i identity.Identity, r identity.Record) error
@@ -97,7 +97,7 @@ type Store interface {
 	// ErrConflict.
 	Delete(ctx context.Context, id string, revision int64, renewedAt time.Time, r identity.Record) error
 
-	// SetOutbox writes i.Outbox and i.OutboxVersion, and nothing else of i, if
+	// SetOutbox writes i.Outbox, i.OutboxVersion and i.Resources, and nothing else of i, if
 	// the stored revision is i.Revision and the stored outbox version is
 	// i.OutboxVersion-1. (So of Swap and SetOutbox each raises one number and
 	// matches both: neither undoes the other.) Errors: ErrConflict when one of

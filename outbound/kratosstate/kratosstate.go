@@ -28,10 +28,10 @@ var _ outbound.Connector = Connector{}
 // Deliver implements outbound.Connector. Somebody whom this Kratos does not have
 // is nobody to tell it of. Sessions end after the state is set, so that none
 // begins in between.
-func (c Connector) Deliver(ctx context.Context, i identity.Identity, _ identity.Delivery) error {
+func (c Connector) Deliver(ctx context.Context, i identity.Identity, _ identity.Delivery) (identity.Resource, error) {
 	id, ok := i.External(identity.SystemKratos, c.Instance)
 	if !ok {
-		return nil
+		return identity.Resource{}, nil
 	}
 	err := c.Admin.SetActive(ctx, id, !i.Barred())
 	if err == nil && i.Barred() {
@@ -39,7 +39,7 @@ func (c Connector) Deliver(ctx context.Context, i identity.Identity, _ identity.
 	}
 	if errors.Is(err, kratos.ErrNoIdentity) {
 		// Gone, or the address is that of another Kratos: a person must look.
-		return &outbound.RejectedError{Err: err}
+		err = &outbound.RejectedError{Err: err}
 	}
-	return err
+	return identity.Resource{}, err
 }

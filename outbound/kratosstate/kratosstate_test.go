@@ -57,7 +57,7 @@ func TestDeliver(t *testing.T) {
 			i := identity.Identity{State: c.state, ExternalIDs: []identity.ExternalID{
 				{System: identity.SystemGeneric, Instance: "second", ID: "k-1"}, {System: identity.SystemKratos, Instance: "main", ID: "k-1"},
 			}}
-			err = kratosstate.Connector{Admin: admin, Instance: c.instance}.Deliver(t.Context(), i, identity.Delivery{})
+			_, err = kratosstate.Connector{Admin: admin, Instance: c.instance}.Deliver(t.Context(), i, identity.Delivery{})
 			var rejected *outbound.RejectedError
 			if (err != nil) != c.fails || errors.As(err, &rejected) != c.rejected || !slices.Equal(asked, c.asks) {
 				t.Errorf("%v, asked %q, want %q", err, asked, c.asks)

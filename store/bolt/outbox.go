@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -46,7 +45,7 @@ func dueTerms(i *identity.Identity) [][]byte {
 
 // SetOutbox writes an identity's outbox; see store.Store.
 func (s *Store) SetOutbox(ctx context.Context, i identity.Identity) error {
-	i.Outbox = slices.Clone(i.Outbox) // the writer may outlast this call, see update
+	i = i.Clone() // the writer may outlast this call, see update
 	return s.update(ctx, "set outbox", func(tx *bbolt.Tx) error {
 		stored, err := load(tx, []byte(i.ID))
 		if err != nil {
@@ -56,7 +55,7 @@ func (s *Store) SetOutbox(ctx context.Context, i identity.Identity) error {
 			return store.ErrConflict
 		}
 		after := *stored
-		after.Outbox, after.OutboxVersion = i.Outbox, i.OutboxVersion
+		after.Outbox, after.OutboxVersion, after.Resources = i.Outbox, i.OutboxVersion, i.Resources
 		doc, err := encodeIdentity(after)
 		if err != nil {
 			return err

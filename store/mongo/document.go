@@ -46,6 +46,7 @@ type contentDoc struct {
 	// sparse.
 	Outbox        []deliveryDoc `bson:"outbox,omitempty"`
 	OutboxVersion int64         `bson:"outbox_version"`
+	Resources     []resourceDoc `bson:"resources"`
 	// Write is a random name of the write that made this state. It tells the
 	// outcome of an unclear write, and whether a journal has grown.
 	Write string `bson:"write"`
@@ -96,6 +97,12 @@ type deliveryDoc struct {
 	Released string `bson:"released,omitempty"`
 }
 
+type resourceDoc struct {
+	Target string   `bson:"target"`
+	ID     string   `bson:"id"`
+	Groups []string `bson:"groups"`
+}
+
 // entryDoc is a decision record that travels with the write that it explains,
 // until it is moved to the collection decisions; see journal.go.
 type entryDoc struct {
@@ -118,6 +125,7 @@ const (
 	fieldJournalID   = "journal.id"
 	fieldOutbox      = "outbox"
 	fieldOutboxVer   = "outbox_version"
+	fieldResources   = "resources"
 	fieldTarget      = "target"
 	fieldReleased    = "released"
 	fieldIdentityID  = "identity_id"
@@ -170,7 +178,8 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 			ExternalIDs: convert(i.ExternalIDs, func(e identity.ExternalID) externalDoc { return externalDoc(e) }),
 			Keys:        keys, Revision: i.Revision,
 			CreatedAt: w.stamp(i.CreatedAt), UpdatedAt: w.stamp(i.UpdatedAt), RenewedAt: w.stamp(i.RenewedAt),
-			DecisionID: i.DecisionID, Outbox: encodeOutbox(&w, &i), OutboxVersion: i.OutboxVersion, Write: write,
+			DecisionID: i.DecisionID, Outbox: encodeOutbox(&w, &i), OutboxVersion: i.OutboxVersion,
+			Resources: encodeResources(i.Resources), Write: write,
 		},
 		LastLoginAt: w.stamp(i.LastLoginAt),
 	}
@@ -204,6 +213,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 		CreatedAt:   r.time(c.CreatedAt), UpdatedAt: r.time(c.UpdatedAt), RenewedAt: r.time(c.RenewedAt),
 		LastLoginAt: r.time(d.LastLoginAt), DecisionID: c.DecisionID,
 		Outbox: decodeOutbox(&r, c.Outbox), OutboxVersion: c.OutboxVersion,
+		Resources: convert(c.Resources, func(r resourceDoc) identity.Resource { return identity.Resource(r) }),
 	}
 	if r.err != nil {
 		return identity.Identity{}, damaged("identity", d.ID)

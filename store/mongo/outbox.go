@@ -34,6 +34,10 @@ func decodeOutbox(r *stampReader, docs []deliveryDoc) []identity.Delivery {
 	})
 }
 
+func encodeResources(resources []identity.Resource) []resourceDoc {
+	return convert(resources, func(r identity.Resource) resourceDoc { return resourceDoc(r) })
+}
+
 // version selects an identity in the state of these two numbers. A document of
 // before there was an outbox has no second one.
 func version(id string, revision, outboxVersion int64) bson.D {
@@ -62,7 +66,9 @@ func (s *Store) SetOutbox(ctx context.Context, i identity.Identity) error {
 		if w.err != nil {
 			return w.err
 		}
-		set := bson.D{{Key: fieldOutboxVer, Value: i.OutboxVersion}, {Key: fieldWrite, Value: write}}
+		set := bson.D{
+			{Key: fieldOutboxVer, Value: i.OutboxVersion}, {Key: fieldResources, Value: encodeResources(i.Resources)}, {Key: fieldWrite, Value: write},
+		}
 		if len(content.Outbox) > 0 {
 			set = append(set, bson.E{Key: fieldOutbox, Value: content.Outbox})
 		}

@@ -80,6 +80,7 @@ func testOutbox(t *testing.T, s store.Store) {
 	i2.Outbox[0] = identity.Delivery{
 		Target: hr, Revision: 2, Since: clock, Due: clock.Add(time.Hour), Attempts: 3, Lease: "l", Failure: "answered 503", Dead: true,
 	}
+	i2.Resources = []identity.Resource{{Target: hr, ID: "u-1", Groups: []string{"eng", "staff"}}, {Target: "crm"}}
 	must(t, s.SetOutbox(t.Context(), i2))
 	i2.LastLoginAt = clock.Add(time.Hour)
 	must(t, s.Record(t.Context(), nil, []store.Touch{{Userstore: i.Userstore, ID: i.ID, At: i2.LastLoginAt}}))
@@ -92,8 +93,9 @@ func testOutbox(t *testing.T, s store.Store) {
 	other := settled(settled(i3, hr), "crm")
 	other.OutboxVersion = i3.OutboxVersion + 1
 	other.State, other.Traits, other.Keys = identity.StateSuspended, nil, nil
+	other.Resources = other.Resources[1:]
 	must(t, s.SetOutbox(t.Context(), other))
-	i3.Outbox, i3.OutboxVersion = nil, other.OutboxVersion
+	i3.Outbox, i3.OutboxVersion, i3.Resources = nil, other.OutboxVersion, other.Resources
 	wantStored(t, s, i3)
 	wantHolder(t, s, i3.Keys[0], i3.ID)
 	i4 := next(i3, i3.Keys...)
@@ -101,7 +103,7 @@ func testOutbox(t *testing.T, s store.Store) {
 	must(t, s.Swap(t.Context(), i4, newRecord(i, identity.Updated)))
 	wantDue(t, s, hr, clock, i4)
 	i5 := next(i4, i4.Keys...)
-	i5.Outbox = nil
+	i5.Outbox, i5.Resources = nil, nil
 	must(t, s.Swap(t.Context(), i5, newRecord(i, identity.Updated)))
 	wantStored(t, s, i5)
 	wantDue(t, s, hr, clock)

@@ -242,6 +242,13 @@ func checkOutbox(i *identity.Identity) error {
 			return errors.New("the identity's outbox has an entry without target, revision or time, or two for one target")
 		}
 	}
+	seen := map[string]bool{}
+	for _, r := range i.Resources {
+		if r.Target == "" || seen[r.Target] {
+			return errors.New("the identity has a resource without target, or two of one target")
+		}
+		seen[r.Target] = true
+	}
 	return nil
 }
 

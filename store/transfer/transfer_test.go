@@ -145,6 +145,11 @@ func identities() *rapid.Generator[identity.Identity] {
 			})
 			i.OutboxVersion = rapid.Int64Range(0, 9).Draw(t, "outbox version")
 		}
+		for n := range rapid.IntRange(0, 2).Draw(t, "resources") {
+			i.Remember(identity.Resource{
+				Target: fmt.Sprint("t", n), ID: rapid.SampledFrom([]string{"", "u-1"}).Draw(t, "id"), Groups: rapid.SliceOfN(rapid.StringN(1, 5, -1), 0, 2).Draw(t, "granted"),
+			})
+		}
 		if rapid.Bool().Draw(t, "external") {
 			e := identity.ExternalID{System: identity.SystemKratos, Instance: "main", ID: i.ID}
 			i.ExternalIDs, i.Keys = []identity.ExternalID{e}, append(i.Keys, identity.ExtKey(e), identity.MailKey(i.Userstore, i.ID))
@@ -314,6 +319,8 @@ func TestCheckRefuses(t *testing.T) {
 		"never due":        func(i *identity.Identity) { i.Arm("hr", time.Time{}) },
 		"a later revision": func(i *identity.Identity) { i.Arm("hr", time.Unix(1, 0)); i.Outbox[0].Revision++ },
 		"outbox version":   func(i *identity.Identity) { i.OutboxVersion = -1 },
+		"resource twice":   func(i *identity.Identity) { i.Resources = []identity.Resource{{Target: "hr"}, {Target: "hr"}} },
+		"nobody's":         func(i *identity.Identity) { i.Resources = []identity.Resource{{ID: "u-1"}} },
 		"no creation":      func(i *identity.Identity) { i.CreatedAt = time.Time{} },
 	} {
 		i := ann()

@@ -132,7 +132,11 @@ type message struct {
 // connector tells a target over HTTP.
 type connector string
 
-func (c connector) Deliver(ctx context.Context, i identity.Identity, _ identity.Delivery) error {
+func (c connector) Deliver(ctx context.Context, i identity.Identity, _ identity.Delivery) (identity.Resource, error) {
+	return identity.Resource{}, c.tell(ctx, i)
+}
+
+func (c connector) tell(ctx context.Context, i identity.Identity) error {
 	body, err := json.Marshal(message{i.ID, i.Revision})
 	if err != nil {
 		return &outbound.RejectedError{Err: err}

@@ -1,0 +1,221 @@
+package outbound_test
+
+// What a target has of an identity is noted with it: before the target is told,
+// so that a process that dies leaves behind what may be ours there; exactly, once
+// it is known; and never less than may be there.
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/outbound"
+	"github.com/jithook/jithook/store/bolt"
+)
+
+// directory is a target that keeps accounts.
+type directory func(i identity.Identity, has identity.Resource, told bool) (identity.Resource, error)
+
+func (f directory) Deliver(_ context.Context, i identity.Identity, d identity.Delivery) (identity.Resource, error) {
+	has, told := i.Resource(d.Target)
+	return f(i, has, told)
+}
+
+func tell(t *testing.T, s *bolt.Store, c outbound.Connector) func() {
+	w := worker(s, nil)
+	w.Connectors = map[string]outbound.Connector{hr: c}
+	return start(t, w)
+}
+
+func members(names ...string) func(*identity.Identity) {
+	return func(i *identity.Identity) {
+		i.Groups = nil
+		for _, n := range names {
+			i.Groups = append(i.Groups, identity.Group{Name: n})
+		}
+	}
+}
+
+func wantNoted(t *testing.T, s *bolt.Store, id string, want ...identity.Resource) {
+	t.Helper()
+	i, err := s.Get(t.Context(), id)
+	must(t, err)
+	if diff := cmp.Diff(want, i.Resources, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("noted (-want +got):\n%s", diff)
+	}
+}
+
+func TestNoted(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		id := people(t, s, 1)[0].ID
+		var answer identity.Resource
+		var failure error
+		var saw identity.Resource
+		var sawTold bool
+		c := directory(func(_ identity.Identity, has identity.Resource, told bool) (identity.Resource, error) {
+			saw, sawTold = has, told
+			return answer, failure
+		})
+		tell(t, s, c)
+
+		// Told for the first time, and nobody knows what it has done.
+		failure = errDown
+		change(t, s, id, members("eng", "staff"))
+		time.Sleep(time.Minute)
+		maybe := identity.Resource{Target: hr, Groups: []string{"eng", "staff"}}
+		wantNoted(t, s, id, maybe)
+		if !sawTold {
+			t.Error("an attempt that failed does not count as told")
+		}
+
+		// It has made the account, and failed at the groups: one goes, one comes.
+		answer = identity.Resource{ID: "u-1"}
+		change(t, s, id, members("staff", "board"))
+		time.Sleep(time.Hour)
+		wantNoted(t, s, id, identity.Resource{Target: hr, ID: "u-1", Groups: []string{"board", "eng", "staff"}})
+
+		// An answer that knows nothing takes nothing away; a success says all.
+		answer = identity.Resource{}
+		time.Sleep(2 * time.Hour)
+		wantNoted(t, s, id, identity.Resource{Target: hr, ID: "u-1", Groups: []string{"board", "eng", "staff"}})
+		if saw.ID != "u-1" || !slices.Equal(saw.Groups, []string{"board", "eng", "staff"}) {
+			t.Errorf("the connector saw %+v", saw)
+		}
+		failure, answer = nil, identity.Resource{ID: "u-1", Groups: []string{"staff", "board"}}
+		time.Sleep(2 * time.Hour)
+		wantNoted(t, s, id, identity.Resource{Target: hr, ID: "u-1", Groups: []string{"board", "staff"}})
+
+		answer = identity.Resource{}
+		change(t, s, id, members())
+		time.Sleep(time.Minute)
+		wantNoted(t, s, id)
+		change(t, s, id, nothing)
+		time.Sleep(time.Minute)
+		if sawTold {
+			t.Error("what the target has nothing of counts as told")
+		}
+	})
+}
+
+// A process dies while the target is told: what the identity had then may be
+// there, and is known to be ours when it is taken away.
+func TestNotedBeforeItIsTold(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		i := people(t, s, 1, hr)[0]
+		i = change(t, s, i.ID, members("eng"))
+		attempts := 0
+		c := directory(func(i identity.Identity, _ identity.Resource, told bool) (identity.Resource, error) {
+			wantNoted(t, s, i.ID, identity.Resource{Target: hr, Groups: []string{"eng"}})
+			if attempts++; told != (attempts > 1) {
+				t.Errorf("attempt %d: told = %v", attempts, told)
+			}
+			panic("dies")
+		})
+		stop := tell(t, s, c)
+		time.Sleep(3 * time.Second)
+		stop()
+		change(t, s, i.ID, members())
+		c = directory(func(i identity.Identity, has identity.Resource, told bool) (identity.Resource, error) {
+			if !told || !slices.Equal(has.Groups, []string{"eng"}) || len(i.Groups) > 0 {
+				t.Errorf("told %v, noted %+v", told, has)
+			}
+			return identity.Resource{ID: "u-1"}, nil
+		})
+		tell(t, s, c)
+		time.Sleep(time.Minute)
+		wantNoted(t, s, i.ID, identity.Resource{Target: hr, ID: "u-1"})
+	})
+}
+
+// Who lost the lease adds what it gave and takes away nothing.
+func TestNotedLate(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		i := people(t, s, 1, hr)[0]
+		i = change(t, s, i.ID, members("eng"))
+		first := make(chan struct{}, 1)
+		first <- struct{}{}
+		c := directory(func(i identity.Identity, _ identity.Resource, _ bool) (identity.Resource, error) {
+			select {
+			case <-first:
+				time.Sleep(8 * time.Second)
+				return identity.Resource{ID: "u-late", Groups: i.GroupNames()}, nil
+			default:
+				return identity.Resource{ID: "u-1", Groups: i.GroupNames()}, nil
+			}
+		})
+		tell(t, s, c)
+		time.Sleep(time.Second)
+		change(t, s, i.ID, members("staff"))
+		ahead := worker(s, nil)
+		ahead.Connectors = map[string]outbound.Connector{hr: c}
+		ahead.Now = func() time.Time { return time.Now().Add(10 * time.Minute) }
+		stop := start(t, ahead)
+		time.Sleep(3 * time.Second)
+		stop()
+		time.Sleep(7 * time.Second)
+		wantNoted(t, s, i.ID, identity.Resource{Target: hr, ID: "u-1", Groups: []string{"eng", "staff"}})
+	})
+}
+
+func TestOnly(t *testing.T) {
+	barred := errors.New("jithook.yaml:7:3: there is no x here")
+	for name, c := range map[string]struct {
+		wants       bool
+		err         error
+		told        bool
+		asked       bool // the connector
+		state       identity.State
+		groups      int
+		rejected    bool
+		stillThere  bool
+		stateBefore identity.State
+	}{
+		"goes":               {wants: true, asked: true, state: identity.StateActive, groups: 1, stillThere: true},
+		"goes, known":        {wants: true, told: true, asked: true, state: identity.StateActive, groups: 1, stillThere: true},
+		"goes, suspended":    {wants: true, told: true, asked: true, state: identity.StateSuspended, stateBefore: identity.StateSuspended, groups: 1, stillThere: true},
+		"never went":         {},
+		"goes no more":       {told: true, asked: true, state: identity.StateDeprovisioned, stillThere: true},
+		"cannot be told":     {err: barred, told: true, rejected: true, stillThere: true},
+		"cannot be told yet": {err: barred, rejected: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := identity.Identity{State: identity.StateActive, Groups: []identity.Group{{Name: "eng"}}}
+			if c.stateBefore != "" {
+				i.State = c.stateBefore
+			}
+			if c.told {
+				i.Remember(identity.Resource{Target: hr, ID: "u-1"})
+			}
+			asked := false
+			o := outbound.Only{
+				Connector: directory(func(i identity.Identity, has identity.Resource, _ bool) (identity.Resource, error) {
+					asked = true
+					if i.State != c.state || len(i.Groups) != c.groups {
+						t.Errorf("told of %s with %d groups", i.State, len(i.Groups))
+					}
+					return identity.Resource{ID: "u-1"}, nil
+				}),
+				Wants: func(_ context.Context, _ *identity.Identity, told bool) (bool, error) {
+					if told != c.told {
+						t.Errorf("told = %v", told)
+					}
+					return c.wants, c.err
+				},
+			}
+			has, err := o.Deliver(t.Context(), i, identity.Delivery{Target: hr})
+			_, rejected := errors.AsType[*outbound.RejectedError](err)
+			if asked != c.asked || rejected != c.rejected || (has.ID != "") != (c.stillThere && (c.told || c.asked)) {
+				t.Errorf("asked %v, %+v, %v", asked, has, err)
+			}
+		})
+	}
+}
