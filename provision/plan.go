@@ -216,7 +216,7 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 		p.settle(l, identity.CodeJITDisabled)
 		return nil
 	}
-	vars := expr.Vars{Claims: e.Claims, Login: loginVars(l, e), Identity: identityVars(p.Before)}
+	vars := expr.Vars{Claims: e.Claims, Login: loginVars(l, e), Identity: p.Before.Vars()}
 	verdict, err := prov.Policy.Decide(ctx, policy.Input{Vars: vars})
 	if err != nil {
 		return err

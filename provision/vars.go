@@ -12,17 +12,3 @@ func loginVars(l identity.Login, e claims.Evidence) map[string]any {
 		"caller": l.Caller, "source": e.Source,
 	}
 }
-
-// identityVars is what expressions see as identity; nil is null.
-func identityVars(i *identity.Identity) map[string]any {
-	if i == nil {
-		return nil
-	}
-	groups := make([]any, 0, len(i.Groups))
-	for _, g := range i.Groups {
-		groups = append(groups, g.Name)
-	}
-	return map[string]any{
-		"id": i.ID, "userstore": i.Userstore, "state": string(i.State), "traits": i.Traits, "groups": groups,
-	}
-}

@@ -12,20 +12,21 @@ import (
 	"cel.dev/cel-go/interpreter"
 )
 
-// path is a chain of constant steps under claims, string keys and int64
-// indexes: claims.emails[0].value is {"emails", 0, "value"}.
+// path is a chain of constant steps under claims or identity, string keys and
+// int64 indexes: claims.emails[0].value is {"emails", 0, "value"}.
 type path []any
 
-// uses is what an expression reads of the claims.
+// uses is what an expression reads of the claims and of the identity.
 type uses struct {
 	// chains are the longest chains, by the id of their outermost node.
 	chains map[int64]chain
-	names  []string // sorted
+	names  []string // of claims, sorted
 	all    bool
 }
 
-// chain is one place in the text that reads a path of the claims.
+// chain is one place in the text that reads a path under a variable.
 type chain struct {
+	root string
 	path path
 	pos  string
 }
@@ -41,15 +42,19 @@ func usesOf(s Source, tree *ast.AST) *uses {
 // collect walks down to the longest chains and no further. Claims that are
 // read otherwise, as a whole or by a computed key, may be any.
 func (u *uses) collect(s Source, tree *ast.AST, e ast.NavigableExpr) {
-	p, isChain := chainOf(e)
-	switch {
-	case isChain && len(p) > 0:
+	of, p := chainOf(e)
+	if of != "" && len(p) > 0 {
 		at := tree.SourceInfo().GetStartLocation(root(e).ID())
-		u.chains[e.ID()] = chain{path: p, pos: s.at(at.Line(), at.Column())}
+		u.chains[e.ID()] = chain{root: of, path: p, pos: s.at(at.Line(), at.Column())}
+	}
+	switch {
+	case of == claimsVar && len(p) > 0:
 		u.name(p[0])
 		return
-	case isChain:
+	case of == claimsVar:
 		u.all = true
+		return
+	case of != "":
 		return
 	}
 	if key, ok := presenceOf(e); ok {
@@ -70,34 +75,38 @@ func (u *uses) name(step any) {
 	u.names = append(u.names, name)
 }
 
-// chainOf returns the path that e reads, and whether e is claims or a chain of
-// constant steps under it.
-func chainOf(e ast.Expr) (path, bool) {
+// chainOf returns the variable and the path that e reads, where e is claims,
+// identity or a chain of constant steps under one of them; else "".
+func chainOf(e ast.Expr) (of string, p path) {
 	switch e.Kind() {
 	case ast.IdentKind:
-		return nil, strings.TrimPrefix(e.AsIdent(), ".") == claimsVar
+		if name := strings.TrimPrefix(e.AsIdent(), "."); name == claimsVar || name == identityVar {
+			return name, nil
+		}
 	case ast.SelectKind:
 		sel := e.AsSelect()
-		p, ok := chainOf(sel.Operand())
-		return append(p, sel.FieldName()), ok && !sel.IsTestOnly()
+		if of, p = chainOf(sel.Operand()); of != "" && !sel.IsTestOnly() {
+			return of, append(p, sel.FieldName())
+		}
 	case ast.CallKind:
 		call := e.AsCall()
 		if call.FunctionName() != operators.Index {
-			return nil, false
+			return "", nil
 		}
-		p, ok := chainOf(call.Args()[0])
-		step, constant := literal(call.Args()[1])
-		return append(p, step), ok && constant
+		of, p = chainOf(call.Args()[0])
+		if step, constant := literal(call.Args()[1]); of != "" && constant {
+			return of, append(p, step)
+		}
 	}
-	return nil, false
+	return "", nil
 }
 
 // presenceOf returns the claim's name where e only asks whether a top-level
 // claim is there: has(claims.name) or "name" in claims.
 func presenceOf(e ast.Expr) (any, bool) {
 	isClaims := func(e ast.Expr) bool {
-		p, ok := chainOf(e)
-		return ok && len(p) == 0
+		of, p := chainOf(e)
+		return of == claimsVar && len(p) == 0
 	}
 	switch e.Kind() {
 	case ast.SelectKind:
@@ -141,10 +150,10 @@ func root(e ast.Expr) ast.Expr {
 }
 
 // missing returns the JSON Pointer of the first part of p that is not in
-// claims. Only a key that its map lacks is missing: a step into what is no map
+// what the variable holds. Only a key that its map lacks is missing: a step into what is no map
 // and an index out of range are errors of another kind.
-func (p path) missing(claims any) (string, bool) {
-	at := claims
+func (p path) missing(in any) (string, bool) {
+	at := in
 	for i, step := range p {
 		switch step := step.(type) {
 		case string:
@@ -182,7 +191,7 @@ func (p path) pointer() string {
 	return b.String()
 }
 
-// decorate makes every longest chain tell a missing claim from other failures.
+// decorate makes every longest chain tell what is missing from other failures.
 //
 // It is done where the claim is read, because nothing that comes out of the
 // evaluation says it: CEL's error for a missing key has no type of its own, and
@@ -218,11 +227,15 @@ func (c *claimRead) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	if !types.IsError(v) {
 		return v
 	}
-	claims, _ := frame.ResolveName(claimsVar)
-	if pointer, ok := c.chain.path.missing(claims); ok {
-		return types.LabelErrNode(c.ID(), types.WrapErr(&MissingError{Path: pointer, Pos: c.chain.pos}))
+	in, _ := frame.ResolveName(c.chain.root)
+	pointer, ok := c.chain.path.missing(in)
+	switch {
+	case !ok:
+		return v
+	case c.chain.root == identityVar:
+		return types.LabelErrNode(c.ID(), types.WrapErr(&UnsetError{Path: pointer, Pos: c.chain.pos}))
 	}
-	return v
+	return types.LabelErrNode(c.ID(), types.WrapErr(&MissingError{Path: pointer, Pos: c.chain.pos}))
 }
 
 // Eval implements interpreter.Interpretable.

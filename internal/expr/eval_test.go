@@ -5,7 +5,9 @@ package expr_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -212,4 +214,53 @@ func TestEvalOfSharedErrors(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// TestUnset: what the identity lacks is told from every other failure, and is one
+// for whoever does not ask.
+func TestUnset(t *testing.T) {
+	v := vars()
+	v.Identity = map[string]any{"id": "i-1", "traits": map[string]any{"name": "Ada", "address": map[string]any{}}, "groups": []any{"eng"}}
+	for text, path := range map[string]string{
+		"identity.traits.title":                              "/traits/title",
+		`identity.traits["title"]`:                           "/traits/title",
+		"identity.traits.address.country":                    "/traits/address/country",
+		`identity.traits.name + identity.traits.title`:       "/traits/title",
+		`[{"value": identity.traits.mail}]`:                  "/traits/mail",
+		"identity.traits.name.first":                         "", // of a string
+		"identity.traits.name + 1":                           "",
+		"claims.x + identity.traits.title":                   "claim",
+		"has(identity.traits.title)":                         "false",
+		"has(identity.traits.title) ? 1 : 2":                 "2",
+		"identity.traits.name":                               "Ada",
+		"size(identity.groups)":                              "1",
+		`has(identity.traits.a) || "eng" in identity.groups`: "true",
+	} {
+		got, err := compile(t, text).Eval(t.Context(), v)
+		var unset *expr.UnsetError
+		var missing *expr.MissingError
+		var failed *expr.RuntimeError
+		switch {
+		case err == nil:
+			if fmt.Sprint(got) != path {
+				t.Errorf("%s yields %v", text, got)
+			}
+		case errors.As(err, &missing):
+			if path != "claim" {
+				t.Errorf("%s: %v", text, err)
+			}
+		case errors.As(err, &unset):
+			if unset.Path != path || !errors.As(err, &failed) || !strings.HasPrefix(failed.Pos, "acme.yaml:10:") || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %v", text, err)
+			}
+		case !errors.As(err, &failed) || path != "":
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if names, all := compile(t, "identity.traits.title + claims.x").ClaimNames(); all || !slices.Equal(names, []string{"x"}) {
+		t.Errorf("claims read: %q %v", names, all)
+	}
+	if _, plain := compile(t, "identity.traits.title").ClaimPath(); plain {
+		t.Error("a trait is taken for a claim")
+	}
 }

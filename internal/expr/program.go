@@ -64,7 +64,7 @@ func (p *Program) ClaimNames() (names []string, all bool) {
 // plain claim: claims.a.b, or claims["a"].b.
 func (p *Program) ClaimPath() ([]string, bool) {
 	c, ok := p.uses.chains[p.tree.Expr().ID()]
-	if !ok {
+	if !ok || c.root != claimsVar {
 		return nil, false
 	}
 	keys := make([]string, len(c.path))
@@ -81,7 +81,8 @@ func (p *Program) ClaimPath() ([]string, bool) {
 // becomes its RFC 3339 text; a duration, bytes and a type are no JSON values.
 //
 // Errors: *MissingError for a claim that is not there, *RuntimeError for
-// everything else that is the expression's or the claims' fault, and ctx.Err()
+// everything else that is the expression's or the claims' fault (an *UnsetError,
+// which is one, where the identity lacks what it needs), and ctx.Err()
 // whenever ctx has ended, whatever the outcome.
 func (p *Program) Eval(ctx context.Context, v Vars) (any, error) {
 	if err := ctx.Err(); err != nil {
@@ -139,6 +140,9 @@ func (p *Program) failure(err error) error {
 	var missing *MissingError
 	if errors.As(err, &missing) {
 		return missing
+	}
+	if unset, ok := errors.AsType[*UnsetError](err); ok {
+		return unset
 	}
 	var cancelled interpreter.EvalCancelledError
 	if errors.As(err, &cancelled) || errors.As(err, new(workError)) {

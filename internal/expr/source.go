@@ -78,3 +78,18 @@ type RuntimeError struct {
 }
 
 func (e *RuntimeError) Error() string { return e.Pos + ": " + e.Message }
+
+// UnsetError is the RuntimeError of an expression that needs a part of the
+// identity which it does not have, such as a trait.
+type UnsetError struct {
+	// Path is a JSON Pointer (RFC 6901) into the identity: /traits/title.
+	Path string
+	Pos  string // file:line:col
+}
+
+func (e *UnsetError) Error() string { return e.Unwrap().Error() }
+
+// Unwrap returns the same as a RuntimeError.
+func (e *UnsetError) Unwrap() error {
+	return &RuntimeError{Pos: e.Pos, Message: "the identity has no " + e.Path + "; guard it with has() if it may lack it"}
+}
