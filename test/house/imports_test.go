@@ -53,6 +53,11 @@ var rules = []rule{
 	},
 	{path: "store", project: []string{"identity"}},
 	{path: "outbound", project: []string{"identity", "store"}},
+	{
+		path:    "outbound/scim",
+		project: []string{"identity", "internal/expr", "internal/safedial", "outbound"},
+		modules: []string{"golang.org/x/oauth2"},
+	},
 	{path: "outbound/kratosstate", project: []string{"identity", "kratos", "outbound"}},
 	{path: "store/storetest", project: []string{"identity", "store"}, modules: []string{"github.com/google/go-cmp", "github.com/google/uuid"}},
 	{path: "store/transfer", project: []string{"identity", "internal/exactjson", "store"}},

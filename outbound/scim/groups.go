@@ -1,0 +1,215 @@
+package scim
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// groupTime is for how long it is believed which group has a name.
+	groupTime = 5 * time.Minute
+	// maxGroups bounds how many names are remembered.
+	maxGroups = 10_000
+)
+
+// groupIDs remembers the ids of groups by their names.
+type groupIDs struct {
+	mu    sync.Mutex
+	known map[string]groupID
+	// making is taken by whoever makes or rewrites a group, so that the
+	// deliveries of one process do not make one twice.
+	making chan struct{}
+}
+
+func (g *groupIDs) enter(ctx context.Context) error {
+	select {
+	case g.making <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (g *groupIDs) leave() { <-g.making }
+
+type groupID struct {
+	id    string
+	until time.Time
+}
+
+func (g *groupIDs) get(name string, now time.Time) (string, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	k, ok := g.known[name]
+	return k.id, ok && now.Before(k.until)
+}
+
+func (g *groupIDs) put(name, id string, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.known == nil || len(g.known) >= maxGroups {
+		g.known = map[string]groupID{}
+	}
+	g.known[name] = groupID{id, now.Add(groupTime)}
+}
+
+func (g *groupIDs) drop(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.known, name)
+}
+
+// grant makes the account a member of the group, and reports whether it is one
+// now: not where the target lacks the group and it is not to be made.
+func (t *task) grant(ctx context.Context, account, name string, held []string) (bool, error) {
+	for range 2 {
+		id, err := t.group(ctx, name, t.Groups == GroupsCreate)
+		switch {
+		case err != nil || id == "":
+			return false, err
+		case slices.Contains(held, id):
+			return true, nil
+		}
+		err = t.setMember(ctx, id, account, true)
+		if !isStatus(err, http.StatusNotFound) {
+			return err == nil, err
+		}
+		t.ids.drop(name) // it was deleted since it was found
+	}
+	return false, errors.New("update group: it was deleted meanwhile")
+}
+
+// take ends the membership. What is gone already is no failure.
+func (t *task) take(ctx context.Context, account, name string) error {
+	id, err := t.group(ctx, name, false)
+	if err != nil || id == "" {
+		return err
+	}
+	err = t.setMember(ctx, id, account, false)
+	if isStatus(err, http.StatusNotFound) {
+		t.ids.drop(name)
+		return nil
+	}
+	if isNoTarget(err) {
+		return nil
+	}
+	return err
+}
+
+// setMember grants or takes a membership.
+func (t *task) setMember(ctx context.Context, group, account string, grant bool) error {
+	if t.dry(ctx, "update group", []string{"members"}) {
+		return nil
+	}
+	if form := t.patchForm(); form != PatchPut {
+		err := t.patch(ctx, groups, group, "", member(form, account, grant))
+		for n := 0; isStale(err) && n < rewrites; n++ { // the target wants to know which version
+			r, again := t.get(ctx, groups, group)
+			if again != nil {
+				return again
+			}
+			err = t.patch(ctx, groups, group, r.version(), member(form, account, grant))
+		}
+		return err
+	}
+	if err := t.ids.enter(ctx); err != nil {
+		return err
+	}
+	defer t.ids.leave()
+	r, err := t.get(ctx, groups, group)
+	switch {
+	case err != nil:
+		return err
+	case r == nil:
+		return &statusError{what: "update group", status: http.StatusNotFound}
+	}
+	return t.rewrite(ctx, groups, r, func(has resource) []change {
+		members, _ := has.value("members").([]any)
+		is := slices.Contains(has.references("members"), account)
+		switch {
+		case is == grant:
+			return nil
+		case grant:
+			members = append(slices.Clone(members), map[string]any{"value": account})
+		default:
+			members = slices.DeleteFunc(slices.Clone(members), func(m any) bool {
+				ref, _ := m.(map[string]any)
+				return resource(ref).text("value") == account
+			})
+		}
+		return []change{{Attribute{Name: "members"}, members}}
+	})
+}
+
+// group returns the id of the group with this very name, which it makes if it
+// may; "" is none.
+func (t *task) group(ctx context.Context, name string, create bool) (string, error) {
+	if id, ok := t.ids.get(name, t.Now()); ok {
+		return id, nil
+	}
+	if err := t.ids.enter(ctx); err != nil {
+		return "", err
+	}
+	defer t.ids.leave()
+	if id, ok := t.ids.get(name, t.Now()); ok {
+		return id, nil // another delivery was faster
+	}
+	id, err := t.named(ctx, name)
+	if err == nil && id == "" && create {
+		id, err = t.makeGroup(ctx, name)
+	}
+	if err != nil || id == "" {
+		return "", err
+	}
+	t.ids.put(name, id, t.Now())
+	return id, nil
+}
+
+// named returns the id of the group with this name, as the target has it now.
+func (t *task) named(ctx context.Context, name string) (string, error) {
+	found, err := t.filter(ctx, groups, "displayName", name)
+	if err != nil {
+		return "", err
+	}
+	// A filter may ignore case, or be ignored: another name is another group.
+	found = slices.DeleteFunc(found, func(r resource) bool { return r.text("displayName") != name })
+	switch {
+	case len(found) > 1:
+		return "", rejected("the target has several groups with one name: nobody can tell which is meant")
+	case len(found) == 1:
+		return found[0].id(), nil
+	}
+	return "", nil
+}
+
+// makeGroup makes a group. SCIM does not keep two of one name apart: if another
+// process has made one at the same time, whoever sees both withdraws its own,
+// which has no members yet, and tries again later.
+func (t *task) makeGroup(ctx context.Context, name string) (string, error) {
+	made, err := t.post(ctx, groups, resource{"schemas": []any{schemaGroup}, "displayName": name})
+	if isTaken(err) {
+		id, again := t.named(ctx, name)
+		if again == nil && id == "" {
+			again = rejected("the target has another group that takes this name's place")
+		}
+		return id, again
+	}
+	if err != nil || made == nil {
+		return "", err
+	}
+	found, err := t.filter(ctx, groups, "displayName", name)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range found {
+		if r.text("displayName") == name && r.id() != made.id() {
+			_, err := t.client.call(ctx, call{what: "delete group", method: http.MethodDelete, path: groups.path(made.id())})
+			return "", errors.Join(errors.New("create group: somebody else made it at the same time"), err)
+		}
+	}
+	return made.id(), nil
+}
