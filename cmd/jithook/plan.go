@@ -1,17 +1,14 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jithook/jithook/admin"
-	"github.com/jithook/jithook/hook"
 )
 
 func newPlanCmd() *cobra.Command {
@@ -25,7 +22,7 @@ why, as of now. Nothing is written. Exit code 2 when the login would not pass.`,
 		Example: `  jithook plan --login login.json
   echo '{"version":1,"provider":"acme","subject":"s-1","claims":{"hd":"acme.example"}}' | jithook plan --login -`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			body, err := readLogin(cmd.InOrStdin(), login)
+			body, err := readInput(cmd.InOrStdin(), login, "login")
 			if err != nil {
 				return err
 			}
@@ -54,27 +51,6 @@ why, as of now. Nothing is written. Exit code 2 when the login would not pass.`,
 	from.bind(cmd)
 	out.bind(cmd)
 	return cmd
-}
-
-// readLogin reads no more than the server would.
-func readLogin(stdin io.Reader, path string) ([]byte, error) {
-	from := stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fmt.Errorf("login: %w", err)
-		}
-		defer f.Close()
-		from = f
-	}
-	data, err := io.ReadAll(io.LimitReader(from, hook.MaxBody+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("login: %w", err)
-	case len(data) > hook.MaxBody:
-		return nil, fmt.Errorf("login: longer than %d bytes", hook.MaxBody)
-	}
-	return data, nil
 }
 
 // planned lays out a plan for people.

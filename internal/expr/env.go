@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -45,6 +46,7 @@ func NewEnv() (*Env, error) {
 		cel.Variable(loginVar, cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable(identityVar, cel.DynType),
 		cel.CrossTypeNumericComparisons(true),
+		cel.EnableMacroCallTracking(), // Explain shows loops as they are written
 		cel.ParserRecursionLimit(maxDepth),
 		cel.ParserErrorRecoveryLimit(maxRecovered),
 		cel.ParserExpressionSizeLimit(MaxTextLength),
@@ -109,17 +111,16 @@ func (e *Env) compile(s Source, want string, kinds ...cel.Kind) (*Program, error
 
 func (e *Env) program(s Source, checked *cel.Ast, tree *ast.AST) (*Program, error) {
 	uses := usesOf(s, tree)
-	evaluator, err := e.cel.Program(checked,
-		cel.EvalOptions(cel.OptOptimize),
-		cel.CostLimit(maxCost),
-		cel.InterruptCheckFrequency(checkEvery),
-		cel.CustomDecoratorV2(uses.decorate),
-		e.guards,
-	)
+	program := func(how ...cel.ProgramOption) (cel.Program, error) {
+		return e.cel.Program(checked, append(how, cel.InterruptCheckFrequency(checkEvery), cel.CustomDecoratorV2(uses.decorate), e.guards)...)
+	}
+	evaluator, err := program(cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
 	if err != nil {
 		return nil, refuse(s.problem(1, 0, err.Error()))
 	}
-	return &Program{source: s, evaluator: evaluator, tree: tree, uses: uses}, nil
+	return &Program{source: s, evaluator: evaluator, tree: tree, uses: uses, explainer: sync.OnceValues(func() (cel.Program, error) {
+		return program(cel.EvalOptions(cel.OptTrackState))
+	})}, nil
 }
 
 func refuse(p ...Problem) *CompileError { return &CompileError{Problems: p} }

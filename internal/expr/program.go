@@ -48,6 +48,9 @@ type Program struct {
 	evaluator cel.Program
 	tree      *ast.AST
 	uses      *uses
+	// explainer returns the program that keeps its steps, made when it is first
+	// asked for.
+	explainer func() (cel.Program, error)
 }
 
 // Source returns what the program was compiled from.

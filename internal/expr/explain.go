@@ -1,0 +1,136 @@
+package expr
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/interpreter"
+)
+
+// Explanation is an evaluation step by step. Unlike an error it holds values:
+// it is for who may see the claims.
+type Explanation struct {
+	Source Source
+	// Value is what Eval yields, Err what it fails with.
+	Value any
+	Err   error
+	// Steps are the sub-expressions that were evaluated, in the order of their
+	// places in the text. What a short cut left out is not among them, nor is
+	// what happens within a loop, nor a literal.
+	Steps []Step
+}
+
+// Step is one sub-expression and what became of it.
+type Step struct {
+	// Text is the sub-expression, as it would be written anew.
+	Text string
+	// Line is its line in the text, from 1; Col its column there, from 0, in
+	// characters: of a call and of an operator, that of its name.
+	Line, Col int
+	// Value is what it yielded, if Failure is empty.
+	Value any
+	// Failure says why it yielded nothing.
+	Failure string
+}
+
+// Explain is Eval with all its steps. CEL drops its own limit on cost when it
+// keeps the steps; what ends an evaluation is ctx alone, beside the limits on
+// single calls, so give it a deadline. The error is that of ctx; one of the
+// expression is in the Explanation.
+func (p *Program) Explain(ctx context.Context, v Vars) (Explanation, error) {
+	x := Explanation{Source: p.source}
+	evaluator, err := p.explainer()
+	if err != nil {
+		return x, err
+	}
+	if err := ctx.Err(); err != nil {
+		return x, err
+	}
+	out, details, err := evaluator.ContextEval(ctx, v.activation())
+	if ended := ctx.Err(); ended != nil {
+		return x, ended
+	}
+	if err != nil {
+		x.Err = p.failure(err)
+	} else {
+		room := maxResultSize
+		var why string
+		if x.Value, why = toJSON(out, maxResultDepth, &room); why != "" {
+			x.Err = p.fail("the expression " + why)
+		}
+	}
+	p.walk(p.tree.Expr(), details.State(), &x.Steps)
+	slices.SortStableFunc(x.Steps, func(a, b Step) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+	})
+	return x, nil
+}
+
+// walk collects the steps of e and of what it is made of.
+func (p *Program) walk(e ast.Expr, state interpreter.EvalState, steps *[]Step) {
+	for _, part := range parts(e) {
+		p.walk(part, state, steps)
+	}
+	if e.Kind() == ast.LiteralKind || e.Kind() == ast.IdentKind {
+		return
+	}
+	v, ok := state.Value(e.ID())
+	if !ok || v == nil {
+		return
+	}
+	at := p.tree.SourceInfo().GetStartLocation(e.ID())
+	s := Step{Line: at.Line(), Col: at.Column()}
+	if text, err := cel.ExprToString(e, p.tree.SourceInfo()); err == nil {
+		s.Text = text
+	}
+	if failed, ok := v.(*types.Err); ok {
+		s.Failure = p.why(failed)
+	} else {
+		room := maxResultSize
+		value, why := toJSON(v, maxResultDepth, &room)
+		if s.Value = value; why != "" {
+			s.Failure = why
+		}
+	}
+	*steps = append(*steps, s)
+}
+
+// why is a failure in few words; its place is the step's.
+func (p *Program) why(failed *types.Err) string {
+	var missing *MissingError
+	if errors.As(failed, &missing) {
+		return "the claim " + missing.Path + " is missing"
+	}
+	return "failed"
+}
+
+// parts are the expressions that e consists of. Of a loop it is what it runs
+// over: what happens within has a value for each turn.
+func parts(e ast.Expr) []ast.Expr {
+	switch e.Kind() {
+	case ast.CallKind:
+		call := e.AsCall()
+		if call.IsMemberFunction() {
+			return append([]ast.Expr{call.Target()}, call.Args()...)
+		}
+		return call.Args()
+	case ast.SelectKind:
+		return []ast.Expr{e.AsSelect().Operand()}
+	case ast.ListKind:
+		return e.AsList().Elements()
+	case ast.MapKind:
+		var all []ast.Expr
+		for _, entry := range e.AsMap().Entries() {
+			all = append(all, entry.AsMapEntry().Key(), entry.AsMapEntry().Value())
+		}
+		return all
+	case ast.ComprehensionKind:
+		return []ast.Expr{e.AsComprehension().IterRange()}
+	}
+	return nil
+}
