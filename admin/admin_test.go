@@ -62,7 +62,7 @@ func newWorld(t testing.TB) *world {
 	set := providers(t)
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	w.service = &provision.Service{
-		Store: directory.New(w.store, nil), Editable: w.store, Journal: w.store, Later: provision.NewRecorder(w.store, log, func() { t.Error("a record was dropped") }),
+		Store: directory.New(w.store, nil), Editable: directory.New(w.store, nil), Journal: w.store, Later: provision.NewRecorder(w.store, log, func() { t.Error("a record was dropped") }),
 		Providers: func() *provider.Set { return set }, Userstores: []string{"default", "partners"},
 		Now: time.Now, Log: log,
 	}

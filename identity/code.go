@@ -13,6 +13,7 @@ const (
 	CodeUnchanged Code = "unchanged"
 	CodeActivated Code = "activated"
 	CodeAllowed   Code = "allowed"
+	CodeLinked    Code = "linked"
 
 	CodeUnknownProvider       Code = "unknown_provider"
 	CodeCallerScope           Code = "caller_scope"
@@ -45,6 +46,13 @@ const (
 	CodeIdentityUnknown       Code = "identity_unknown"
 	CodeCommitUnmatched       Code = "commit_unmatched"
 	CodeLinkingDisabled       Code = "linking_disabled"
+	CodeLinkApprovalRequired  Code = "link_approval_required"
+	CodeLinkAmbiguous         Code = "link_ambiguous"
+	CodeLinkProtected         Code = "link_protected"
+	CodeLinkRefused           Code = "link_refused"
+	CodeLookupMiss            Code = "lookup_miss"
+	CodeGroupsWithheld        Code = "groups_withheld"
+	CodeSubjectTaken          Code = "subject_taken"
 	CodeMalformed             Code = "malformed_request"
 	CodeIdentityMissing       Code = "identity_missing"
 	CodeTokenInvalid          Code = "token_invalid"
@@ -59,6 +67,8 @@ const (
 	CodeAdminDeleted       Code = "admin_deleted"
 	CodeAdminUnlinked      Code = "admin_unlinked"
 	CodeAdminEdited        Code = "admin_edited"
+	CodeAdminLinkApproved  Code = "admin_link_approved"
+	CodeAdminLinkRejected  Code = "admin_link_rejected"
 	CodeStateRefused       Code = "state_refused"
 )
 
@@ -82,6 +92,13 @@ var codes = []CodeInfo{
 	{CodeUnchanged, 4990003, "Signed in.", "The claims say what the userstore already holds; nothing was written."},
 	{CodeActivated, 4990004, "Your account is active.", "A pending identity was acknowledged by the identity server."},
 	{CodeAllowed, 4990005, "Signed in.", "The provider's policy lets this login pass."},
+	{CodeLinked, 4990060, "This sign-in now belongs to your account.", "A rule of `jit.account_lookup` found the person's identity, and the subject was linked to it; the record names the rule, the link what it rests on."},
+	{CodeLinkApprovalRequired, 4990061, "An administrator has to let you in first. Try again later.", "A rule of `jit.account_lookup` found an identity and `jit.account_linking` is confirm: the link is proposed. `jithook links list` shows it; approve or reject it there."},
+	{CodeLinkAmbiguous, 4990062, "Your account cannot be told apart from another one. Ask your administrator.", "Rules of `jit.account_lookup` found different identities for one subject; it is linked to none of them."},
+	{CodeLinkProtected, 4990063, "An administrator has to let you in first. Try again later.", "A rule of `jit.account_lookup` found an identity that `jit.protected` keeps from being linked, or of which that could not be told. The link is proposed, as with `account_linking: confirm`."},
+	{CodeLinkRefused, 4990064, "This sign-in cannot be connected to an account. Ask your administrator.", "A rule of `jit.account_lookup` found an identity that must not be linked to this subject: it has another subject of this provider, or another id in the calling identity server; or the stored value and the claim differ in more than the case of ASCII letters; or an administrator has rejected or removed this link."},
+	{CodeLookupMiss, 4990065, "You do not have an account here yet. Ask your administrator for one.", "No rule of `jit.account_lookup` found an identity whose value and claim are both verified, and `jit.on_lookup_miss` is deny."},
+	{CodeGroupsWithheld, 4990066, "Signed in.", "`jit.protected` is true of the identity: groups that it does not have were not granted by the provider's claims. An administrator may grant them."},
 	{CodeUnknownProvider, 4990010, "Sign-in with this provider is not set up.", "No provider file has this id. Check `provider:` in the files and the id in the identity server's configuration; they are compared exactly."},
 	{CodeCallerScope, 4990011, "Sign-in with this provider is not set up.", "The credential that called may not speak for this provider. Add the provider to the credential's `providers` if it should."},
 	{CodeJITDisabled, 4990012, "You do not have an account here yet. Ask your administrator for one.", "`jit.enabled` is false: nobody is created or synced, existing links still log in."},
@@ -108,7 +125,7 @@ var codes = []CodeInfo{
 	{CodeNotFederated, 4990031, "Signed in.", "The login used no federated provider; only the identity's state was checked."},
 	{CodeIdentityUnknown, 4990032, "Signed in.", "The identity server knows this person and jithook does not, and no claims came with the login that could create the identity."},
 	{CodeCommitUnmatched, 4990033, "Signed in.", "A commit found no identity that prepare could have made; the next login repairs it."},
-	{CodeLinkingDisabled, 4990034, "Connecting or disconnecting sign-in providers is not enabled here.", "Somebody tried to connect a provider to an account, in the identity server's settings or by signing in, or to disconnect one where jithook has no Admin API to follow; account linking is disabled. With an Admin API what was connected by signing in has been removed; the log says if it could not be."},
+	{CodeLinkingDisabled, 4990034, "Connecting or disconnecting sign-in providers is not enabled here.", "Somebody tried to connect a provider to an account, in the identity server's settings or by signing in, or to disconnect one where jithook has no Admin API to follow; or a rule of `jit.account_lookup` found the person's identity; account linking is disabled. With an Admin API what was connected by signing in has been removed; the log says if it could not be."},
 	{CodeMalformed, 4990035, "Sign-in carried unusable information. Ask your administrator.", "The identity server's request could not be decoded; the reply names the place. Render its hooks again with `jithook kratos config`."},
 	{CodeIdentityMissing, 4990036, "Your account cannot be found right now. Ask your administrator.", "jithook once made this person's identity and does not have it any more: it was deleted, or the userstore is an older copy. Restore the store, or delete the person in the identity server, so that the next sign-in is a first one."},
 	{CodeTokenInvalid, 4990050, "Sign-in carried unusable information. Ask your administrator.", "The ID token is malformed, or not signed by one of the provider's present keys with an algorithm that `claims.id_token` allows; the log says which. It proves nothing."},
@@ -121,7 +138,10 @@ var codes = []CodeInfo{
 	{CodeAdminDeleted, 4990043, "Your account was deleted.", "An administrator deleted the identity and its keys. The person's next login is a first one."},
 	{CodeAdminUnlinked, 4990044, "Your sign-in provider was disconnected.", "An administrator removed the links to a provider, the groups that its mapping granted, and its word that a value is verified. Its traits stay."},
 	{CodeAdminEdited, 4990045, "Your account was updated.", "An administrator wrote traits or groups; `changes` names the paths. No provider changes them from then on."},
-	{CodeStateRefused, 4990046, "Your account's state does not allow this.", "An administrator's edit does not fit the identity's state: what is pending waits for the identity server and is not activated by hand, what is deprovisioned is not suspended and is granted no group."},
+	{CodeAdminLinkApproved, 4990068, "This sign-in now belongs to your account.", "An administrator approved a proposed link: the subject signs in to this identity from now on."},
+	{CodeAdminLinkRejected, 4990069, "This sign-in cannot be connected to an account.", "An administrator rejected a proposed link. It is not proposed again; approving it is still possible."},
+	{CodeSubjectTaken, 4990067, "This sign-in belongs to an account that already exists.", "The subject of the proposed link has an identity of its own by now, or is kept for another userstore. Delete or unlink that one first, or reject the proposal."},
+	{CodeStateRefused, 4990046, "Your account's state does not allow this.", "An administrator's edit does not fit the identity's state: what is pending waits for the identity server and is not activated by hand, what is deprovisioned is not suspended and is granted no group, and what is barred is linked to nobody."},
 	{CodeConflict, 4990090, "Another sign-in of yours is in progress. Try again.", "Three plans in a row were overtaken by other writers."},
 	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},
 	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},

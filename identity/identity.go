@@ -55,6 +55,9 @@ type Identity struct {
 	// Resources is what other systems have of this identity. It is written with
 	// the outbox, by the workers that tell them.
 	Resources []Resource `json:"resources,omitempty"`
+	// Proposals are links that are not made yet, or must not be: at most one
+	// for each subject.
+	Proposals []Proposal `json:"proposals,omitempty"`
 }
 
 // Provenance says who wrote the value at a path, and who vouches for it.
@@ -65,6 +68,18 @@ type Provenance struct {
 	// VerifiedBy is the source that verified the very value stored; empty if
 	// nobody did. It goes when the value changes.
 	VerifiedBy string `json:"verified_by,omitempty"`
+	// VerifiedAt is when VerifiedBy last said so, where that is another time
+	// than At; zero otherwise.
+	VerifiedAt time.Time `json:"verified_at,omitzero"`
+}
+
+// Vouched returns when the value was last said to be verified; it tells
+// nothing where VerifiedBy is empty.
+func (p Provenance) Vouched() time.Time {
+	if p.VerifiedAt.IsZero() {
+		return p.At
+	}
+	return p.VerifiedAt
 }
 
 // Group is one membership and who granted it.
@@ -82,8 +97,12 @@ type Link struct {
 	// credential, where that is another than Subject; empty otherwise.
 	Credential string    `json:"credential,omitempty"`
 	LinkedAt   time.Time `json:"linked_at"`
-	// Evidence says why the link was made: the claims source it rests on.
+	// Evidence says why the link was made: the claims source it rests on, or
+	// SourceAdmin where an administrator approved it.
 	Evidence string `json:"evidence"`
+	// Match is how the identity was found for the subject; empty where it was
+	// made for it.
+	Match Match `json:"match,omitzero"`
 	// ClaimsTime is the time of the newest dated claims that were applied, by
 	// the clock of who dated them; zero if there were none.
 	ClaimsTime time.Time `json:"claims_time"`
@@ -131,6 +150,7 @@ func (i Identity) Clone() Identity {
 	for n := range i.Resources {
 		i.Resources[n].Groups = slices.Clone(i.Resources[n].Groups)
 	}
+	i.Proposals = slices.Clone(i.Proposals)
 	return i
 }
 
@@ -145,7 +165,7 @@ func (i Identity) UTC() Identity {
 		*t = t.UTC()
 	}
 	for n := range i.Provenance {
-		i.Provenance[n].At = i.Provenance[n].At.UTC()
+		i.Provenance[n].At, i.Provenance[n].VerifiedAt = i.Provenance[n].At.UTC(), i.Provenance[n].VerifiedAt.UTC()
 	}
 	for n := range i.Links {
 		i.Links[n].LinkedAt = i.Links[n].LinkedAt.UTC()
@@ -155,6 +175,9 @@ func (i Identity) UTC() Identity {
 	}
 	for n := range i.Outbox {
 		i.Outbox[n].Since, i.Outbox[n].Due = i.Outbox[n].Since.UTC(), i.Outbox[n].Due.UTC()
+	}
+	for n := range i.Proposals {
+		i.Proposals[n].At, i.Proposals[n].Expires = i.Proposals[n].At.UTC(), i.Proposals[n].Expires.UTC()
 	}
 	return i
 }

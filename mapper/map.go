@@ -47,6 +47,17 @@ func (m *Mapping) Map(ctx context.Context, v expr.Vars) (Result, error) {
 	return r, nil
 }
 
+// Trait returns what Map would of the trait at the path; ok is false if none is
+// mapped there.
+func (m *Mapping) Trait(ctx context.Context, path string, v expr.Vars) (mapped Trait, ok bool, err error) {
+	at := slices.IndexFunc(m.traits, func(t trait) bool { return t.path == path })
+	if at < 0 {
+		return Trait{}, false, nil
+	}
+	mapped, err = m.traits[at].mapped(ctx, v)
+	return mapped, true, err
+}
+
 func (t trait) mapped(ctx context.Context, v expr.Vars) (Trait, error) {
 	plain, from, err := t.first(ctx, v)
 	if err != nil {

@@ -1,5 +1,6 @@
 // Package policy decides whether a login may create or sync an identity, and
-// in which userstore: a provider's `enabled`, `deny`, `allow` and `userstore`.
+// in which userstore: a provider's `enabled`, `deny`, `allow` and `userstore`;
+// and whether a subject may be linked to somebody who is there (linking.go).
 //
 // It owns the order of the rules and what a rule that cannot be evaluated means:
 // no. It must not know how claims came, what traits are made of them, or what
@@ -27,6 +28,8 @@ type Spec struct {
 	Userstore Userstore
 	// Groups says what becomes of groups.
 	Groups GroupPolicy
+	// Linking says whose identity a subject may be linked to.
+	Linking Linking
 	// File is where the policy stands. It is the rule that a verdict names
 	// where Allow is nil.
 	File string
@@ -55,6 +58,7 @@ type Policy struct {
 	groups    GroupPolicy
 	deny      []denial
 	allow     *expr.Program // nil allows
+	linking   linking
 }
 
 type denial struct {
@@ -82,7 +86,9 @@ func New(env *expr.Env, s Spec) (*Policy, error) {
 		errs = append(errs, err)
 		p.allow = allow
 	}
-	if err := errors.Join(errs...); err != nil {
+	linking, err := newLinking(env, s.Linking)
+	p.linking = linking
+	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -133,7 +139,7 @@ func (p *Policy) Programs() []*expr.Program {
 	if p.from != nil {
 		programs = append(programs, p.from)
 	}
-	return programs
+	return append(programs, p.linking.programs()...)
 }
 
 // Input is what a policy decides about.

@@ -96,8 +96,10 @@ func (c *compiler) subject(t *strictyaml.Text) []string {
 }
 
 func (c *compiler) policy(f file) *policy.Policy {
-	jit, file := f.JIT, f.Provider.File
-	spec := policy.Spec{Enabled: jit.Enabled, Userstore: policy.Userstore{Name: DefaultUserstore}, Groups: c.groupPolicy(f), File: file}
+	jit := f.JIT
+	spec := policy.Spec{
+		Enabled: jit.Enabled, Userstore: policy.Userstore{Name: DefaultUserstore}, Groups: c.groupPolicy(f), Linking: c.linking(f), File: f.Provider.File,
+	}
 	switch u := jit.Userstore; {
 	case u == nil:
 	case u.from != nil:

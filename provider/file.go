@@ -47,6 +47,16 @@ type jitSection struct {
 
 	GroupSync        *strictyaml.Text       `yaml:"group_sync"`
 	GroupsUnknownMax *placed[time.Duration] `yaml:"groups_unknown_max"`
+
+	Lookup       []lookupSection  `yaml:"account_lookup"`
+	Linking      *strictyaml.Text `yaml:"account_linking"`
+	OnLookupMiss *strictyaml.Text `yaml:"on_lookup_miss"`
+	Protected    *strictyaml.Text `yaml:"protected"`
+}
+
+type lookupSection struct {
+	Local     strictyaml.Text `yaml:"local" missing:"the stored trait to compare, such as /traits/email"`
+	Federated strictyaml.Text `yaml:"federated" missing:"the claim to compare it with, such as claims.email"`
 }
 
 // userstoreSection is a name, or a mapping with the expression that yields one.

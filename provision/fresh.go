@@ -7,14 +7,14 @@ import "github.com/jithook/jithook/claims"
 // that nobody dated are as new as their login: which of two came first is the
 // store's to say, since replicas do not agree on the time.
 func (s *Service) takes(e claims.Evidence, p *Plan) bool {
-	at := p.Before.Link(e.Issuer, e.Subject)
+	at := p.After.Link(e.Issuer, e.Subject)
 	if !e.Fresh || at < 0 {
 		return false
 	}
 	if e.Time.IsZero() {
 		return true
 	}
-	applied := p.Before.Links[at]
+	applied := p.After.Links[at]
 	if e.Time.Before(applied.ClaimsTime) || e.Time.Before(s.Later.Seen(e.Issuer, e.Subject)) {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/canon"
@@ -131,12 +132,14 @@ func (p *Plan) setTrait(name string, v any) bool {
 	if same && known && by.Source == identity.SourceAdmin {
 		return false
 	}
-	if !same {
-		by.VerifiedBy = ""
+	if same && by.VerifiedBy != "" {
+		by.VerifiedAt = by.Vouched() // an administrator has verified nothing
+	} else {
+		by.VerifiedBy, by.VerifiedAt = "", time.Time{}
 	}
 	p.After.Traits[name] = v
 	d := difference{identity: p.After}
-	d.provenance(identity.Provenance{Path: "/" + name, Source: identity.SourceAdmin, At: p.now, VerifiedBy: by.VerifiedBy})
+	d.provenance(identity.Provenance{Path: "/" + name, Source: identity.SourceAdmin, At: p.now, VerifiedBy: by.VerifiedBy, VerifiedAt: by.VerifiedAt})
 	p.changed("/traits/"+name, identity.OpSet)
 	return !same
 }

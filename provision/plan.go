@@ -55,6 +55,8 @@ type Plan struct {
 	ticket *claims.Ticket
 	emails []Email
 	now    time.Time
+	// linked says that the plan gives an identity that was there the subject.
+	linked bool
 	// promised says that the decision's id stands for it already: it counts only
 	// with its record.
 	promised bool
@@ -105,59 +107,6 @@ func (s *Service) begin(l identity.Login) Plan {
 		ID: cmp.Or(l.DecisionID, newID()), At: now, Hook: l.Hook, Caller: l.Caller, Provider: l.Provider,
 		FlowID: l.FlowID, DeliveryID: l.DeliveryID, RequestID: l.RequestID,
 	}}
-}
-
-// vouched finds the provider's file and what may be believed. A login that
-// names no provider has neither, and is not refused for it: only its state is
-// checked. An error says that nobody could tell what to believe.
-func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*provider.Provider, claims.Evidence, error) {
-	if l.Provider == "" {
-		if l.Hook != identity.HookLogin && l.Hook != identity.HookLinks {
-			p.deny(identity.Because(identity.CodeClaimsAbsent), "")
-		}
-		return nil, claims.Evidence{}, nil
-	}
-	prov, ok := s.Providers().Get(l.Provider)
-	if !ok {
-		p.deny(identity.Because(identity.CodeUnknownProvider), "")
-		return nil, claims.Evidence{}, nil
-	}
-	p.Record.Policy = prov.Digest
-	if !identity.MaySpeakFor(l.Providers, l.Provider) {
-		p.deny(identity.Because(identity.CodeCallerScope), "")
-		return nil, claims.Evidence{}, nil
-	}
-	if undeterminable(l, p.account) {
-		return prov, claims.Evidence{}, nil
-	}
-	e, err := claims.Resolve(ctx, prov.Sources, l)
-	var refusal *claims.Refusal
-	var fault *claims.Fault
-	switch {
-	case errors.As(err, &refusal):
-		p.Record.Source = refusal.Source
-		p.deny(identity.Because(refusal.Code), "")
-		if refusal.Why != "" {
-			s.Log.WarnContext(ctx, "claims refused", "source", refusal.Source, "why", refusal.Why, "decision_id", p.Record.ID)
-		}
-		return nil, claims.Evidence{}, nil
-	case errors.Is(err, claims.ErrAbsent):
-		return prov, claims.Evidence{}, nil
-	case errors.As(err, &fault):
-		p.Record.Source = fault.Source
-		fallthrough
-	case err != nil:
-		return nil, claims.Evidence{}, err
-	}
-	if p.Record.Source = e.Source; p.contradicted(l, e) {
-		p.deny(identity.Because(identity.CodeClaimsConflict), "")
-		return nil, claims.Evidence{}, nil
-	}
-	p.ticket = e.Ticket
-	p.Record.Issuer, p.Record.Normalised = e.Issuer, e.Normalised
-	p.Record.SubjectKey = identity.FedKey(e.Issuer, e.Subject)
-	p.Record.Claims = s.ClaimLog.Keep(p.Record.ID, e.Claims)
-	return prov, e, nil
 }
 
 // withoutClaims decides a login about whom nothing new is known: an identity
@@ -216,7 +165,11 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 		p.settle(l, identity.CodeJITDisabled)
 		return nil
 	}
-	vars := expr.Vars{Claims: e.Claims, Login: loginVars(l, e), Identity: p.Before.Vars()}
+	m, err := s.lookup(ctx, l, prov, e, p)
+	if err != nil {
+		return err
+	}
+	vars := expr.Vars{Claims: e.Claims, Login: loginVars(l, e), Identity: m.or(p.Before).Vars()}
 	verdict, err := prov.Policy.Decide(ctx, policy.Input{Vars: vars})
 	if err != nil {
 		return err
@@ -225,6 +178,9 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	if !verdict.Allow {
 		p.deny(verdict.Reason, verdict.Rule)
 		return nil
+	}
+	if err := s.link(ctx, l, prov, e, m, p); err != nil || p.refused() {
+		return err
 	}
 	if p.Before != nil && !s.takes(e, p) {
 		p.acknowledge(l)
@@ -244,7 +200,13 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	case err != nil:
 		return err
 	}
-	s.merge(ctx, l, prov, e, result, p)
+	withheld, err := s.withhold(ctx, prov, vars, &result.Groups, p)
+	if err != nil {
+		return err
+	}
+	if s.merge(ctx, l, prov, e, result, p); withheld && !p.refused() {
+		p.Record.Reasons = append(p.Record.Reasons, identity.Because(identity.CodeGroupsWithheld))
+	}
 	return nil
 }
 
@@ -268,6 +230,7 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 	if p.regroup(d, prov.Policy.Groups(), e, result.Groups); p.refused() {
 		return
 	}
+	s.renewEvidence(d.source, result, p)
 	if missing, ok := firstMissing(p.After, result); ok {
 		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")
 		return

@@ -134,8 +134,9 @@ func open(t *testing.T, files ...string) *house {
 	}
 	set := load()
 	log := slog.New(slog.DiscardHandler)
+	d := directory.New(h.store, nil)
 	h.Service = &provision.Service{
-		Store: directory.New(h.store, nil), Editable: h.store, Journal: h.store, Later: provision.NewRecorder(h.store, log, func() {}),
+		Store: d, Editable: d, Journal: h.store, Later: provision.NewRecorder(h.store, log, func() {}),
 		Providers:  func() *provider.Set { return set },
 		Userstores: []string{"default", "employees"}, Now: clock, Log: log,
 	}

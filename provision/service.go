@@ -36,9 +36,12 @@ type Store interface {
 	Renew(ctx context.Context, id string, revision int64, at time.Time, r identity.Record) error
 }
 
-// Editable is what an administrator's edits need of a userstore besides Store.
+// Editable is what changes of identities that are there need of a userstore
+// besides Store.
 type Editable interface {
 	Get(ctx context.Context, id string) (identity.Identity, error)
+	// Pin is called before a subject is linked to an identity that is there.
+	Pin(ctx context.Context, key identity.Key, userstore string) error
 	Delete(ctx context.Context, id string, revision int64, renewedAt time.Time, r identity.Record) error
 }
 
@@ -182,7 +185,7 @@ func (s *Service) Preview(ctx context.Context, l identity.Login) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
-	if plan.op == opInsert || plan.op == opSwap {
+	if len(plan.paths) > 0 && (plan.op == opInsert || plan.op == opSwap) {
 		holders, err := s.Store.Look(ctx, plan.After.Userstore, slices.Collect(maps.Keys(plan.paths))...)
 		if err != nil {
 			return Outcome{}, err
@@ -194,12 +197,12 @@ func (s *Service) Preview(ctx context.Context, l identity.Login) (Outcome, error
 			for _, k := range h.Keys {
 				if path, ok := plan.paths[k]; ok {
 					plan.deny(identity.BecauseOf(identity.CodeTraitTaken, path), "")
-					return Outcome{Record: plan.Record}, nil
+					return plan.outcome(), nil
 				}
 			}
 		}
 	}
-	return Outcome{Record: plan.Record, Identity: plan.After, Emails: plan.emails}, nil
+	return plan.outcome(), nil
 }
 
 // apply carries out a plan. Errors: store.ErrConflict (plan again) and other
@@ -221,7 +224,7 @@ func (s *Service) apply(ctx context.Context, p Plan) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Record: p.Record, Identity: p.After, Emails: p.emails}, nil
+	return p.outcome(), nil
 }
 
 func (s *Service) write(ctx context.Context, p Plan) error {
@@ -230,6 +233,11 @@ func (s *Service) write(ctx context.Context, p Plan) error {
 	case opInsert:
 		return s.Store.Insert(ctx, *p.After, p.Record)
 	case opSwap:
+		if p.linked {
+			if err := s.Editable.Pin(ctx, p.Record.SubjectKey, p.After.Userstore); err != nil {
+				return err
+			}
+		}
 		return s.Store.Swap(ctx, *p.After, p.Record)
 	case opRenew:
 		return s.Store.Renew(ctx, p.After.ID, p.After.Revision, p.After.RenewedAt, p.Record)

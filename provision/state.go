@@ -102,7 +102,9 @@ func (p *Plan) settle(l identity.Login, why identity.Code) {
 		default:
 			p.After.LastLoginAt = p.now
 		}
-		if p.Before.State != p.After.State {
+		if p.linked {
+			p.pass(identity.Linked, identity.CodeLinked, why)
+		} else if p.Before.State != p.After.State {
 			p.pass(identity.Activated, identity.CodeActivated, why)
 		} else {
 			p.pass(identity.Updated, identity.CodeUpdated, why)
@@ -131,6 +133,15 @@ func (p *Plan) deny(why identity.Reason, rule string) {
 		p.Record.IdentityID, p.Record.Userstore = "", ""
 	}
 	p.Record.Rule = rule
+}
+
+// outcome is the answer that the plan makes. A refusal shows nobody, even where
+// it writes.
+func (p *Plan) outcome() Outcome {
+	if p.refused() {
+		return Outcome{Record: p.Record}
+	}
+	return Outcome{Record: p.Record, Identity: p.After, Emails: p.emails}
 }
 
 func (p *Plan) refused() bool { return p.Record.Decision == identity.Denied }

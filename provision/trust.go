@@ -16,15 +16,20 @@ func (s *Service) distrust(p *Plan) {
 		return
 	}
 	for n, by := range p.After.Provenance {
-		value := p.After.Traits[strings.TrimPrefix(by.Path, "/")]
-		if !strings.HasPrefix(by.VerifiedBy, identity.ProviderSource("")) || slices.ContainsFunc(s.speakers(p.After, by.VerifiedBy),
-			func(prov *provider.Provider) bool { return prov.Mapping.MayVerify(by.Path, value) }) {
+		if s.believed(p.After, by) {
 			continue
 		}
 		p.After.Provenance[n].VerifiedBy = ""
 		p.changed("/traits"+by.Path, identity.OpSet)
 	}
 	p.releaseMail()
+}
+
+// believed reports whether who verified a value may still say so.
+func (s *Service) believed(i *identity.Identity, by identity.Provenance) bool {
+	value := i.Traits[strings.TrimPrefix(by.Path, "/")]
+	return !strings.HasPrefix(by.VerifiedBy, identity.ProviderSource("")) || slices.ContainsFunc(s.speakers(i, by.VerifiedBy),
+		func(prov *provider.Provider) bool { return prov.Mapping.MayVerify(by.Path, value) })
 }
 
 // speakers are the providers that a source stands for now: the one that it

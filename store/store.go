@@ -205,6 +205,8 @@ type Query struct {
 	Userstore string
 	State     identity.State
 	Key       identity.Key
+	// Having selects those of which identity.Having names it.
+	Having    string
 	PageSize  int
 	PageToken string
 }

@@ -66,6 +66,9 @@ func terms(i *identity.Identity) [][]byte {
 			out = append(out, term("dead", d.Target))
 		}
 	}
+	for _, h := range i.Having() {
+		out = append(out, term("having", h))
+	}
 	return out
 }
 
@@ -73,6 +76,8 @@ func terms(i *identity.Identity) [][]byte {
 func identitiesOf(tx *bbolt.Tx, q store.Query) *walk {
 	w := &walk{}
 	switch {
+	case q.Having != "":
+		w.prefix = term("having", q.Having)
 	case q.Userstore != "" && q.State != "":
 		w.prefix = term("userstore,state", q.Userstore, string(q.State))
 	case q.Userstore != "":
@@ -90,5 +95,6 @@ func identitiesOf(tx *bbolt.Tx, q store.Query) *walk {
 func matches(q store.Query, i *identity.Identity) bool {
 	return (q.Userstore == "" || q.Userstore == i.Userstore) &&
 		(q.State == "" || q.State == i.State) &&
+		(q.Having == "" || slices.Contains(i.Having(), q.Having)) &&
 		(q.Key == "" || slices.Contains(i.Keys, q.Key))
 }

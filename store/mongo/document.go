@@ -47,6 +47,9 @@ type contentDoc struct {
 	Outbox        []deliveryDoc `bson:"outbox,omitempty"`
 	OutboxVersion int64         `bson:"outbox_version"`
 	Resources     []resourceDoc `bson:"resources"`
+	Proposals     []proposalDoc `bson:"proposals,omitempty"`
+	// Having is what a list can be asked for, absent like Outbox.
+	Having []string `bson:"having,omitempty"`
 	// Write is a random name of the write that made this state. It tells the
 	// outcome of an unclear write, and whether a journal has grown.
 	Write string `bson:"write"`
@@ -57,6 +60,7 @@ type provenanceDoc struct {
 	Source     string `bson:"source"`
 	At         string `bson:"at"`
 	VerifiedBy string `bson:"verified_by"`
+	VerifiedAt string `bson:"verified_at,omitempty"`
 }
 
 type groupDoc struct {
@@ -74,7 +78,8 @@ type linkDoc struct {
 	ClaimsTime string `bson:"claims_time"`
 	ReceivedAt string `bson:"received_at"`
 	// GroupsUnknownSince is absent where it is zero.
-	GroupsUnknownSince string `bson:"groups_unknown_since,omitempty"`
+	GroupsUnknownSince string    `bson:"groups_unknown_since,omitempty"`
+	Match              *matchDoc `bson:"match,omitempty"`
 }
 
 type externalDoc struct {
@@ -127,6 +132,8 @@ const (
 	fieldOutboxVer   = "outbox_version"
 	fieldResources   = "resources"
 	fieldTarget      = "target"
+	fieldProposals   = "proposals"
+	fieldHaving      = "having"
 	fieldReleased    = "released"
 	fieldIdentityID  = "identity_id"
 	fieldSubjectKey  = "subject_key"
@@ -169,17 +176,20 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 		Content: contentDoc{
 			Userstore: i.Userstore, State: string(i.State), StateSource: i.StateSource, Traits: traits,
 			Provenance: convert(i.Provenance, func(p identity.Provenance) provenanceDoc {
-				return provenanceDoc{p.Path, p.Source, w.stamp(p.At), p.VerifiedBy}
+				return provenanceDoc{p.Path, p.Source, w.stamp(p.At), p.VerifiedBy, w.stamp(p.VerifiedAt)}
 			}),
 			Groups: convert(i.Groups, func(g identity.Group) groupDoc { return groupDoc(g) }),
 			Links: convert(i.Links, func(l identity.Link) linkDoc {
-				return linkDoc{l.Provider, l.Issuer, l.Subject, l.Credential, w.stamp(l.LinkedAt), l.Evidence, w.stamp(l.ClaimsTime), w.stamp(l.ReceivedAt), w.stamp(l.GroupsUnknownSince)}
+				return linkDoc{
+					l.Provider, l.Issuer, l.Subject, l.Credential, w.stamp(l.LinkedAt), l.Evidence, w.stamp(l.ClaimsTime), w.stamp(l.ReceivedAt),
+					w.stamp(l.GroupsUnknownSince), encodeMatch(l.Match),
+				}
 			}),
 			ExternalIDs: convert(i.ExternalIDs, func(e identity.ExternalID) externalDoc { return externalDoc(e) }),
 			Keys:        keys, Revision: i.Revision,
 			CreatedAt: w.stamp(i.CreatedAt), UpdatedAt: w.stamp(i.UpdatedAt), RenewedAt: w.stamp(i.RenewedAt),
 			DecisionID: i.DecisionID, Outbox: encodeOutbox(&w, &i), OutboxVersion: i.OutboxVersion,
-			Resources: encodeResources(i.Resources), Write: write,
+			Resources: encodeResources(i.Resources), Proposals: encodeProposals(&w, &i), Having: i.Having(), Write: write,
 		},
 		LastLoginAt: w.stamp(i.LastLoginAt),
 	}
@@ -197,7 +207,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 	i := identity.Identity{
 		ID: d.ID, Userstore: c.Userstore, State: identity.State(c.State), StateSource: c.StateSource, Traits: traits,
 		Provenance: convert(c.Provenance, func(p provenanceDoc) identity.Provenance {
-			return identity.Provenance{Path: p.Path, Source: p.Source, At: r.time(p.At), VerifiedBy: p.VerifiedBy}
+			return identity.Provenance{Path: p.Path, Source: p.Source, At: r.time(p.At), VerifiedBy: p.VerifiedBy, VerifiedAt: r.time(p.VerifiedAt)}
 		}),
 		Groups: convert(c.Groups, func(g groupDoc) identity.Group { return identity.Group(g) }),
 		Links: convert(c.Links, func(l linkDoc) identity.Link {
@@ -205,6 +215,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 				Provider: l.Provider, Issuer: l.Issuer, Subject: l.Subject, Credential: l.Credential,
 				LinkedAt: r.time(l.LinkedAt), Evidence: l.Evidence, ClaimsTime: r.time(l.ClaimsTime), ReceivedAt: r.time(l.ReceivedAt),
 				GroupsUnknownSince: r.time(l.GroupsUnknownSince),
+				Match:              decodeMatch(l.Match),
 			}
 		}),
 		ExternalIDs: convert(c.ExternalIDs, func(e externalDoc) identity.ExternalID { return identity.ExternalID(e) }),
@@ -214,6 +225,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 		LastLoginAt: r.time(d.LastLoginAt), DecisionID: c.DecisionID,
 		Outbox: decodeOutbox(&r, c.Outbox), OutboxVersion: c.OutboxVersion,
 		Resources: convert(c.Resources, func(r resourceDoc) identity.Resource { return identity.Resource(r) }),
+		Proposals: decodeProposals(&r, c.Proposals),
 	}
 	if r.err != nil {
 		return identity.Identity{}, damaged("identity", d.ID)
@@ -228,4 +240,31 @@ func convert[From, To any](items []From, f func(From) To) []To {
 		out[n] = f(item)
 	}
 	return out
+}
+
+// absent names the fields that a $set of the content would leave as they were,
+// because the content has none of them.
+func absent(d contentDoc) []string {
+	var names []string
+	for _, f := range []struct {
+		name  string
+		empty bool
+	}{
+		{fieldOutbox, len(d.Outbox) == 0},
+		{fieldProposals, len(d.Proposals) == 0},
+		{fieldHaving, len(d.Having) == 0},
+	} {
+		if f.empty {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// unset is the change that removes the fields.
+func unset(fields ...string) bson.D {
+	if len(fields) == 0 {
+		return nil
+	}
+	return bson.D{{Key: "$unset", Value: bson.D(convert(fields, func(f string) bson.E { return bson.E{Key: f, Value: ""} }))}}
 }

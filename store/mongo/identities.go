@@ -99,7 +99,7 @@ func (s *Store) Swap(ctx context.Context, i identity.Identity, r identity.Record
 			slices.Concat(bson.D{
 				{Key: "$set", Value: doc.Content},
 				{Key: "$max", Value: bson.D{{Key: fieldLastLoginAt, Value: doc.LastLoginAt}}},
-			}, withoutOutbox(doc.Content), entry.push()),
+			}, unset(absent(doc.Content)...), entry.push()),
 			func() error { return db.resolveUpdate(ctx, i.ID, entry.Write, from, i.Keys) })
 		return s.moveAfter(i.ID, err)
 	})

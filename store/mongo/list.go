@@ -17,7 +17,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 	var page store.Page
 	err := s.call(ctx, "list identities", func(ctx context.Context, db *database) error {
 		filter := selected(
-			term{fieldUserstore, q.Userstore}, term{fieldState, string(q.State)}, term{fieldKeys, string(q.Key)})
+			term{fieldUserstore, q.Userstore}, term{fieldState, string(q.State)}, term{fieldKeys, string(q.Key)}, term{fieldHaving, q.Having})
 		p, err := newPaging(store.TokenIdentities, q.PageSize, q.PageToken)
 		if err != nil {
 			return err

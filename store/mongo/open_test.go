@@ -249,8 +249,8 @@ func TestReplicasSetUpTogether(t *testing.T) {
 			unique++
 		}
 	}
-	if len(found) != 6 || unique != 1 {
-		t.Errorf("indexes = %v, want six, of which keys is unique", found)
+	if len(found) != 7 || unique != 1 {
+		t.Errorf("indexes = %v, want seven, of which keys is unique", found)
 	}
 }
 

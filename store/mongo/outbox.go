@@ -48,32 +48,25 @@ func version(id string, revision, outboxVersion int64) bson.D {
 	return bson.D{{Key: fieldID, Value: id}, {Key: fieldRevision, Value: revision}, {Key: fieldOutboxVer, Value: stored}}
 }
 
-// withoutOutbox removes what a $set of the content leaves where it has no
-// outbox.
-func withoutOutbox(d contentDoc) bson.D {
-	if len(d.Outbox) > 0 {
-		return nil
-	}
-	return bson.D{{Key: "$unset", Value: bson.D{{Key: fieldOutbox, Value: ""}}}}
-}
-
 // SetOutbox writes an identity's outbox; see store.Store.
 func (s *Store) SetOutbox(ctx context.Context, i identity.Identity) error {
 	return s.call(ctx, "set outbox", func(ctx context.Context, db *database) error {
 		var w stampWriter
 		write := rand.Text()
-		content := contentDoc{Outbox: encodeOutbox(&w, &i)}
+		outbox := encodeOutbox(&w, &i)
 		if w.err != nil {
 			return w.err
 		}
-		set := bson.D{
+		set, rest := bson.D{
 			{Key: fieldOutboxVer, Value: i.OutboxVersion}, {Key: fieldResources, Value: encodeResources(i.Resources)}, {Key: fieldWrite, Value: write},
-		}
-		if len(content.Outbox) > 0 {
-			set = append(set, bson.E{Key: fieldOutbox, Value: content.Outbox})
+		}, bson.D{}
+		if len(outbox) > 0 {
+			set = append(set, bson.E{Key: fieldOutbox, Value: outbox})
+		} else {
+			rest = unset(fieldOutbox)
 		}
 		return db.update(ctx, version(i.ID, i.Revision, i.OutboxVersion-1),
-			append(bson.D{{Key: "$set", Value: set}}, withoutOutbox(content)...),
+			append(bson.D{{Key: "$set", Value: set}}, rest...),
 			func() error { return db.resolveUpdate(ctx, i.ID, write, i.Revision, nil) })
 	})
 }

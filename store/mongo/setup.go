@@ -247,12 +247,15 @@ func identityIndexes() []driver.IndexModel {
 	journal.Options.SetSparse(true) // of almost no document, and so tiny
 	outbox := indexOn("outbox", fieldOutbox+"."+fieldTarget, fieldOutbox+"."+fieldReleased)
 	outbox.Options.SetSparse(true)
+	having := indexOn(fieldHaving, fieldHaving)
+	having.Options.SetSparse(true)
 	return []driver.IndexModel{
 		keysIndex(),
 		indexOn("userstore", fieldUserstore, fieldID),
 		indexOn("state", fieldState, fieldID),
 		journal,
 		outbox,
+		having,
 	}
 }
 

@@ -6,6 +6,7 @@ package storetest
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
@@ -93,6 +94,49 @@ func testListFilters(t *testing.T, s store.Store) {
 			}
 		}
 	}
+}
+
+// Whoever has proposals is in the list of those, as long as they have some, and
+// what is proposed comes back as it was.
+func testProposals(t *testing.T, s store.Store) {
+	having := func(q store.Query) []string {
+		q.Having, q.PageSize = identity.HavingProposal, 2
+		return list(t, s, q)
+	}
+	var all []identity.Identity
+	var want []string
+	for n := range 5 {
+		i := newIdentity(newFed())
+		i.Proposals = []identity.Proposal{
+			{
+				Provider: "globex", Issuer: "https://globex.example", Subject: "g|$.1", Credential: "g", State: identity.ProposalOpen,
+				At: clock, Expires: clock.Add(time.Hour), Match: i.Links[0].Match,
+			},
+			{Provider: "globex", Issuer: "https://globex.example", Subject: "g-2", State: identity.ProposalRejected, At: clock},
+		}[:n%3]
+		must(t, s.Insert(t.Context(), i, newRecord(i, identity.Created)))
+		wantStored(t, s, i)
+		if all = append(all, i); n%3 > 0 {
+			want = append(want, i.ID)
+		}
+	}
+	wantIDs(t, "with proposals", having(store.Query{}), want)
+	wantIDs(t, "with proposals, by key", having(store.Query{Key: all[1].Keys[0]}), want[:1])
+	wantIDs(t, "with proposals, by another's key", having(store.Query{Key: all[0].Keys[0]}), nil)
+	wantIDs(t, "with proposals, active", having(store.Query{State: identity.StateActive}), nil)
+	wantIDs(t, "with proposals, elsewhere", having(store.Query{Userstore: "employees"}), nil)
+	wantIDs(t, "with something else", list(t, s, store.Query{Having: "nothing"}), nil)
+
+	gone := next(all[1], all[1].Keys...)
+	gone.Proposals = nil
+	must(t, s.Swap(t.Context(), gone, newRecord(gone, identity.Updated)))
+	wantStored(t, s, gone)
+	come := next(all[0], all[0].Keys...)
+	come.Proposals = all[2].Proposals
+	must(t, s.Swap(t.Context(), come, newRecord(come, identity.Updated)))
+	wantStored(t, s, come)
+	must(t, s.Delete(t.Context(), all[4].ID, 1, clock, identity.Record{}))
+	wantIDs(t, "with proposals, later", having(store.Query{}), []string{all[0].ID, all[2].ID})
 }
 
 func testListPageSize(t *testing.T, s store.Store) {

@@ -93,6 +93,7 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"OutboxConflict", testOutboxConflict},
 		{"OutboxLease", testOutboxLease},
 		{"SwapAgainstLease", testSwapAgainstLease},
+		{"Proposals", testProposals},
 		{"OutboxPending", testOutboxPending},
 		{"OutboxDelete", testOutboxDelete},
 		{"Due", testDue},
@@ -138,13 +139,14 @@ func newIdentity(keys ...identity.Key) identity.Identity {
 		ID: newID(), Userstore: "default", State: identity.StatePending, StateSource: identity.ProviderSource("acme"),
 		Traits: map[string]any{"email": "ada@example.com", "n": int64(0)},
 		Provenance: []identity.Provenance{
-			{Path: "/email", Source: "provider:acme", At: clock, VerifiedBy: "provider:acme"},
+			{Path: "/email", Source: "provider:acme", At: clock, VerifiedBy: "provider:acme", VerifiedAt: clock.Add(time.Hour)},
 		},
 		Groups: []identity.Group{{Name: "eng", Source: "provider:acme"}},
 		Links: []identity.Link{{
 			Provider: "acme", Issuer: "https://idp.example", Subject: "ada", Credential: "ada-2",
 			LinkedAt: clock, Evidence: identity.SourceHookBody, ClaimsTime: clock, ReceivedAt: clock.Add(time.Minute),
 			GroupsUnknownSince: clock.Add(2 * time.Minute),
+			Match:              identity.Match{Rule: "acme.yaml:9:5", Path: "/email", StoredBy: "provider:other", ClaimedBy: "provider:acme"},
 		}},
 		ExternalIDs: []identity.ExternalID{},
 		Keys:        keys, Revision: 1,

@@ -191,6 +191,9 @@ func checkIdentity(i *identity.Identity) error {
 	if err := checkOutbox(i); err != nil {
 		return err
 	}
+	if err := checkProposals(i); err != nil {
+		return err
+	}
 	want := map[identity.Key]bool{}
 	for _, l := range i.Links {
 		if identity.CheckSubject(l.Subject) != nil || l.Issuer == "" || l.Provider == "" {
@@ -248,6 +251,18 @@ func checkOutbox(i *identity.Identity) error {
 			return errors.New("the identity has a resource without target, or two of one target")
 		}
 		seen[r.Target] = true
+	}
+	return nil
+}
+
+// checkProposals holds proposals to what an administrator relies on: one for
+// each subject, and none for who has the link already.
+func checkProposals(i *identity.Identity) error {
+	for n, p := range i.Proposals {
+		if p.Provider == "" || p.Issuer == "" || identity.CheckSubject(p.Subject) != nil || p.At.IsZero() ||
+			!slices.Contains(identity.ProposalStates(), p.State) || i.Proposal(p.Issuer, p.Subject) != n || i.Link(p.Issuer, p.Subject) >= 0 {
+			return errors.New("the identity has a proposed link without provider, issuer, usable subject, known state or time, or two for one subject, or one for a link that it has")
+		}
 	}
 	return nil
 }

@@ -132,11 +132,18 @@ func identities() *rapid.Generator[identity.Identity] {
 		if rapid.Bool().Draw(t, "logged in") {
 			i.LastLoginAt, i.RenewedAt = times().Draw(t, "login"), times().Draw(t, "renewed")
 			i.Groups = []identity.Group{{Name: rapid.String().Draw(t, "group"), Source: "provider:acme"}}
-			i.Provenance = []identity.Provenance{{Path: "/email", Source: "admin", At: times().Draw(t, "at")}}
+			i.Provenance = []identity.Provenance{{Path: "/email", Source: "admin", At: times().Draw(t, "at"), VerifiedBy: "provider:acme", VerifiedAt: times().Draw(t, "verified")}}
 		}
 		for n := range rapid.IntRange(0, 2).Draw(t, "links") {
 			l := identity.Link{Provider: "acme", Issuer: "https://idp.example", Subject: fmt.Sprint(i.ID, "<&é>", n), LinkedAt: times().Draw(t, "linked")}
+			l.Match = rapid.SampledFrom([]identity.Match{{}, {Rule: "a.yaml:1:2", Path: "/email", StoredBy: "provider:b", ClaimedBy: "provider:acme"}}).Draw(t, "match")
 			i.Links, i.Keys = append(i.Links, l), append(i.Keys, identity.FedKey(l.Issuer, l.Subject))
+		}
+		for n, state := range rapid.SliceOfN(rapid.SampledFrom(identity.ProposalStates()), 0, 2).Draw(t, "proposals") {
+			i.Proposals = append(i.Proposals, identity.Proposal{
+				Provider: "globex", Issuer: "https://globex.example", Subject: fmt.Sprint("g-", n), State: state,
+				At: times().Draw(t, "proposed"), Expires: rapid.SampledFrom([]time.Time{{}, i.CreatedAt}).Draw(t, "expires"),
+			})
 		}
 		for n := range rapid.IntRange(0, 2).Draw(t, "deliveries") {
 			i.Outbox = append(i.Outbox, identity.Delivery{
@@ -289,6 +296,10 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+func proposed(subject string, state identity.ProposalState) []identity.Proposal {
+	return []identity.Proposal{{Provider: "globex", Issuer: "https://globex.example", Subject: subject, State: state, At: time.Unix(1, 0)}}
+}
+
 func TestCheckRefuses(t *testing.T) {
 	if i := ann(); (transfer.Line{Identity: &i}).Check() != nil {
 		t.Fatal("a good identity is refused")
@@ -321,7 +332,16 @@ func TestCheckRefuses(t *testing.T) {
 		"outbox version":   func(i *identity.Identity) { i.OutboxVersion = -1 },
 		"resource twice":   func(i *identity.Identity) { i.Resources = []identity.Resource{{Target: "hr"}, {Target: "hr"}} },
 		"nobody's":         func(i *identity.Identity) { i.Resources = []identity.Resource{{ID: "u-1"}} },
-		"no creation":      func(i *identity.Identity) { i.CreatedAt = time.Time{} },
+		"proposal's state": func(i *identity.Identity) { i.Proposals = proposed("g-1", "geheim") },
+		"nobody proposed":  func(i *identity.Identity) { i.Proposals = proposed("", identity.ProposalOpen) },
+		"proposed twice": func(i *identity.Identity) {
+			i.Proposals = append(proposed("g-1", identity.ProposalOpen), proposed("g-1", identity.ProposalRejected)...)
+		},
+		"proposed, linked": func(i *identity.Identity) {
+			i.Proposals = proposed(i.Links[0].Subject, identity.ProposalOpen)
+			i.Proposals[0].Issuer = i.Links[0].Issuer
+		},
+		"no creation": func(i *identity.Identity) { i.CreatedAt = time.Time{} },
 	} {
 		i := ann()
 		spoil(&i)
