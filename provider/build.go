@@ -68,6 +68,15 @@ func (c *compiler) build(f file) *Provider {
 		}
 		p.Issuers = append(p.Issuers, issuer.Value)
 	}
+	for _, t := range f.Outbound {
+		switch {
+		case !slices.Contains(c.Targets, t.Value):
+			c.refuse(t, "there is no target %q; outbound of the server's configuration has %q", t.Value, c.Targets)
+		case slices.Contains(p.outbound, t.Value):
+			c.refuse(t, "%q is in the list already", t.Value)
+		}
+		p.outbound = append(p.outbound, t.Value)
+	}
 	p.Listed = f.Claims.Source
 	p.Subject = c.subject(f.Subject)
 	p.Sources = c.sources(f, claims.Origin{Provider: p.ID, Issuers: p.Issuers, Subject: p.Subject})

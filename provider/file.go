@@ -18,6 +18,7 @@ type file struct {
 	JIT      jitSection                   `yaml:"jit" missing:"without it nobody could tell whether logins may create accounts"`
 	Traits   strictyaml.Map[traitSection] `yaml:"traits" missing:"at least one trait must come from the claims"`
 	Groups   *groupsSection               `yaml:"groups"`
+	Outbound []strictyaml.Text            `yaml:"outbound"`
 }
 
 type claimsSection struct {

@@ -26,6 +26,8 @@ type Loader struct {
 	Env *expr.Env
 	// Userstores are the names that jit.userstore may have.
 	Userstores []string
+	// Targets are the names that outbound may have.
+	Targets []string
 	// Keys are those that prove ID tokens. They outlive a reload.
 	Keys *idtoken.Keys
 	// Now is the time of receipt of claims that bring none of their own.

@@ -36,7 +36,8 @@ type Provider struct {
 	// Digest is the SHA-256 of the file's bytes, in hex.
 	Digest string
 
-	groups bool // the file says which groups are granted
+	groups   bool     // the file says which groups are granted
+	outbound []string // the targets that its identities go to
 }
 
 // TraitNames returns the names of the traits that the file decides, sorted, and

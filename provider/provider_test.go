@@ -35,7 +35,7 @@ func loader(t testing.TB) provider.Loader {
 		t.Fatal(err)
 	}
 	keys := idtoken.NewKeys(safedial.Guard{}, time.Now, slog.New(slog.DiscardHandler))
-	return provider.Loader{Env: env, Userstores: []string{"default", "employees"}, Keys: keys, Now: time.Now}
+	return provider.Loader{Env: env, Userstores: []string{"default", "employees"}, Targets: []string{"hr", "crm"}, Keys: keys, Now: time.Now}
 }
 
 // TestProblems loads the file above the line "-- problems --" and compares with

@@ -61,6 +61,7 @@ func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
 	}
 	record := s.amended(ctx, p)
 	p.After.DecisionID = record.ID
+	s.arm(p)
 	err = s.Store.Swap(ctx, *p.After, record)
 	var taken *store.TakenError
 	if errors.As(err, &taken) {

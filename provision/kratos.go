@@ -206,6 +206,7 @@ func (s *Service) heldInKratos(ctx context.Context, l identity.Login, p *Plan) (
 // when the plan changes whether they are barred here. It goes with the write, so
 // that a Kratos that is down learns of it later.
 func (s *Service) arm(p *Plan) {
+	s.armTargets(p)
 	if p.op != opSwap || p.Before.State == p.After.State || !p.Before.Barred() && !p.After.Barred() {
 		return
 	}

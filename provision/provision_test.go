@@ -126,7 +126,7 @@ func open(t *testing.T, files ...string) *house {
 	}
 	clock := func() time.Time { return h.now }
 	load := func() *provider.Set {
-		set, problems := provider.Loader{Env: env, Userstores: []string{"default", "employees"}, Now: clock}.Load(h.files)
+		set, problems := provider.Loader{Env: env, Userstores: []string{"default", "employees"}, Targets: []string{"hr", "crm"}, Now: clock}.Load(h.files)
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}

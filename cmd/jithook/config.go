@@ -47,7 +47,8 @@ type config struct {
 	instances           []instance           // the Kratoses that have an Admin API
 	hookURL             string
 	restoreTraits       []strictyaml.Text // nil: all
-	guard               safedial.Guard    // of connections to providers
+	guard               safedial.Guard    // of connections to providers and targets
+	targets             []target
 	logLevel            slog.Level
 	logFormat           string
 	retention           time.Duration
@@ -141,6 +142,7 @@ func (r *configReader) read(f configFile) config {
 	c.providersDir = r.path(f.Providers)
 	r.kratos(f.Kratos, &c)
 	c.guard = r.network(f.Network)
+	r.outbound(f.Outbound, &c)
 	r.log(f.Log, &c)
 	r.decisions(f.Decisions, &c)
 	return c

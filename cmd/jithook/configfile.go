@@ -9,16 +9,17 @@ import (
 // configFile is the schema of jithook.yaml, as it is written. A field with a
 // missing tag must be there.
 type configFile struct {
-	Listen     *strictyaml.Text           `yaml:"listen"`
-	Admin      adminSection               `yaml:"admin" missing:"the admin API is never open; write admin: {token: env:JITHOOK_ADMIN_TOKEN}"`
-	Auth       authSection                `yaml:"auth" missing:"without a credential every caller would be refused"`
-	Store      storeSection               `yaml:"store" missing:"where the identities are; write store: {bolt: {path: jithook.db}}"`
-	Userstores strictyaml.Map[ownSection] `yaml:"userstores"`
-	Providers  strictyaml.Text            `yaml:"providers" missing:"the folder of the providers' files"`
-	Kratos     kratosSection              `yaml:"kratos"`
-	Network    networkSection             `yaml:"network"`
-	Log        logSection                 `yaml:"log"`
-	Decisions  decisionsSection           `yaml:"decisions"`
+	Listen     *strictyaml.Text              `yaml:"listen"`
+	Admin      adminSection                  `yaml:"admin" missing:"the admin API is never open; write admin: {token: env:JITHOOK_ADMIN_TOKEN}"`
+	Auth       authSection                   `yaml:"auth" missing:"without a credential every caller would be refused"`
+	Store      storeSection                  `yaml:"store" missing:"where the identities are; write store: {bolt: {path: jithook.db}}"`
+	Userstores strictyaml.Map[ownSection]    `yaml:"userstores"`
+	Providers  strictyaml.Text               `yaml:"providers" missing:"the folder of the providers' files"`
+	Kratos     kratosSection                 `yaml:"kratos"`
+	Network    networkSection                `yaml:"network"`
+	Outbound   strictyaml.Map[targetSection] `yaml:"outbound"`
+	Log        logSection                    `yaml:"log"`
+	Decisions  decisionsSection              `yaml:"decisions"`
 }
 
 type adminSection struct {
@@ -98,6 +99,46 @@ type instanceSection struct {
 
 type networkSection struct {
 	AllowAddresses []strictyaml.Text `yaml:"allow_addresses"`
+}
+
+// targetSection is another system that is told of identities.
+type targetSection struct {
+	SCIM  scimSection                           `yaml:"scim" missing:"how the target is told: its SCIM service"`
+	Rules strictyaml.OneOrMany[strictyaml.Text] `yaml:"rules"`
+}
+
+type scimSection struct {
+	URL           strictyaml.Text                 `yaml:"url" missing:"the base of the service's endpoints, such as https://hr.example/scim/v2"`
+	Auth          targetAuthSection               `yaml:"auth" missing:"one of bearer, basic and oauth2"`
+	Attributes    strictyaml.Map[strictyaml.Text] `yaml:"attributes" missing:"what an account has, userName at least: {userName: identity.traits.email}"`
+	Enterprise    strictyaml.Map[strictyaml.Text] `yaml:"enterprise"`
+	Groups        *strictyaml.Text                `yaml:"groups"`
+	Patch         *strictyaml.Text                `yaml:"patch"`
+	Lookup        *strictyaml.Text                `yaml:"lookup"`
+	OnDeprovision *strictyaml.Text                `yaml:"on_deprovision"`
+	Adopt         bool                            `yaml:"adopt"`
+	DryRun        bool                            `yaml:"dry_run"`
+}
+
+type targetAuthSection struct {
+	strictyaml.Pos
+
+	Bearer *strictyaml.Text    `yaml:"bearer"`
+	Basic  *targetBasicSection `yaml:"basic"`
+	OAuth2 *oauth2Section      `yaml:"oauth2"`
+}
+
+type targetBasicSection struct {
+	User     strictyaml.Text `yaml:"user" missing:"the user at the target"`
+	Password strictyaml.Text `yaml:"password" missing:"env:NAME or file:PATH"`
+}
+
+type oauth2Section struct {
+	TokenURL     strictyaml.Text   `yaml:"token_url" missing:"where tokens are given out"`
+	ClientID     strictyaml.Text   `yaml:"client_id" missing:"jithook's id there"`
+	ClientSecret strictyaml.Text   `yaml:"client_secret" missing:"env:NAME or file:PATH"`
+	Scopes       []strictyaml.Text `yaml:"scopes"`
+	Audience     *strictyaml.Text  `yaml:"audience"`
 }
 
 type logSection struct {

@@ -21,7 +21,7 @@ func newLoader(c config, log *slog.Logger) (provider.Loader, error) {
 		return provider.Loader{}, err
 	}
 	keys := idtoken.NewKeys(c.guard, now, log)
-	return provider.Loader{Env: env, Userstores: c.userstores, Keys: keys, Now: now}, nil
+	return provider.Loader{Env: env, Userstores: c.userstores, Targets: c.targetNames(), Keys: keys, Now: now}, nil
 }
 
 // loadProviders reads the providers' files of a configuration that names them.

@@ -17,6 +17,7 @@ import (
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/hook/generic"
 	"github.com/jithook/jithook/hook/kratos"
+	"github.com/jithook/jithook/outbound"
 )
 
 const (
@@ -66,6 +67,10 @@ func serve(ctx context.Context, c config, listening func()) error {
 		return err
 	}
 	defer a.store.Close()
+	worker, err := a.worker()
+	if err != nil {
+		return err
+	}
 	hooks, err := net.Listen("tcp", c.listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -93,18 +98,18 @@ func serve(ctx context.Context, c config, listening func()) error {
 		log.Warn("no provider is set up: every login is denied", "folder", c.providersDir)
 	}
 	listening()
-	return a.run(ctx, map[net.Listener]http.Handler{hooks: e, adminL: a.admin(token).Handler()})
+	return a.run(ctx, worker, map[net.Listener]http.Handler{hooks: e, adminL: a.admin(token).Handler()})
 }
 
 // run serves until ctx ends or a listener breaks, then drains: first requests,
 // then what they queued.
-func (a *app) run(ctx context.Context, listeners map[net.Listener]http.Handler) error {
+func (a *app) run(ctx context.Context, worker *outbound.Worker, listeners map[net.Listener]http.Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var background sync.WaitGroup
 	background.Go(func() { a.reload(ctx) })
 	background.Go(func() { a.sweep(ctx) })
-	if worker := a.worker(); worker != nil {
+	if worker != nil {
 		background.Go(func() { worker.Run(ctx) })
 	}
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))

@@ -12,13 +12,16 @@ import (
 )
 
 // worker returns what delivers to other systems, nil if there is none to tell.
-func (a *app) worker() *outbound.Worker {
-	connectors := map[string]outbound.Connector{}
+func (a *app) worker() (*outbound.Worker, error) {
+	connectors, err := a.targetConnectors()
+	if err != nil {
+		return nil, err
+	}
 	for instance, admin := range a.service.Kratos {
 		connectors[kratos.StateTarget(instance)] = kratosstate.Connector{Admin: admin, Instance: instance}
 	}
 	if len(connectors) == 0 {
-		return nil
+		return nil, nil
 	}
 	var outcomes []string
 	for _, o := range outbound.Outcomes() {
@@ -37,5 +40,5 @@ func (a *app) worker() *outbound.Worker {
 			}
 			m.Backlog(target, b.Waiting, b.Dead, overdue)
 		},
-	}
+	}, nil
 }

@@ -260,6 +260,11 @@ func TestUnset(t *testing.T) {
 	if names, all := compile(t, "identity.traits.title + claims.x").ClaimNames(); all || !slices.Equal(names, []string{"x"}) {
 		t.Errorf("claims read: %q %v", names, all)
 	}
+	for text, reads := range map[string]bool{"login.hook == 'x'": true, "[1].map(x, login)": true, "identity.login": false, `"login"`: false} {
+		if compile(t, text).ReadsLogin() != reads {
+			t.Errorf("%s: reads login = %v", text, !reads)
+		}
+	}
 	if _, plain := compile(t, "identity.traits.title").ClaimPath(); plain {
 		t.Error("a trait is taken for a claim")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -61,6 +62,15 @@ func (p *Program) Source() Source { return p.source }
 // computed key.
 func (p *Program) ClaimNames() (names []string, all bool) {
 	return slices.Clone(p.uses.names), p.uses.all
+}
+
+// ReadsLogin reports whether the expression reads login.
+func (p *Program) ReadsLogin() bool {
+	reads := false
+	ast.PreOrderVisit(p.tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		reads = reads || e.Kind() == ast.IdentKind && strings.TrimPrefix(e.AsIdent(), ".") == loginVar
+	}))
+	return reads
 }
 
 // ClaimPath returns the path of the claim where the whole expression is one

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/outbound"
+	"github.com/jithook/jithook/outbound/scim"
+)
+
+// target is another system that is told of identities.
+type target struct {
+	name  strictyaml.Text
+	rules []*expr.Program // all must hold
+	scim  scim.Options    // without credentials
+	auth  targetAuth
+}
+
+// targetAuth is how a target is authenticated to, with the secrets' places.
+type targetAuth struct {
+	secret secret // the token, the password, or the client's secret
+	user   string // basic, if not empty
+	oauth  scim.ClientCredentials
+}
+
+var targetName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+// outbound reads the targets.
+func (r *configReader) outbound(all strictyaml.Map[targetSection], c *config) {
+	if len(all) == 0 {
+		return
+	}
+	env, err := expr.NewEnv()
+	if err != nil {
+		r.problems = append(r.problems, all[0].Key.Problemf("%s", err))
+		return
+	}
+	for _, one := range all {
+		t := target{name: one.Key}
+		if !targetName.MatchString(one.Key.Value) {
+			r.wrong(one.Key, "a target's name is 1 to 63 small letters, digits, dashes and underscores")
+		}
+		for _, rule := range one.Value.Rules {
+			t.rules = append(t.rules, r.rule(env.CompileBool, rule))
+		}
+		r.scim(env, one.Value.SCIM, &t)
+		c.targets = append(c.targets, t)
+	}
+}
+
+// rule compiles an expression that sees an identity and no login: it must be
+// possible to tell at any time who goes out, and with what.
+func (r *configReader) rule(compile func(expr.Source) (*expr.Program, error), t strictyaml.Text) *expr.Program {
+	p, err := compile(expr.Source{Text: t.Value, File: t.File, Line: t.Line, Col: t.Col})
+	if failed, ok := errors.AsType[*expr.CompileError](err); ok {
+		for _, problem := range failed.Problems {
+			r.problems = append(r.problems, strictyaml.Problem(problem))
+		}
+		return nil
+	}
+	if names, all := p.ClaimNames(); all || len(names) > 0 || p.ReadsLogin() {
+		r.wrong(t, "there are neither claims nor a login here: what goes out is what the identity is by now; use identity")
+	}
+	return p
+}
+
+func (r *configReader) scim(env *expr.Env, s scimSection, t *target) {
+	t.scim = scim.Options{
+		URL:           s.URL.Value,
+		Patch:         r.word(s.Patch, scim.PatchAuto, scim.PatchRFC, scim.PatchMicrosoft, scim.PatchPut),
+		Lookup:        r.word(s.Lookup, scim.LookupExternalID, scim.LookupUserName, scim.LookupNone),
+		Groups:        r.word(s.Groups, scim.GroupsKnown, scim.GroupsCreate, scim.GroupsNone),
+		OnDeprovision: r.word(s.OnDeprovision, scim.Deactivate, scim.Delete),
+		Adopt:         s.Adopt, DryRun: s.DryRun,
+	}
+	if err := scim.CheckURL(s.URL.Value); err != nil {
+		r.wrong(s.URL, "%s", err)
+	}
+	r.targetAuth(s.Auth, t)
+	named := false
+	for _, part := range []struct {
+		attributes strictyaml.Map[strictyaml.Text]
+		enterprise bool
+	}{{s.Attributes, false}, {s.Enterprise, true}} {
+		for _, a := range part.attributes {
+			if err := scim.CheckAttribute(a.Key.Value); err != nil {
+				r.wrong(a.Key, "%s", err)
+			}
+			named = named || a.Key.Value == scim.UserName && !part.enterprise
+			t.scim.Attributes = append(t.scim.Attributes, scim.Attribute{Name: a.Key.Value, Enterprise: part.enterprise, Value: r.rule(env.Compile, a.Value)})
+		}
+	}
+	if !named && len(s.Attributes) > 0 {
+		r.wrong(t.name, "the target %q has no attribute %s, which every account needs", t.name.Value, scim.UserName)
+	}
+}
+
+// word returns the word that was written, or otherwise the first.
+func (r *configReader) word(t *strictyaml.Text, words ...string) string {
+	if t == nil {
+		return words[0]
+	}
+	if !slices.Contains(words, t.Value) {
+		r.wrong(*t, "%q is none of %q", t.Value, words)
+	}
+	return t.Value
+}
+
+func (r *configReader) targetAuth(s targetAuthSection, t *target) {
+	ways := 0
+	if s.Bearer != nil {
+		ways++
+		t.auth.secret = r.secret(*s.Bearer)
+	}
+	if b := s.Basic; b != nil {
+		ways++
+		t.auth.user, t.auth.secret = b.User.Value, r.secret(b.Password)
+	}
+	if o := s.OAuth2; o != nil {
+		ways++
+		t.auth.secret = r.secret(o.ClientSecret)
+		t.auth.oauth = scim.ClientCredentials{TokenURL: o.TokenURL.Value, ClientID: o.ClientID.Value}
+		for _, scope := range o.Scopes {
+			t.auth.oauth.Scopes = append(t.auth.oauth.Scopes, scope.Value)
+		}
+		if o.Audience != nil {
+			t.auth.oauth.Audience = o.Audience.Value
+		}
+		if u, err := url.Parse(o.TokenURL.Value); err != nil || scim.CheckURL(strings.TrimSuffix(o.TokenURL.Value, "?"+u.RawQuery)) != nil {
+			r.wrong(o.TokenURL, "token_url is an https URL (http on the loopback interface, for development)")
+		}
+	}
+	if ways != 1 {
+		r.problems = append(r.problems, s.Problemf("auth has one of bearer, basic and oauth2"))
+	}
+}
+
+// targetNames are the targets that a provider's file may name.
+func (c config) targetNames() []string {
+	names := []string{}
+	for _, t := range c.targets {
+		names = append(names, t.name.Value)
+	}
+	return names
+}
+
+// targetConnectors returns the connectors to the targets of the configuration; it
+// reads their secrets, and calls none.
+func (a *app) targetConnectors() (map[string]outbound.Connector, error) {
+	out := map[string]outbound.Connector{}
+	for _, t := range a.config.targets {
+		o := t.scim
+		auth, err := t.auth.read()
+		if err != nil {
+			return nil, err
+		}
+		o.Auth, o.Guard, o.Now, o.Log = auth, a.config.guard, now, a.log.With("target", t.name.Value)
+		c, err := scim.New(o)
+		if err != nil {
+			return nil, fmt.Errorf("outbound.%s: %w", t.name.Value, err)
+		}
+		out[t.name.Value] = outbound.Only{Connector: c, Wants: a.wants(t)}
+	}
+	return out, nil
+}
+
+func (t targetAuth) read() (scim.Auth, error) {
+	value, err := t.secret.read()
+	switch {
+	case err != nil:
+		return nil, err
+	case t.oauth.TokenURL != "":
+		o := t.oauth
+		o.ClientSecret = value
+		return scim.OAuth2(o), nil
+	case t.user != "":
+		return scim.Basic(t.user, value), nil
+	}
+	return scim.Bearer(value), nil
+}
+
+// wants says who goes to a target: whom the file of a linked provider sends
+// there, if the target's rules hold. A provider without a file sends nobody and
+// takes nobody back.
+func (a *app) wants(t target) func(context.Context, *identity.Identity, bool) (bool, error) {
+	return func(ctx context.Context, i *identity.Identity, told bool) (bool, error) {
+		sends, unknown := a.live.Set().Sends(i, t.name.Value)
+		if !sends && !(unknown && told) {
+			return false, nil
+		}
+		for _, rule := range t.rules {
+			if ok, err := rule.EvalBool(ctx, expr.Vars{Identity: i.Vars()}); err != nil || !ok {
+				return false, err
+			}
+		}
+		return true, nil
+	}
+}
