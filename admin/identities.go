@@ -23,12 +23,13 @@ type Identity struct {
 	Links       []Link                `json:"links"`
 	// ExternalIDs are by system; where a system has several instances, the
 	// later ones are named system/instance.
-	ExternalIDs map[string]string `json:"external_ids"`
-	Revision    int64             `json:"revision"`
-	CreatedAt   time.Time         `json:"created_at"`
-	UpdatedAt   time.Time         `json:"updated_at"`
-	LastLoginAt time.Time         `json:"last_login_at,omitzero"`
-	DecisionID  string            `json:"decision_id,omitempty"`
+	ExternalIDs map[string]string  `json:"external_ids"`
+	Consents    []identity.Consent `json:"consents"`
+	Revision    int64              `json:"revision"`
+	CreatedAt   time.Time          `json:"created_at"`
+	UpdatedAt   time.Time          `json:"updated_at"`
+	LastLoginAt time.Time          `json:"last_login_at,omitzero"`
+	DecisionID  string             `json:"decision_id,omitempty"`
 }
 
 // Link is a federated association as the API shows it.
@@ -55,6 +56,7 @@ func view(i identity.Identity) Identity {
 		Provenance: append([]identity.Provenance{}, i.Provenance...),
 		Groups:     append([]identity.Group{}, i.Groups...),
 		Links:      []Link{}, ExternalIDs: map[string]string{},
+		Consents: append([]identity.Consent{}, i.Consents...),
 		Revision: i.Revision, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt, LastLoginAt: i.LastLoginAt,
 		DecisionID: i.DecisionID,
 	}

@@ -35,6 +35,9 @@ const (
 	CodeTraitMissing          Code = "trait_missing"
 	CodeTraitInvalid          Code = "trait_invalid"
 	CodeTraitTaken            Code = "trait_taken"
+	CodePromptRequired        Code = "prompt_required"
+	CodeConsentRequired       Code = "consent_required"
+	CodeConsentOutdated       Code = "consent_outdated"
 	CodeUserstoreUnknown      Code = "userstore_unknown"
 	CodeGroupsUnknown         Code = "groups_unknown"
 	CodeGroupsUnknownTooLong  Code = "groups_unknown_too_long"
@@ -117,8 +120,11 @@ var codes = []CodeInfo{
 	{CodeSuspended, 4990024, "Your account is suspended. Ask your administrator.", "The identity's state is suspended."},
 	{CodeDeprovisioned, 4990025, "Your account was closed. Ask your administrator.", "The identity's state is deprovisioned."},
 	{CodeTraitMissing, 4990026, "Your account at the provider lacks a detail that is required here.", "A required trait has no value, or its `absent` is reject; the path is in the reason."},
-	{CodeTraitInvalid, 4990027, "A detail of your account at the provider cannot be used here.", "A trait's value has no canonical form, is too large or is not a JSON value; the path is in the reason."},
-	{CodeTraitTaken, 4990028, "A detail of your account at the provider is already in use here.", "Another identity of the userstore, or one that only the identity server knows, holds the unique trait at the path."},
+	{CodeTraitInvalid, 4990027, "A detail of your account cannot be used here.", "A trait's value has no canonical form, is too large or is not a JSON value, whether the provider said it or the person answered it; the path is in the reason."},
+	{CodeTraitTaken, 4990028, "A detail of your account is already in use here.", "Another identity of the userstore, or one that only the identity server knows, holds the unique trait at the path."},
+	{CodePromptRequired, 4990080, "Please fill this in.", "`jit.scheme` is prompt, and the claims have no value for the required trait at the path: the person is asked for it. Nothing was written."},
+	{CodeConsentRequired, 4990081, "Please accept this to go on.", "The person has not accepted the version of `jit.consent` that the provider's file names, at the path. Nothing was written. At Kratos's login hook, which cannot ask, it denies somebody who has no identity here yet."},
+	{CodeConsentOutdated, 4990082, "Signed in.", "A further reason of a login that passed: the person has not accepted the version of `jit.consent` that the provider's file names now, and could not be asked. Ask them in your application."},
 	{CodeUserstoreUnknown, 4990029, "Sign-in could not be decided. Ask your administrator.", "`jit.userstore` yields a userstore that the server's configuration lacks; or this person's identity is in one that was taken out of it, or had a store of its own and has none any more."},
 	{CodeGroupsUnknown, 4990030, "Your account at the provider lacks a detail that is required here.", "The groups claim is missing or not a list of strings, and `groups.absent` is reject."},
 	{CodeGroupsUnknownTooLong, 4990070, "Your account at the provider lacks a detail that is required here.", "Nobody has known the provider's groups for longer than `jit.groups_unknown_max`, and the person holds some that it granted. The next login that says which they are passes; until then an administrator may remove them."},

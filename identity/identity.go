@@ -34,6 +34,9 @@ type Identity struct {
 	Groups      []Group      `json:"groups"`
 	Links       []Link       `json:"links"`
 	ExternalIDs []ExternalID `json:"external_ids"`
+	// Consents is what the person has accepted, oldest first: every version of
+	// it once.
+	Consents []Consent `json:"consents,omitempty"`
 	// Keys is everything of this identity that must be unique, sorted.
 	Keys []Key `json:"keys"`
 	// Revision counts changes of traits, groups, links, external ids and
@@ -63,7 +66,7 @@ type Identity struct {
 // Provenance says who wrote the value at a path, and who vouches for it.
 type Provenance struct {
 	Path   string    `json:"path"`   // JSON Pointer (RFC 6901) into the traits
-	Source string    `json:"source"` // SourceAdmin or a ProviderSource
+	Source string    `json:"source"` // SourceAdmin, SourceUser or a ProviderSource
 	At     time.Time `json:"at"`
 	// VerifiedBy is the source that verified the very value stored; empty if
 	// nobody did. It goes when the value changes.
@@ -145,6 +148,7 @@ func (i Identity) Clone() Identity {
 	i.Links = slices.Clone(i.Links)
 	i.ExternalIDs = slices.Clone(i.ExternalIDs)
 	i.Keys = slices.Clone(i.Keys)
+	i.Consents = slices.Clone(i.Consents)
 	i.Outbox = slices.Clone(i.Outbox)
 	i.Resources = slices.Clone(i.Resources)
 	for n := range i.Resources {
@@ -172,6 +176,9 @@ func (i Identity) UTC() Identity {
 		i.Links[n].ClaimsTime = i.Links[n].ClaimsTime.UTC()
 		i.Links[n].ReceivedAt = i.Links[n].ReceivedAt.UTC()
 		i.Links[n].GroupsUnknownSince = i.Links[n].GroupsUnknownSince.UTC()
+	}
+	for n := range i.Consents {
+		i.Consents[n].At = i.Consents[n].At.UTC()
 	}
 	for n := range i.Outbox {
 		i.Outbox[n].Since, i.Outbox[n].Due = i.Outbox[n].Since.UTC(), i.Outbox[n].Due.UTC()

@@ -53,6 +53,9 @@ type Login struct {
 	External ExternalID
 	// At is the caller's time of the claims; zero if it named none.
 	At time.Time
+	// Answers is what the person says themselves, by JSON Pointer into the
+	// identity (/traits/username). Only what was asked for counts.
+	Answers map[string]any
 	// DecisionID, if not empty, is the id that the decision will have: it was
 	// made up before.
 	DecisionID string

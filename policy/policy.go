@@ -30,6 +30,10 @@ type Spec struct {
 	Groups GroupPolicy
 	// Linking says whose identity a subject may be linked to.
 	Linking Linking
+	// Scheme is one of the Scheme constants; empty is SchemeSilent, which asks
+	// for no Consent either.
+	Scheme  string
+	Consent *Consent // nil asks for none
 	// File is where the policy stands. It is the rule that a verdict names
 	// where Allow is nil.
 	File string
@@ -59,6 +63,8 @@ type Policy struct {
 	deny      []denial
 	allow     *expr.Program // nil allows
 	linking   linking
+	scheme    string
+	consent   *Consent
 }
 
 type denial struct {
@@ -69,7 +75,10 @@ type denial struct {
 // New compiles a policy. The error joins one *expr.CompileError for each
 // expression that does not compile.
 func New(env *expr.Env, s Spec) (*Policy, error) {
-	p := &Policy{enabled: s.Enabled, userstore: s.Userstore.Name, file: s.File, groups: s.Groups}
+	p := &Policy{
+		enabled: s.Enabled, userstore: s.Userstore.Name, file: s.File, groups: s.Groups,
+		scheme: s.Scheme, consent: s.Consent,
+	}
 	var errs []error
 	if s.Userstore.From != nil {
 		from, err := env.CompileString(*s.Userstore.From)

@@ -109,6 +109,7 @@ func (c *compiler) policy(f file) *policy.Policy {
 	spec := policy.Spec{
 		Enabled: jit.Enabled, Userstore: policy.Userstore{Name: DefaultUserstore}, Groups: c.groupPolicy(f), Linking: c.linking(f), File: f.Provider.File,
 	}
+	c.scheme(&spec, jit, f.Traits)
 	switch u := jit.Userstore; {
 	case u == nil:
 	case u.from != nil:

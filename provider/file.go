@@ -49,6 +49,9 @@ type jitSection struct {
 	GroupSync        *strictyaml.Text       `yaml:"group_sync"`
 	GroupsUnknownMax *placed[time.Duration] `yaml:"groups_unknown_max"`
 
+	Scheme  *strictyaml.Text `yaml:"scheme"`
+	Consent *consentSection  `yaml:"consent"`
+
 	Lookup       []lookupSection  `yaml:"account_lookup"`
 	Linking      *strictyaml.Text `yaml:"account_linking"`
 	OnLookupMiss *strictyaml.Text `yaml:"on_lookup_miss"`

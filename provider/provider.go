@@ -48,6 +48,9 @@ func (p *Provider) TraitNames() []string {
 	for _, t := range p.Mapping.Traits() {
 		names = append(names, t.Path[1:])
 	}
+	if consent, ok := p.Policy.Consent(); ok {
+		names = append(names, consent.Path[1:])
+	}
 	if p.groups {
 		names = append(names, "groups")
 	}

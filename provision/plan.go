@@ -41,6 +41,9 @@ type Plan struct {
 	// there says that the identity which the caller names was found, even if
 	// nothing in this login proves that it is about it.
 	there bool
+	// answered are the traits, by path, for which this login has brought another
+	// answer of the person, or taken one back.
+	answered map[string]bool
 	// place is where the policy puts a new identity; pinned, if not empty, is
 	// where this subject's belongs whatever the policy says.
 	place  place
@@ -96,14 +99,16 @@ func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Ac
 	s.disown(&p)
 	if prov == nil || evidence.Claims == nil {
 		p.withoutClaims(l, evidence)
-		return p, nil
+	} else if err := s.withClaims(ctx, l, prov, evidence, &p); err != nil {
+		return p, err
 	}
-	return p, s.withClaims(ctx, l, prov, evidence, &p)
+	p.remind(prov)
+	return p, nil
 }
 
 func (s *Service) begin(l identity.Login) Plan {
 	now := s.Now().UTC()
-	return Plan{now: now, promised: l.DecisionID != "", Record: identity.Record{
+	return Plan{now: now, promised: l.DecisionID != "", answered: map[string]bool{}, Record: identity.Record{
 		ID: cmp.Or(l.DecisionID, newID()), At: now, Hook: l.Hook, Caller: l.Caller, Provider: l.Provider,
 		FlowID: l.FlowID, DeliveryID: l.DeliveryID, RequestID: l.RequestID,
 	}}
@@ -150,10 +155,6 @@ func (p *Plan) first(l identity.Login) bool {
 	return p.Before == nil || l.Hook != identity.HookLogin && p.Before.State == identity.StatePending
 }
 
-func (p *Plan) linkedTo(provider string) bool {
-	return slices.ContainsFunc(p.Before.Links, func(l identity.Link) bool { return l.Provider == provider })
-}
-
 // withClaims decides a login with evidence in full.
 func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provider.Provider, e claims.Evidence, p *Plan) error {
 	if !prov.Policy.Enabled() {
@@ -184,7 +185,9 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	}
 	if p.Before != nil && !s.takes(e, p) {
 		p.acknowledge(l)
-		p.settle(l, identity.CodeClaimsStale)
+		if p.ask(l, prov, nil); p.undecided() {
+			p.settle(l, identity.CodeClaimsStale)
+		}
 		return nil
 	}
 	mapping := prov.Mapping
@@ -204,7 +207,7 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	if err != nil {
 		return err
 	}
-	if s.merge(ctx, l, prov, e, result, p); withheld && !p.refused() {
+	if s.merge(ctx, l, prov, e, result, p); withheld && p.Record.Decision.Allowed() {
 		p.Record.Reasons = append(p.Record.Reasons, identity.Because(identity.CodeGroupsWithheld))
 	}
 	return nil
@@ -223,6 +226,7 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		p.acknowledge(l)
 	}
 	d := difference{source: identity.ProviderSource(prov.ID), heir: s.heirOf(p.After, prov), at: p.now, identity: p.After}
+	p.withdraw(result.Traits)
 	for _, c := range d.apply(result) {
 		// What was verified no longer may have got a new value as well.
 		p.Record.Change = append(slices.DeleteFunc(p.Record.Change, func(e identity.Change) bool { return e.Path == c.Path }), c)
@@ -231,18 +235,21 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		return
 	}
 	s.renewEvidence(d.source, result, p)
+	if p.ask(l, prov, result.Traits); !p.undecided() {
+		return
+	}
 	if missing, ok := firstMissing(p.After, result); ok {
 		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")
 		return
 	}
-	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(_, source string) bool { return d.owns(source) })
+	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(path, source string) bool { return p.answered[path] || d.owns(source) })
 	if p.Before != nil && !slices.Equal(p.Before.Keys, p.After.Keys) && len(p.Record.Change) == 0 {
 		// The mapping was edited: what is unique now is not what was.
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})
 	}
 	p.emails = emails(p.After, prov.Mapping.Traits())
 	if path, held := s.heldInKratos(ctx, l, p); held {
-		p.deny(identity.BecauseOf(identity.CodeTraitTaken, path), "")
+		p.taken(path)
 		return
 	}
 	if p.Before == nil || len(p.Record.Change) > 0 {

@@ -196,7 +196,7 @@ func (s *Service) Preview(ctx context.Context, l identity.Login) (Outcome, error
 			}
 			for _, k := range h.Keys {
 				if path, ok := plan.paths[k]; ok {
-					plan.deny(identity.BecauseOf(identity.CodeTraitTaken, path), "")
+					plan.taken(path)
 					return plan.outcome(), nil
 				}
 			}
@@ -218,7 +218,7 @@ func (s *Service) apply(ctx context.Context, p Plan) (Outcome, error) {
 			// finds it.
 			return Outcome{}, store.ErrConflict
 		}
-		p.deny(identity.BecauseOf(identity.CodeTraitTaken, path), "")
+		p.taken(path)
 		err = s.write(ctx, p)
 	}
 	if err != nil {

@@ -63,6 +63,10 @@ func (p *Plan) acknowledge(l identity.Login) {
 	}
 }
 
+func (p *Plan) linkedTo(provider string) bool {
+	return slices.ContainsFunc(p.Before.Links, func(l identity.Link) bool { return l.Provider == provider })
+}
+
 // veto refuses an identity whose state bars every login.
 func (p *Plan) veto() bool {
 	switch {
@@ -145,6 +149,9 @@ func (p *Plan) outcome() Outcome {
 }
 
 func (p *Plan) refused() bool { return p.Record.Decision == identity.Denied }
+
+// undecided reports whether nothing has refused the login yet, nor let it pass.
+func (p *Plan) undecided() bool { return p.Record.Decision == "" }
 
 func sortKeys(keys []identity.Key) []identity.Key {
 	slices.SortFunc(keys, func(a, b identity.Key) int { return strings.Compare(string(a), string(b)) })

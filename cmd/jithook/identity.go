@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -131,5 +132,9 @@ func card(w io.Writer, i admin.Identity) error {
 	for _, system := range slices.Sorted(maps.Keys(i.ExternalIDs)) {
 		ids = append(ids, []string{system, i.ExternalIDs[system]})
 	}
-	return t.sections(traits, groups, links, ids)
+	consents := [][]string{{"CONSENT", "VERSION", "ACCEPTED", "ASKED BY"}}
+	for _, c := range i.Consents {
+		consents = append(consents, []string{strings.TrimPrefix(c.Path, "/"), c.Version, when(c.At), c.Source})
+	}
+	return t.sections(traits, groups, links, ids, consents)
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -18,11 +19,16 @@ import (
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/problem"
 	"github.com/jithook/jithook/internal/strictjson"
+	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/provision"
 )
 
-// maxName bounds provider, flow and external ids, in bytes.
+// maxName bounds provider, flow and external ids and the paths of answers, in
+// bytes.
 const maxName = 255
+
+// maxAnswers bounds the answers of one request.
+const maxAnswers = 64
 
 // Request is the body of POST /hooks/login.
 type Request struct {
@@ -38,6 +44,9 @@ type Request struct {
 	Nonce      string `json:"nonce"`
 	ExternalID string `json:"external_id"`
 	FlowID     string `json:"flow_id"`
+	// Answers are what the person has said to the questions of a prompt, by the
+	// paths of its reasons. What was not asked for is ignored.
+	Answers map[string]any `json:"answers"`
 	// At is the caller's time of the claims; more than claims.MaxSkew ahead of ours
 	// is refused, older than what the link has seen leaves the identity as it
 	// is.
@@ -61,6 +70,8 @@ func (r Request) Check(now time.Time) error {
 		return problem.At("/nonce", "a nonce means something only with the id_token that it must be in")
 	case len(r.FlowID) > maxName:
 		return problem.At("/flow_id", "a flow id has at most 255 bytes")
+	case !answerable(r.Answers):
+		return problem.At("/answers", fmt.Sprintf("answers are at most %d, each under the path of a trait such as /traits/username", maxAnswers))
 	case r.At.After(now.Add(claims.MaxSkew)):
 		return problem.At("/at", fmt.Sprintf("the time is more than %s ahead of the server's", claims.MaxSkew))
 	}
@@ -79,8 +90,18 @@ func (r Request) Login(c hook.Caller) identity.Login {
 		Hook: identity.HookGeneric, Caller: c.Name, Providers: c.Providers, Provider: r.Provider,
 		Offers:   offers,
 		External: identity.ExternalID{System: identity.SystemGeneric, Instance: c.Instance, ID: r.ExternalID},
-		At:       r.At, FlowID: r.FlowID,
+		At:       r.At, FlowID: r.FlowID, Answers: r.Answers,
 	}
+}
+
+// answerable reports whether all are answers about traits.
+func answerable(answers map[string]any) bool {
+	for path := range answers {
+		if name, ok := strings.CutPrefix(path, "/traits/"); !ok || !mapper.CheckName(name) || len(path) > maxName {
+			return false
+		}
+	}
+	return len(answers) <= maxAnswers
 }
 
 // Response is the answer: 200 with the identity, 403 denied, 422 prompt, 503

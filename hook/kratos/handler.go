@@ -49,7 +49,10 @@ func (h *Handler) prepare(c echo.Context) error {
 		return problem.At("/identity/id", "Kratos has persisted this identity already: register prepare with response.parse: true under registration.after.oidc")
 	}
 	out := h.Service.Provision(c.Request().Context(), p.login(c, identity.HookPrepare))
-	if !out.Record.Decision.Allowed() {
+	switch {
+	case out.Record.Decision == identity.Prompt:
+		return c.JSON(http.StatusUnprocessableEntity, questions(out.Record))
+	case !out.Record.Decision.Allowed():
 		return deny(c, out.Record)
 	}
 	return c.JSON(http.StatusOK, h.prepared(p, out))

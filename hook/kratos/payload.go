@@ -152,12 +152,24 @@ func (p payload) login(c echo.Context, h identity.Hook) identity.Login {
 	}
 	l.Provider, l.Known = m.provider, m.identityID
 	switch h {
+	case identity.HookPrepare:
+		l.Answers = p.answers()
 	case identity.HookLogin:
 		l.Provider, l.Linking = p.federated()
 	case identity.HookLinks:
 		l.Provider, l.Linking = "", !p.Flow.Submitted
 	}
 	return l
+}
+
+// answers are the traits as what the person may have answered: whatever the
+// browser posts with a registration stands there. Nothing else reads them.
+func (p payload) answers() map[string]any {
+	answers := make(map[string]any, len(p.Identity.Traits))
+	for name, v := range p.Identity.Traits {
+		answers["/traits/"+name] = v
+	}
+	return answers
 }
 
 // deliveryID is Kratos's own id of the call: the trigger's, stable over

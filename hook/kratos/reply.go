@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -135,12 +136,19 @@ func (r restorer) registration(received map[string]any) map[string]any {
 func (r restorer) profile(received map[string]any) map[string]any { return r.restored(received) }
 
 // restored returns the received traits with those put right about which there
-// is a truth: what was received, what the mapper wrote, and what the
-// configuration says that Kratos's schema has.
+// is a truth: what was received, what the mapper wrote, what the person answered,
+// and what the configuration says that Kratos's schema has.
 func (r restorer) restored(received map[string]any) map[string]any {
 	traits := map[string]any{}
 	maps.Copy(traits, received)
 	names := slices.AppendSeq(slices.Collect(maps.Keys(received)), maps.Keys(r.mapped))
+	if r.identity != nil {
+		for _, by := range r.identity.Provenance {
+			if by.Source == identity.SourceUser { // answered earlier, in a form that Kratos has forgotten
+				names = append(names, strings.TrimPrefix(by.Path, "/"))
+			}
+		}
+	}
 	for _, name := range append(names, r.paths...) {
 		if v, known := r.truth(name); known && r.decides(name) {
 			traits[name] = v
@@ -192,11 +200,26 @@ func deny(c echo.Context, r identity.Record) error {
 }
 
 func denial(why identity.Reason, decisionID string) messages {
-	info, _ := why.Code.Info()
-	return messages{[]fieldMessages{{"#/", []message{{
-		ID: info.Number, Text: why.Text, Type: "error",
-		Context: messageContext{Reason: why.Code, DecisionID: decisionID},
-	}}}}}
+	return messages{[]fieldMessages{{"#/", []message{newMessage(why.Code, why.Text, decisionID)}}}}
+}
+
+// questions puts a message to each field that the person is to fill in: Kratos
+// shows its form, and what they fill in comes with the next prepare. The place
+// need not be read where it is seen.
+func questions(r identity.Record) messages {
+	var m messages
+	for _, why := range r.Reasons {
+		m.Messages = append(m.Messages, fieldMessages{"#" + why.Path, []message{newMessage(why.Code, why.Code.Text(), r.ID)}})
+	}
+	return m
+}
+
+func newMessage(code identity.Code, text, decisionID string) message {
+	info, _ := code.Info()
+	return message{
+		ID: info.Number, Text: text, Type: "error",
+		Context: messageContext{Reason: code, DecisionID: decisionID},
+	}
 }
 
 // refused is a problem that Kratos can show: without a message it would answer

@@ -33,6 +33,7 @@ type contentDoc struct {
 	Groups      []groupDoc      `bson:"groups"`
 	Links       []linkDoc       `bson:"links"`
 	ExternalIDs []externalDoc   `bson:"external_ids"`
+	Consents    []consentDoc    `bson:"consents"`
 	// Keys is never empty: an index over a list has one entry for every empty
 	// list, and a unique one would let only one identity be without keys. The
 	// place is held by a key of the identity's own, ownKey.
@@ -86,6 +87,13 @@ type externalDoc struct {
 	System   string `bson:"system"`
 	Instance string `bson:"instance"`
 	ID       string `bson:"id"`
+}
+
+type consentDoc struct {
+	Path    string `bson:"path"`
+	Version string `bson:"version"`
+	At      string `bson:"at"`
+	Source  string `bson:"source"`
 }
 
 type deliveryDoc struct {
@@ -186,7 +194,10 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 				}
 			}),
 			ExternalIDs: convert(i.ExternalIDs, func(e identity.ExternalID) externalDoc { return externalDoc(e) }),
-			Keys:        keys, Revision: i.Revision,
+			Consents: convert(i.Consents, func(c identity.Consent) consentDoc {
+				return consentDoc{c.Path, c.Version, w.stamp(c.At), c.Source}
+			}),
+			Keys: keys, Revision: i.Revision,
 			CreatedAt: w.stamp(i.CreatedAt), UpdatedAt: w.stamp(i.UpdatedAt), RenewedAt: w.stamp(i.RenewedAt),
 			DecisionID: i.DecisionID, Outbox: encodeOutbox(&w, &i), OutboxVersion: i.OutboxVersion,
 			Resources: encodeResources(i.Resources), Proposals: encodeProposals(&w, &i), Having: i.Having(), Write: write,
@@ -219,9 +230,12 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 			}
 		}),
 		ExternalIDs: convert(c.ExternalIDs, func(e externalDoc) identity.ExternalID { return identity.ExternalID(e) }),
-		Keys:        convert(slices.DeleteFunc(c.Keys, func(k string) bool { return k == ownKey(d.ID) }), func(k string) identity.Key { return identity.Key(k) }),
-		Revision:    c.Revision,
-		CreatedAt:   r.time(c.CreatedAt), UpdatedAt: r.time(c.UpdatedAt), RenewedAt: r.time(c.RenewedAt),
+		Consents: convert(c.Consents, func(c consentDoc) identity.Consent {
+			return identity.Consent{Path: c.Path, Version: c.Version, At: r.time(c.At), Source: c.Source}
+		}),
+		Keys:      convert(slices.DeleteFunc(c.Keys, func(k string) bool { return k == ownKey(d.ID) }), func(k string) identity.Key { return identity.Key(k) }),
+		Revision:  c.Revision,
+		CreatedAt: r.time(c.CreatedAt), UpdatedAt: r.time(c.UpdatedAt), RenewedAt: r.time(c.RenewedAt),
 		LastLoginAt: r.time(d.LastLoginAt), DecisionID: c.DecisionID,
 		Outbox: decodeOutbox(&r, c.Outbox), OutboxVersion: c.OutboxVersion,
 		Resources: convert(c.Resources, func(r resourceDoc) identity.Resource { return identity.Resource(r) }),

@@ -149,6 +149,7 @@ func newIdentity(keys ...identity.Key) identity.Identity {
 			Match:              identity.Match{Rule: "acme.yaml:9:5", Path: "/email", StoredBy: "provider:other", ClaimedBy: "provider:acme"},
 		}},
 		ExternalIDs: []identity.ExternalID{},
+		Consents:    []identity.Consent{{Path: "/terms_accepted", Version: "2026-01", At: clock, Source: "provider:acme"}},
 		Keys:        keys, Revision: 1,
 		CreatedAt: clock, UpdatedAt: clock, RenewedAt: clock, LastLoginAt: clock,
 	}

@@ -204,6 +204,11 @@ func checkIdentity(i *identity.Identity) error {
 	for _, e := range i.ExternalIDs {
 		want[identity.ExtKey(e)] = true
 	}
+	for _, c := range i.Consents {
+		if !strings.HasPrefix(c.Path, "/") || c.Version == "" || c.At.IsZero() || c.Source == "" {
+			return errors.New("a consent of the identity lacks its path, version, time or source")
+		}
+	}
 	seen := map[identity.Key]bool{}
 	for _, k := range i.Keys {
 		kind := k.Kind()

@@ -133,6 +133,7 @@ func identities() *rapid.Generator[identity.Identity] {
 			i.LastLoginAt, i.RenewedAt = times().Draw(t, "login"), times().Draw(t, "renewed")
 			i.Groups = []identity.Group{{Name: rapid.String().Draw(t, "group"), Source: "provider:acme"}}
 			i.Provenance = []identity.Provenance{{Path: "/email", Source: "admin", At: times().Draw(t, "at"), VerifiedBy: "provider:acme", VerifiedAt: times().Draw(t, "verified")}}
+			i.Consents = []identity.Consent{{Path: "/terms", Version: rapid.StringN(1, 9, -1).Draw(t, "version"), At: times().Draw(t, "accepted"), Source: "provider:acme"}}
 		}
 		for n := range rapid.IntRange(0, 2).Draw(t, "links") {
 			l := identity.Link{Provider: "acme", Issuer: "https://idp.example", Subject: fmt.Sprint(i.ID, "<&é>", n), LinkedAt: times().Draw(t, "linked")}
@@ -340,6 +341,12 @@ func TestCheckRefuses(t *testing.T) {
 		"proposed, linked": func(i *identity.Identity) {
 			i.Proposals = proposed(i.Links[0].Subject, identity.ProposalOpen)
 			i.Proposals[0].Issuer = i.Links[0].Issuer
+		},
+		"consent to what": func(i *identity.Identity) {
+			i.Consents = []identity.Consent{{Version: "geheim", At: i.CreatedAt, Source: "user"}}
+		},
+		"consent, no time": func(i *identity.Identity) {
+			i.Consents = []identity.Consent{{Path: "/terms", Version: "1", Source: "user"}}
 		},
 		"no creation": func(i *identity.Identity) { i.CreatedAt = time.Time{} },
 	} {
