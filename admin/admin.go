@@ -76,6 +76,7 @@ func (a *API) Handler() http.Handler {
 	v1.GET("/providers", a.providers)
 	v1.POST("/plan", a.plan)
 	v1.GET("/openapi.json", openapi)
+	v1.POST(sweepPath, a.sweep)
 	a.mountStore(v1)
 	return e
 }
@@ -115,11 +116,11 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// bound limits every request but those that limit themselves: below /store, and
-// exports.
+// bound limits every request but those that limit themselves: below /store,
+// exports and sweeps.
 func bound(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.HasPrefix(c.Path(), storePath) || strings.HasSuffix(c.Path(), exportPath) {
+		if strings.HasPrefix(c.Path(), storePath) || strings.HasSuffix(c.Path(), exportPath) || strings.HasSuffix(c.Path(), sweepPath) {
 			return next(c)
 		}
 		ctx, cancel := context.WithTimeout(c.Request().Context(), timeout)

@@ -17,6 +17,7 @@ type Identity struct {
 	State     identity.State `json:"state"`
 	// StateSource says who brought it into that state.
 	StateSource string                `json:"state_source,omitempty"`
+	StateAt     time.Time             `json:"state_at,omitzero"`
 	Traits      map[string]any        `json:"traits"`
 	Provenance  []identity.Provenance `json:"provenance"`
 	Groups      []identity.Group      `json:"groups"`
@@ -52,7 +53,7 @@ type Identities struct {
 
 func view(i identity.Identity) Identity {
 	v := Identity{
-		ID: i.ID, Userstore: i.Userstore, State: i.State, StateSource: i.StateSource, Traits: i.Traits,
+		ID: i.ID, Userstore: i.Userstore, State: i.State, StateSource: i.StateSource, StateAt: i.StateAt, Traits: i.Traits,
 		Provenance: append([]identity.Provenance{}, i.Provenance...),
 		Groups:     append([]identity.Group{}, i.Groups...),
 		Links:      []Link{}, ExternalIDs: map[string]string{},

@@ -73,6 +73,11 @@ const (
 	CodeAdminLinkApproved  Code = "admin_link_approved"
 	CodeAdminLinkRejected  Code = "admin_link_rejected"
 	CodeStateRefused       Code = "state_refused"
+
+	CodePendingSwept   Code = "pending_swept"
+	CodeQuarantineOver Code = "quarantine_over"
+	CodeLeaseOver      Code = "lease_over"
+	CodeCreateLimit    Code = "create_limit"
 )
 
 // CodeInfo describes a reason code.
@@ -93,7 +98,7 @@ var codes = []CodeInfo{
 	{CodeCreated, 4990001, "Your account was created.", "The first login made the identity."},
 	{CodeUpdated, 4990002, "Your account was updated.", "The claims changed traits or groups; `changes` names the paths."},
 	{CodeUnchanged, 4990003, "Signed in.", "The claims say what the userstore already holds; nothing was written."},
-	{CodeActivated, 4990004, "Your account is active.", "A pending identity was acknowledged by the identity server."},
+	{CodeActivated, 4990004, "Your account is active.", "A pending identity was acknowledged by the identity server, or one that this provider had suspended or closed came back (`jit.on_suspended`, `jit.on_deprovisioned`)."},
 	{CodeAllowed, 4990005, "Signed in.", "The provider's policy lets this login pass."},
 	{CodeLinked, 4990060, "This sign-in now belongs to your account.", "A rule of `jit.account_lookup` found the person's identity, and the subject was linked to it; the record names the rule, the link what it rests on."},
 	{CodeLinkApprovalRequired, 4990061, "An administrator has to let you in first. Try again later.", "A rule of `jit.account_lookup` found an identity and `jit.account_linking` is confirm: the link is proposed. `jithook links list` shows it; approve or reject it there."},
@@ -148,6 +153,10 @@ var codes = []CodeInfo{
 	{CodeAdminLinkRejected, 4990069, "This sign-in cannot be connected to an account.", "An administrator rejected a proposed link. It is not proposed again; approving it is still possible."},
 	{CodeSubjectTaken, 4990067, "This sign-in belongs to an account that already exists.", "The subject of the proposed link has an identity of its own by now, or is kept for another userstore. Delete or unlink that one first, or reject the proposal."},
 	{CodeStateRefused, 4990046, "Your account's state does not allow this.", "An administrator's edit does not fit the identity's state: what is pending waits for the identity server and is not activated by hand, what is deprovisioned is not suspended and is granted no group, and what is barred is linked to nobody."},
+	{CodePendingSwept, 4990120, "Your sign-in was not finished in time. Sign in again.", "An identity that was pending for a day is gone, its names free again: every Kratos said that it does not have the person. The next sign-in is a first one."},
+	{CodeQuarantineOver, 4990121, "Your account was closed.", "A deprovisioned identity has let go of its names and addresses after `lifecycle.quarantine`; others may take them. It keeps its subjects, so that the person is not made anew."},
+	{CodeLeaseOver, 4990122, "Your account is suspended, because you have not used it for a long time. Ask your administrator.", "Nobody signed in for `jit.inactive_after`: the identity is suspended by its provider. An administrator activates it, or with `jit.on_suspended: activate` the next sign-in does."},
+	{CodeCreateLimit, 4990123, "No new accounts can be made right now. Try again in an hour.", "This provider's logins have made `jit.limits.max_creates_per_hour` accounts in this hour. Who has an account signs in as ever."},
 	{CodeConflict, 4990090, "Another sign-in of yours is in progress. Try again.", "Three plans in a row were overtaken by other writers."},
 	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},
 	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},

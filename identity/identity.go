@@ -27,8 +27,10 @@ type Identity struct {
 	State     State  `json:"state"`
 	// StateSource says who brought the identity into its state: SourceAdmin or
 	// a ProviderSource. What an administrator did, no provider undoes.
-	StateSource string         `json:"state_source,omitempty"`
-	Traits      map[string]any `json:"traits"`
+	StateSource string `json:"state_source,omitempty"`
+	// StateAt is when that was; zero if nobody noted it.
+	StateAt time.Time      `json:"state_at,omitzero"`
+	Traits  map[string]any `json:"traits"`
 	// Provenance says of each trait who wrote it last.
 	Provenance  []Provenance `json:"provenance"`
 	Groups      []Group      `json:"groups"`
@@ -158,6 +160,18 @@ func (i Identity) Clone() Identity {
 	return i
 }
 
+// PendingTime is how long an identity may be pending: more than any sign-in
+// takes.
+const PendingTime = 24 * time.Hour
+
+// PendingSince returns when prepare last touched a pending identity.
+func (i *Identity) PendingSince() time.Time {
+	if i.RenewedAt.After(i.CreatedAt) {
+		return i.RenewedAt
+	}
+	return i.CreatedAt
+}
+
 // Barred reports whether the identity's state refuses every login. So does a
 // state that a newer version may have written.
 func (i *Identity) Barred() bool { return i.State != StatePending && i.State != StateActive }
@@ -165,7 +179,7 @@ func (i *Identity) Barred() bool { return i.State != StatePending && i.State != 
 // UTC returns a Clone with all its times in UTC.
 func (i Identity) UTC() Identity {
 	i = i.Clone()
-	for _, t := range []*time.Time{&i.CreatedAt, &i.UpdatedAt, &i.RenewedAt, &i.LastLoginAt} {
+	for _, t := range []*time.Time{&i.StateAt, &i.CreatedAt, &i.UpdatedAt, &i.RenewedAt, &i.LastLoginAt} {
 		*t = t.UTC()
 	}
 	for n := range i.Provenance {

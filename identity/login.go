@@ -27,6 +27,8 @@ const (
 	HookGeneric Hook = "generic"
 	// HookAdmin is no sign-in: an administrator edits an identity.
 	HookAdmin Hook = "admin"
+	// HookSweep is no sign-in either: time has passed.
+	HookSweep Hook = "sweep"
 )
 
 // Login is one sign-in as a hook presents it: what the caller says, before

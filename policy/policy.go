@@ -34,6 +34,8 @@ type Spec struct {
 	// for no Consent either.
 	Scheme  string
 	Consent *Consent // nil asks for none
+	// Lifecycle is carried along: Decide does not ask it.
+	Lifecycle Lifecycle
 	// File is where the policy stands. It is the rule that a verdict names
 	// where Allow is nil.
 	File string
@@ -65,6 +67,7 @@ type Policy struct {
 	linking   linking
 	scheme    string
 	consent   *Consent
+	lifecycle Lifecycle
 }
 
 type denial struct {
@@ -77,7 +80,7 @@ type denial struct {
 func New(env *expr.Env, s Spec) (*Policy, error) {
 	p := &Policy{
 		enabled: s.Enabled, userstore: s.Userstore.Name, file: s.File, groups: s.Groups,
-		scheme: s.Scheme, consent: s.Consent,
+		scheme: s.Scheme, consent: s.Consent, lifecycle: s.Lifecycle,
 	}
 	var errs []error
 	if s.Userstore.From != nil {

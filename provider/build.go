@@ -107,7 +107,7 @@ func (c *compiler) subject(t *strictyaml.Text) []string {
 func (c *compiler) policy(f file) *policy.Policy {
 	jit := f.JIT
 	spec := policy.Spec{
-		Enabled: jit.Enabled, Userstore: policy.Userstore{Name: DefaultUserstore}, Groups: c.groupPolicy(f), Linking: c.linking(f), File: f.Provider.File,
+		Enabled: jit.Enabled, Userstore: policy.Userstore{Name: DefaultUserstore}, Groups: c.groupPolicy(f), Linking: c.linking(f), Lifecycle: c.lifecycle(jit), File: f.Provider.File,
 	}
 	c.scheme(&spec, jit, f.Traits)
 	switch u := jit.Userstore; {

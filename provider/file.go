@@ -56,6 +56,8 @@ type jitSection struct {
 	Linking      *strictyaml.Text `yaml:"account_linking"`
 	OnLookupMiss *strictyaml.Text `yaml:"on_lookup_miss"`
 	Protected    *strictyaml.Text `yaml:"protected"`
+
+	InactiveAfter lease `yaml:"inactive_after"`
 }
 
 type lookupSection struct {

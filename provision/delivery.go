@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
 )
@@ -116,6 +117,23 @@ func fault(ctx context.Context, l identity.Login, r identity.Record, err error) 
 		r.ID = newID()
 	}
 	return Outcome{Record: r}
+}
+
+// faultCode is the reason code of a fault of our own.
+func faultCode(ctx context.Context, err error) identity.Code {
+	var fault *claims.Fault
+	switch {
+	case errors.As(err, &fault):
+		return fault.Code
+	case errors.Is(err, store.ErrConflict):
+		return identity.CodeConflict
+	case ctx.Err() != nil:
+		return identity.CodeDeadlineExceeded
+	case errors.Is(err, store.ErrUnavailable):
+		return identity.CodeStoreUnavailable
+	default:
+		return identity.CodeInternal
+	}
 }
 
 // keep makes a decision durable that wrote no identity: without its record the

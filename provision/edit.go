@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -15,11 +16,14 @@ type Target struct {
 	Revision int64
 	// RequestID ties the record to the log.
 	RequestID string
+	// Caller is who asks, if not an administrator.
+	Caller string
 }
 
 // Edit is one thing that an administrator may do to an identity: Suspend,
 // Deprovision, Activate, Delete, Unlink or Amend.
 type Edit struct {
+	hook   identity.Hook // HookAdmin if empty
 	code   identity.Code
 	change func(*Service, *Plan) error
 }
@@ -64,7 +68,9 @@ func (s *Service) planEdit(ctx context.Context, t Target, e Edit) (Plan, error) 
 	if t.Revision != 0 && t.Revision != i.Revision {
 		return Plan{}, ErrRevision
 	}
-	p := s.begin(identity.Login{Hook: identity.HookAdmin, Caller: identity.SourceAdmin, RequestID: t.RequestID})
+	p := s.begin(identity.Login{
+		Hook: cmp.Or(e.hook, identity.HookAdmin), Caller: cmp.Or(t.Caller, identity.SourceAdmin), RequestID: t.RequestID,
+	})
 	p.known(i)
 	if err := e.change(s, &p); err != nil {
 		return Plan{}, err

@@ -10,8 +10,8 @@ import (
 // Suspend bars every login until an administrator activates the identity. It
 // stays as it is otherwise, groups included.
 func Suspend() Edit {
-	return Edit{identity.CodeAdminSuspended, func(_ *Service, p *Plan) error {
-		p.enter(identity.StateSuspended, identity.StatePending, identity.StateActive)
+	return Edit{code: identity.CodeAdminSuspended, change: func(_ *Service, p *Plan) error {
+		p.enter(identity.StateSuspended)
 		return nil
 	}}
 }
@@ -19,8 +19,8 @@ func Suspend() Edit {
 // Deprovision closes the account: every login is barred and all groups are
 // revoked, whoever granted them. The keys stay, so that nobody is made anew.
 func Deprovision() Edit {
-	return Edit{identity.CodeAdminDeprovisioned, func(_ *Service, p *Plan) error {
-		p.enter(identity.StateDeprovisioned, identity.StatePending, identity.StateActive, identity.StateSuspended)
+	return Edit{code: identity.CodeAdminDeprovisioned, change: func(_ *Service, p *Plan) error {
+		p.enter(identity.StateDeprovisioned)
 		if !p.refused() {
 			p.revoke(func(identity.Group) bool { return true })
 		}
@@ -33,23 +33,15 @@ func Deprovision() Edit {
 // account there. For the same reason a pending identity is not activated by
 // hand.
 func Activate() Edit {
-	return Edit{identity.CodeAdminActivated, func(_ *Service, p *Plan) error {
+	return Edit{code: identity.CodeAdminActivated, change: func(s *Service, p *Plan) error {
 		if p.Before.State == identity.StateActive {
 			return nil
 		}
-		to := identity.StateActive
-		if !acknowledged(p.Before) {
-			to = identity.StatePending
-		}
-		p.enter(to, identity.StateSuspended, identity.StateDeprovisioned)
+		p.enter(returnsTo(p.Before))
 		if p.refused() {
 			return nil
 		}
-		if to == identity.StatePending {
-			p.After.RenewedAt = p.now // the sweep counts from here
-		}
-		// Keys of links that were removed meanwhile bar nobody any more.
-		p.paths = rekey(p.Before, p.After, nil, none)
+		s.unbar(p)
 		return nil
 	}}
 }
@@ -57,7 +49,7 @@ func Activate() Edit {
 // Delete removes the identity and its keys: the person's next login is a first
 // one. Its decision records stay for their time.
 func Delete() Edit {
-	return Edit{identity.CodeAdminDeleted, func(_ *Service, p *Plan) error {
+	return Edit{code: identity.CodeAdminDeleted, change: func(_ *Service, p *Plan) error {
 		p.op = opDelete
 		return nil
 	}}
@@ -73,7 +65,7 @@ var ErrNoLink = errors.New("the identity has no link to this provider")
 // then, and its bar. The last link may go; whoever is left without one signs in
 // by other means, or not at all. Errors: ErrNoLink.
 func Unlink(provider string) Edit {
-	return Edit{identity.CodeAdminUnlinked, func(_ *Service, p *Plan) error {
+	return Edit{code: identity.CodeAdminUnlinked, change: func(_ *Service, p *Plan) error {
 		removed := p.unlink(func(l identity.Link) bool { return l.Provider == provider })
 		if len(removed) == 0 {
 			return ErrNoLink
@@ -127,19 +119,18 @@ func (p *Plan) releaseMail() {
 // none selects no trait.
 func none(string, string) bool { return false }
 
-// enter brings the identity into a state by the administrator's word, if it is
-// in one of these or there already by a provider's.
-func (p *Plan) enter(to identity.State, from ...identity.State) {
+// enter brings the identity into a state by the administrator's word, if that
+// is a way, or if it is there already by a provider's.
+func (p *Plan) enter(to identity.State) {
 	switch {
 	case p.Before.State == to && p.Before.StateSource == identity.SourceAdmin:
 		return
 	case p.Before.State == to && p.Before.Barred():
-	case !slices.Contains(from, p.Before.State):
+		p.After.StateSource = identity.SourceAdmin
+		p.changed("/state", identity.OpSet)
+	case !p.move(to, ByAdmin, identity.SourceAdmin):
 		p.deny(identity.BecauseOf(identity.CodeStateRefused, "/state"), "")
-		return
 	}
-	p.After.State, p.After.StateSource = to, identity.SourceAdmin
-	p.changed("/state", identity.OpSet)
 }
 
 // acknowledged reports whether a login beyond prepare, or an import, has shown

@@ -51,7 +51,7 @@ func (e *InvalidError) Error() string { return strings.TrimPrefix(e.Path+": ", "
 //
 // Errors: InvalidError.
 func Amend(patch Patch) Edit {
-	return Edit{identity.CodeAdminEdited, func(s *Service, p *Plan) error {
+	return Edit{code: identity.CodeAdminEdited, change: func(s *Service, p *Plan) error {
 		if len(patch.Traits)+len(patch.Add)+len(patch.Remove) > MaxPatch {
 			return &InvalidError{"", fmt.Sprintf("there are more than %d traits and groups", MaxPatch)}
 		}

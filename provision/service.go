@@ -36,9 +36,10 @@ type Store interface {
 	Renew(ctx context.Context, id string, revision int64, at time.Time, r identity.Record) error
 }
 
-// Editable is what changes of identities that are there need of a userstore
-// besides Store.
+// Editable is what edits and sweeps of identities that are there need of a
+// userstore besides Store.
 type Editable interface {
+	List(ctx context.Context, q store.Query) (store.Page, error)
 	Get(ctx context.Context, id string) (identity.Identity, error)
 	// Pin is called before a subject is linked to an identity that is there.
 	Pin(ctx context.Context, key identity.Key, userstore string) error
@@ -67,6 +68,12 @@ type Service struct {
 	// Kratos are the Admin APIs of the Kratos instances that have one, by the
 	// instance's name.
 	Kratos map[string]*kratos.Admin
+	// Instances are the names of all Kratos instances that may call: any of them
+	// may have the person of a pending identity.
+	Instances []string
+	// Quarantine is how long a deprovisioned identity keeps its names and
+	// addresses; 0 is for ever.
+	Quarantine time.Duration
 	// Userstores are the names that a policy may put an identity into.
 	Userstores []string
 	Now        func() time.Time
@@ -273,23 +280,6 @@ func (s *Service) finish(ctx context.Context, out Outcome, start time.Time) Outc
 		"rule", out.Record.Rule, "identity_id", out.Record.IdentityID, "flow_id", out.Record.FlowID,
 		"request_id", out.Record.RequestID, "duration_us", out.Record.Duration.Microseconds())
 	return out
-}
-
-// faultCode is the reason code of a fault of our own.
-func faultCode(ctx context.Context, err error) identity.Code {
-	var fault *claims.Fault
-	switch {
-	case errors.As(err, &fault):
-		return fault.Code
-	case errors.Is(err, store.ErrConflict):
-		return identity.CodeConflict
-	case ctx.Err() != nil:
-		return identity.CodeDeadlineExceeded
-	case errors.Is(err, store.ErrUnavailable):
-		return identity.CodeStoreUnavailable
-	default:
-		return identity.CodeInternal
-	}
 }
 
 // newID returns a UUIDv7 (RFC 9562): unique, and sorted by time, so that pages

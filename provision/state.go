@@ -25,7 +25,7 @@ func (p *Plan) forget() {
 // acknowledges later, active where it asks once.
 func (p *Plan) create(l identity.Login, userstore string, e claims.Evidence) {
 	i := identity.Identity{
-		ID: newID(), Userstore: userstore, State: identity.StateActive, StateSource: identity.ProviderSource(l.Provider),
+		ID: newID(), Userstore: userstore, State: identity.StateActive, StateSource: identity.ProviderSource(l.Provider), StateAt: p.now,
 		Traits: map[string]any{},
 		Links: []identity.Link{{
 			Provider: l.Provider, Issuer: e.Issuer, Subject: e.Subject, Credential: e.Credential,
@@ -53,8 +53,7 @@ func (p *Plan) acknowledge(l identity.Login) {
 		return
 	}
 	if p.After.State == identity.StatePending {
-		p.After.State, p.After.StateSource = identity.StateActive, identity.ProviderSource(l.Provider)
-		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/state", Op: identity.OpSet})
+		p.move(identity.StateActive, ByLogin, identity.ProviderSource(l.Provider))
 	}
 	if _, ok := p.After.External(l.External.System, l.External.Instance); !ok && l.External.ID != "" {
 		p.After.ExternalIDs = append(p.After.ExternalIDs, l.External)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jithook/jithook/admin"
@@ -70,6 +71,7 @@ func (a *app) open() error {
 	a.recorder = provision.NewRecorder(s, a.log, a.metrics.RecordDropped)
 	a.service = &provision.Service{
 		Store: s, Editable: s, Journal: s, Receipts: s, Later: a.recorder, Providers: a.live.Set, Kratos: admins, Userstores: a.config.userstores,
+		Instances: a.config.kratosCallers(), Quarantine: a.config.quarantine,
 		Now: now, Log: a.log, ClaimLog: claimLog, Observe: a.metrics.Login,
 	}
 	return nil
@@ -82,6 +84,23 @@ func (a *app) admin(token string) *admin.API {
 		Store: a.store, Userstore: a.store, Service: a.service, Providers: a.live.Set, Token: token, Host: host,
 		Metrics: a.metrics.Handler(), Log: a.log,
 	}
+}
+
+// kratosCallers are the names of all Kratoses that may call.
+func (c config) kratosCallers() []string {
+	var names []string
+	note := func(caller hook.Caller) {
+		if caller.May(hook.EndpointKratos) && !slices.Contains(names, caller.Instance) {
+			names = append(names, caller.Instance)
+		}
+	}
+	for _, k := range c.apiKeys {
+		note(k.Caller)
+	}
+	for _, b := range c.basics {
+		note(b.Caller)
+	}
+	return names
 }
 
 // kratosAdmins returns the Admin APIs of the Kratoses by instance; it reads

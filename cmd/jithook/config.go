@@ -27,6 +27,9 @@ const (
 	defaultAdminListen = "127.0.0.1:4481"
 	defaultRetention   = 30 * 24 * time.Hour
 	minRetention       = time.Hour
+	defaultSweep       = time.Hour
+	minSweep           = time.Minute
+	defaultQuarantine  = 90 * 24 * time.Hour
 	maxConfig          = 1 << 20
 )
 
@@ -53,6 +56,8 @@ type config struct {
 	logFormat           string
 	retention           time.Duration
 	recordClaims        identity.ClaimsMode
+	sweepEvery          time.Duration // 0: not by itself
+	quarantine          time.Duration // 0: for ever
 	claimKeys           []claimKey
 }
 
@@ -145,6 +150,13 @@ func (r *configReader) read(f configFile) config {
 	r.outbound(f.Outbound, &c)
 	r.log(f.Log, &c)
 	r.decisions(f.Decisions, &c)
+	c.sweepEvery, c.quarantine = defaultSweep, defaultQuarantine
+	if f.Lifecycle.Sweep != nil {
+		c.sweepEvery = time.Duration(*f.Lifecycle.Sweep)
+	}
+	if f.Lifecycle.Quarantine != nil {
+		c.quarantine = *f.Lifecycle.Quarantine
+	}
 	return c
 }
 

@@ -20,6 +20,7 @@ type configFile struct {
 	Outbound   strictyaml.Map[targetSection] `yaml:"outbound"`
 	Log        logSection                    `yaml:"log"`
 	Decisions  decisionsSection              `yaml:"decisions"`
+	Lifecycle  lifecycleSection              `yaml:"lifecycle"`
 }
 
 type adminSection struct {
@@ -155,6 +156,27 @@ type decisionsSection struct {
 type keySection struct {
 	ID    strictyaml.Text `yaml:"id" missing:"records name the key by it, such as \"2026-11\""`
 	Value strictyaml.Text `yaml:"value" missing:"env:NAME or file:PATH of 32 bytes in base64"`
+}
+
+type lifecycleSection struct {
+	Sweep      *interval      `yaml:"sweep"`
+	Quarantine *time.Duration `yaml:"quarantine"`
+}
+
+// interval is how often the server sweeps by itself; 0 is never.
+type interval time.Duration
+
+// DecodeYAML implements strictyaml.Decoder.
+func (i *interval) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
+	var d time.Duration
+	if problems := n.Decode(&d); len(problems) > 0 {
+		return problems
+	}
+	if d != 0 && d < minSweep {
+		return []strictyaml.Problem{n.Problemf("a sweep looks at every identity: 1m at least, or 0 for never")}
+	}
+	*i = interval(d)
+	return nil
 }
 
 // retention is how long decision records are kept.

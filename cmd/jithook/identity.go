@@ -16,7 +16,7 @@ import (
 
 func newIdentityCmd() *cobra.Command {
 	cmd := group("identity", "Look at who is in the userstore, and edit them", newIdentityGetCmd(), newIdentityListCmd(),
-		newIdentityEditCmd(), newIdentityUnlinkCmd(), newIdentityDeleteCmd(), newIdentityExportCmd())
+		newIdentityEditCmd(), newIdentityUnlinkCmd(), newIdentityDeleteCmd(), newIdentityExportCmd(), newIdentitySweepCmd())
 	cmd.AddCommand(newIdentityStateCmds()...)
 	return cmd
 }
@@ -104,6 +104,7 @@ func card(w io.Writer, i admin.Identity) error {
 	t.row("ID", i.ID)
 	t.row("State", string(i.State))
 	t.row("State set by", i.StateSource)
+	t.row("State since", when(i.StateAt))
 	t.row("Userstore", i.Userstore)
 	t.row("Revision", strconv.FormatInt(i.Revision, 10))
 	t.row("Created", when(i.CreatedAt))

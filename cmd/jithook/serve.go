@@ -24,10 +24,10 @@ const (
 	// drain is how long requests under way may take after SIGTERM: longer than
 	// a login's deadline.
 	drain = 10 * time.Second
-	// sweepEvery is how often old decision records and receipts are dropped,
-	// sweepBatch how many in one step.
-	sweepEvery = 10 * time.Minute
-	sweepBatch = 1000
+	// dropEvery is how often old decision records and receipts are dropped,
+	// dropBatch how many in one step.
+	dropEvery = 10 * time.Minute
+	dropBatch = 1000
 )
 
 func newServeCmd() *cobra.Command {
@@ -108,7 +108,8 @@ func (a *app) run(ctx context.Context, worker *outbound.Worker, listeners map[ne
 	defer cancel()
 	var background sync.WaitGroup
 	background.Go(func() { a.reload(ctx) })
-	background.Go(func() { a.sweep(ctx) })
+	background.Go(func() { a.drops(ctx) })
+	background.Go(func() { a.sweeps(ctx) })
 	if worker != nil {
 		background.Go(func() { worker.Run(ctx) })
 	}
@@ -170,17 +171,17 @@ func (a *app) reload(ctx context.Context) {
 	}
 }
 
-// sweep drops decision records that are older than their retention, and the
+// drops drops decision records that are older than their retention, and the
 // receipts of messages that nobody can send again.
-func (a *app) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
+func (a *app) drops(ctx context.Context) {
+	tick := time.NewTicker(dropEvery)
 	defer tick.Stop()
 	for {
 		a.drop(ctx, "old decision records", func() (int, error) {
-			return a.store.DropDecisions(ctx, now().Add(-a.config.retention), sweepBatch)
+			return a.store.DropDecisions(ctx, now().Add(-a.config.retention), dropBatch)
 		})
 		a.drop(ctx, "old receipts of signed messages", func() (int, error) {
-			return a.store.DropReceipts(ctx, now(), sweepBatch)
+			return a.store.DropReceipts(ctx, now(), dropBatch)
 		})
 		select {
 		case <-ctx.Done():
@@ -192,7 +193,7 @@ func (a *app) sweep(ctx context.Context) {
 
 // drop drops batch after batch until one is not full.
 func (a *app) drop(ctx context.Context, what string, batch func() (int, error)) {
-	for dropped := sweepBatch; dropped == sweepBatch; {
+	for dropped := dropBatch; dropped == dropBatch; {
 		var err error
 		if dropped, err = batch(); err != nil && ctx.Err() == nil {
 			a.log.Error("cannot drop what is old", "what", what, "error", err)

@@ -28,6 +28,7 @@ type contentDoc struct {
 	Userstore   string          `bson:"userstore"`
 	State       string          `bson:"state"`
 	StateSource string          `bson:"state_source"`
+	StateAt     string          `bson:"state_at"`
 	Traits      bson.Raw        `bson:"traits"` // see traits.go
 	Provenance  []provenanceDoc `bson:"provenance"`
 	Groups      []groupDoc      `bson:"groups"`
@@ -182,7 +183,7 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 	doc := identityDoc{
 		ID: i.ID,
 		Content: contentDoc{
-			Userstore: i.Userstore, State: string(i.State), StateSource: i.StateSource, Traits: traits,
+			Userstore: i.Userstore, State: string(i.State), StateSource: i.StateSource, StateAt: w.stamp(i.StateAt), Traits: traits,
 			Provenance: convert(i.Provenance, func(p identity.Provenance) provenanceDoc {
 				return provenanceDoc{p.Path, p.Source, w.stamp(p.At), p.VerifiedBy, w.stamp(p.VerifiedAt)}
 			}),
@@ -216,7 +217,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 	}
 	var r stampReader
 	i := identity.Identity{
-		ID: d.ID, Userstore: c.Userstore, State: identity.State(c.State), StateSource: c.StateSource, Traits: traits,
+		ID: d.ID, Userstore: c.Userstore, State: identity.State(c.State), StateSource: c.StateSource, StateAt: r.time(c.StateAt), Traits: traits,
 		Provenance: convert(c.Provenance, func(p provenanceDoc) identity.Provenance {
 			return identity.Provenance{Path: p.Path, Source: p.Source, At: r.time(p.At), VerifiedBy: p.VerifiedBy, VerifiedAt: r.time(p.VerifiedAt)}
 		}),

@@ -136,7 +136,7 @@ func newIdentity(keys ...identity.Key) identity.Identity {
 	keys = slices.Clone(keys)
 	slices.Sort(keys)
 	return identity.Identity{
-		ID: newID(), Userstore: "default", State: identity.StatePending, StateSource: identity.ProviderSource("acme"),
+		ID: newID(), Userstore: "default", State: identity.StatePending, StateSource: identity.ProviderSource("acme"), StateAt: clock.Add(time.Second),
 		Traits: map[string]any{"email": "ada@example.com", "n": int64(0)},
 		Provenance: []identity.Provenance{
 			{Path: "/email", Source: "provider:acme", At: clock, VerifiedBy: "provider:acme", VerifiedAt: clock.Add(time.Hour)},

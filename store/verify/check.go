@@ -128,11 +128,8 @@ func derived(i *identity.Identity) map[identity.Key]string {
 }
 
 func (c Checker) pending(i *identity.Identity) []store.Finding {
-	since := i.CreatedAt
-	if i.RenewedAt.After(since) {
-		since = i.RenewedAt
-	}
-	if i.State != identity.StatePending || c.Now().Sub(since) <= PendingTime {
+	since := i.PendingSince()
+	if i.State != identity.StatePending || c.Now().Sub(since) <= identity.PendingTime {
 		return nil
 	}
 	return []store.Finding{{Code: store.FindingPendingOld, IdentityID: i.ID,

@@ -27,10 +27,6 @@ type Store interface {
 	Swap(ctx context.Context, i identity.Identity, r identity.Record) error
 }
 
-// PendingTime is how long an identity may be pending: more than any sign-in
-// takes.
-const PendingTime = 24 * time.Hour
-
 // Checker checks one store. It is safe while others read and write.
 type Checker struct {
 	Store Store

@@ -1,0 +1,51 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/internal/problem"
+	"github.com/jithook/jithook/provision"
+)
+
+// Swept is a step of a sweep.
+type Swept struct {
+	// Identities are those whose time is over, and what became of them.
+	Identities []provision.Expired `json:"identities"`
+	// Checked is how many were looked at.
+	Checked       int    `json:"checked"`
+	NextPageToken string `json:"next_page_token"`
+}
+
+// sweepPath is the route of a sweep. Like those below /store it limits itself:
+// Kratos may be asked about every identity of a step.
+const sweepPath = "/sweep"
+
+func (a *API) sweep(c echo.Context) error {
+	if err := known(c, "rule", "apply", "page_token"); err != nil {
+		return err
+	}
+	rule, err := oneOf(c, "rule", provision.Rules()...)
+	if err != nil {
+		return err
+	}
+	if rule == "" {
+		return problem.New(http.StatusBadRequest, "rule is missing")
+	}
+	apply, err := oneOf(c, "apply", "true", "false")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(unhurried(c), stepTime)
+	defer cancel()
+	swept, err := a.Service.Sweep(ctx, provision.Sweep{
+		Rule: rule, Apply: apply == "true", PageToken: c.QueryParam("page_token"), RequestID: hook.RequestID(c),
+	})
+	if err != nil {
+		return fault(err)
+	}
+	return c.JSON(http.StatusOK, Swept{swept.Found, swept.Checked, swept.NextPageToken})
+}

@@ -1,0 +1,13 @@
+package policy
+
+import "time"
+
+// Lifecycle is what a policy says of the life of the identities that its
+// provider vouches for. The zero value says nothing.
+type Lifecycle struct {
+	// InactiveAfter is the lease of who does not sign in; 0 is for ever.
+	InactiveAfter time.Duration
+}
+
+// Lifecycle returns what the policy says of the life of identities.
+func (p *Policy) Lifecycle() Lifecycle { return p.lifecycle }

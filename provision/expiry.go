@@ -1,0 +1,149 @@
+package provision
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/provider"
+)
+
+const (
+	// sweepPage is how many identities a step looks at; askingPage of those that
+	// a Kratos is asked about, each of them with calls of a second.
+	sweepPage  = 200
+	askingPage = 20
+)
+
+// expiry returns how a rule is carried out; ok is false where it is off.
+func (s *Service) expiry(r Rule) (e expiry, ok bool) {
+	switch r {
+	case RulePending:
+		return expiry{
+			code: identity.CodePendingSwept, state: identity.StatePending, page: askingPage,
+			over: (*Service).abandoned, spared: s.claimed(), change: func(_ *Service, p *Plan) { p.op = opDelete },
+		}, true
+	case RuleQuarantine:
+		return expiry{
+			code: identity.CodeQuarantineOver, state: identity.StateDeprovisioned, page: sweepPage,
+			over: (*Service).quarantined, change: func(_ *Service, p *Plan) { p.releaseNames() },
+		}, s.Quarantine > 0
+	case RuleInactive:
+		leases := slices.ContainsFunc(s.Providers().All(), func(p *provider.Provider) bool { return p.Policy.Lifecycle().InactiveAfter > 0 })
+		return expiry{
+			code: identity.CodeLeaseOver, state: identity.StateActive, page: sweepPage,
+			over: (*Service).unused, change: (*Service).endLease,
+		}, leases
+	}
+	return expiry{}, false
+}
+
+// abandoned reports whether nobody went on with the sign-in that made a pending
+// identity.
+func (s *Service) abandoned(now time.Time, i *identity.Identity) (since time.Time, over bool) {
+	since = i.PendingSince()
+	return since, now.Sub(since) > identity.PendingTime
+}
+
+// claimed returns what keeps a pending identity: a Kratos has the person, or it
+// cannot be told that none has. Whoever did not answer once is not asked again
+// in this step.
+func (s *Service) claimed() func(context.Context, *identity.Identity) Fate {
+	down := false
+	return func(ctx context.Context, i *identity.Identity) Fate {
+		lacks := slices.ContainsFunc(s.Instances, func(name string) bool { return s.Kratos[name] == nil })
+		switch {
+		case len(s.Instances) == 0 || lacks || len(i.Links) == 0 || len(i.ExternalIDs) > 0:
+			return FateUnasked
+		case down:
+			return FateUnheard
+		}
+		for instance, admin := range s.Kratos {
+			for _, identifier := range s.identifiers(i) {
+				held, err := admin.Holds(ctx, identifier)
+				if err != nil {
+					s.Log.ErrorContext(ctx, "Kratos's Admin API not heard: a pending identity stays", "instance", instance, "identity_id", i.ID, "error", err)
+					down = true
+					return FateUnheard
+				}
+				if held {
+					return FateKnown
+				}
+			}
+		}
+		return ""
+	}
+}
+
+// identifiers are those of the credentials that a Kratos may have for the
+// identity's links: under the provider's name then, or its name now.
+func (s *Service) identifiers(i *identity.Identity) []string {
+	var all []string
+	for _, l := range i.Links {
+		names := []string{l.Provider}
+		for _, prov := range s.Providers().All() {
+			if slices.Contains(prov.Issuers, l.Issuer) {
+				names = append(names, prov.ID)
+			}
+		}
+		slices.Sort(names)
+		for _, name := range slices.Compact(names) {
+			all = append(all, name+":"+cmp.Or(l.Credential, l.Subject))
+		}
+	}
+	return all
+}
+
+// quarantined reports whether a closed account has kept its names for long
+// enough. Where nobody noted when it was closed, its last change counts.
+func (s *Service) quarantined(now time.Time, i *identity.Identity) (since time.Time, over bool) {
+	since = i.StateAt
+	if since.IsZero() {
+		since = i.UpdatedAt
+	}
+	return since, slices.ContainsFunc(i.Keys, ofName) && s.Quarantine > 0 && now.Sub(since) > s.Quarantine
+}
+
+// releaseNames takes the keys of names and addresses; the traits stay.
+func (p *Plan) releaseNames() {
+	p.After.Keys = slices.DeleteFunc(p.After.Keys, ofName)
+	p.changed("/keys", identity.OpRemove)
+}
+
+// unused reports whether nobody has signed in for as long as the identity's
+// providers allow. What an administrator did to its state stays.
+func (s *Service) unused(now time.Time, i *identity.Identity) (since time.Time, over bool) {
+	since = i.CreatedAt
+	if i.LastLoginAt.After(since) {
+		since = i.LastLoginAt
+	}
+	lease, _ := s.lease(i)
+	return since, lease > 0 && now.Sub(since) > lease
+}
+
+// lease returns how long the identity may go without a login, and the provider
+// that says so: the one that allows most. It is 0, for ever, unless all of its
+// providers have one.
+func (s *Service) lease(i *identity.Identity) (longest time.Duration, by string) {
+	if i.StateSource == identity.SourceAdmin {
+		return 0, ""
+	}
+	for _, l := range i.Links {
+		prov, ok := s.Providers().Get(l.Provider)
+		if !ok || prov.Policy.Lifecycle().InactiveAfter == 0 {
+			return 0, ""
+		}
+		if d := prov.Policy.Lifecycle().InactiveAfter; d > longest {
+			longest, by = d, prov.ID
+		}
+	}
+	return longest, by
+}
+
+// endLease suspends the identity by the word of its provider.
+func (s *Service) endLease(p *Plan) {
+	_, p.Record.Provider = s.lease(p.Before)
+	p.move(identity.StateSuspended, BySweep, identity.ProviderSource(p.Record.Provider))
+}
