@@ -139,6 +139,9 @@ type TraitInfo struct {
 	Required  bool
 	Unique    bool
 	Canonical string
+	// Absent is what it means that none of Values is there.
+	Absent string
+	Values []*expr.Program
 	// ClaimPaths are the claims that the values consist of, in order, where a
 	// value is a plain claim; Plain says that all are.
 	ClaimPaths [][]string
@@ -149,7 +152,7 @@ type TraitInfo struct {
 func (m *Mapping) Traits() []TraitInfo {
 	infos := make([]TraitInfo, len(m.traits))
 	for i, t := range m.traits {
-		info := TraitInfo{Path: t.path, Required: t.required, Unique: t.unique, Canonical: t.canonical, Plain: true}
+		info := TraitInfo{Path: t.path, Required: t.required, Unique: t.unique, Canonical: t.canonical, Absent: t.absent, Values: t.values, Plain: true}
 		for _, v := range t.values {
 			path, plain := v.ClaimPath()
 			if !plain {
@@ -179,6 +182,21 @@ func (m *Mapping) Programs() []*expr.Program {
 		}
 	}
 	return programs
+}
+
+// ProgramsOf returns the expressions that make the trait at a path (a JSON
+// Pointer into the traits), or for "" the groups.
+func (m *Mapping) ProgramsOf(path string) []*expr.Program {
+	only := Mapping{}
+	if path == "" {
+		only.groups = m.groups
+	}
+	for _, t := range m.traits {
+		if t.path == path {
+			only.traits = append(only.traits, t)
+		}
+	}
+	return only.Programs()
 }
 
 // WithoutGroups returns the mapping of the traits alone.

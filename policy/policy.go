@@ -141,17 +141,24 @@ func (p *Policy) Place(ctx context.Context, in Input) (name string, v identity.V
 
 // Programs returns the expressions, deny rules first.
 func (p *Policy) Programs() []*expr.Program {
-	var programs []*expr.Program
-	for _, d := range p.deny {
-		programs = append(programs, d.when)
-	}
-	if p.allow != nil {
-		programs = append(programs, p.allow)
-	}
+	programs := p.Rules()
 	if p.from != nil {
 		programs = append(programs, p.from)
 	}
 	return append(programs, p.linking.programs()...)
+}
+
+// Rules returns the expressions of deny and allow, in the order in which they are
+// asked.
+func (p *Policy) Rules() []*expr.Program {
+	var rules []*expr.Program
+	for _, d := range p.deny {
+		rules = append(rules, d.when)
+	}
+	if p.allow != nil {
+		rules = append(rules, p.allow)
+	}
+	return rules
 }
 
 // Input is what a policy decides about.

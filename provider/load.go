@@ -35,7 +35,7 @@ type Loader struct {
 }
 
 // Load reads every .yaml, .yml and .json file in the root of fsys; names that
-// begin with a dot are passed over. It returns the set, or all problems of all
+// begin with a dot are passed over, and those that IsCases names. It returns the set, or all problems of all
 // files in the order of their places; with any problem there is no set.
 func (l Loader) Load(fsys fs.FS) (*Set, []Problem) {
 	entries, err := fs.ReadDir(fsys, ".")
@@ -69,8 +69,15 @@ func (l Loader) Load(fsys fs.FS) (*Set, []Problem) {
 	return set, nil
 }
 
+// IsCases reports whether a file beside the providers' holds cases that try one
+// of them: acme_test.yaml.
+func IsCases(name string) bool {
+	ext := path.Ext(name)
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, ext) && strings.HasSuffix(strings.TrimSuffix(name, ext), "_test")
+}
+
 func isProviderFile(fsys fs.FS, e fs.DirEntry) bool {
-	if strings.HasPrefix(e.Name(), ".") || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) {
+	if strings.HasPrefix(e.Name(), ".") || IsCases(e.Name()) || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) {
 		return false
 	}
 	// A mounted ConfigMap is a folder of links: what counts is where they lead.

@@ -19,32 +19,47 @@ type stepView struct {
 	Failure string `json:"failure,omitempty"`
 }
 
-// explanation writes an explanation: below each line of the expression the
-// values of the parts that stand in it, each under its own.
+// ruleView is an explanation in JSON.
+type ruleView struct {
+	Pos   string     `json:"pos"`
+	Text  string     `json:"text"`
+	Value any        `json:"value"`
+	Error string     `json:"error,omitempty"`
+	Steps []stepView `json:"steps"`
+}
+
+func viewOf(x expr.Explanation) ruleView {
+	v := ruleView{Pos: x.Source.Pos(), Text: x.Source.Text, Value: x.Value, Steps: []stepView{}}
+	if x.Err != nil {
+		v.Error = x.Err.Error()
+	}
+	for _, s := range x.Steps {
+		v.Steps = append(v.Steps, stepView{s.Text, s.Line, s.Col + 1, s.Value, s.Failure})
+	}
+	return v
+}
+
+// explanation writes an explanation.
 func (f *format) explanation(w io.Writer, x expr.Explanation) error {
 	if f.json {
-		out := struct {
-			Value any        `json:"value"`
-			Error string     `json:"error,omitempty"`
-			Steps []stepView `json:"steps"`
-		}{Value: x.Value, Steps: []stepView{}}
-		if x.Err != nil {
-			out.Error = x.Err.Error()
-		}
-		for _, s := range x.Steps {
-			out.Steps = append(out.Steps, stepView{s.Text, s.Line, s.Col + 1, s.Value, s.Failure})
-		}
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
-		return e.Encode(out)
+		return e.Encode(viewOf(x))
 	}
-	for n, line := range strings.Split(x.Source.Text, "\n") {
-		fmt.Fprintln(w, shownLine(line))
-		for _, row := range under(slices.DeleteFunc(slices.Clone(x.Steps), func(s expr.Step) bool { return s.Line != n+1 })) {
-			fmt.Fprintln(w, row)
-		}
+	_, err := fmt.Fprintln(w, strings.Join(picture(x), "\n"))
+	return err
+}
+
+// picture is an expression with the values of its parts below it: below each
+// line those of the parts that stand in it, each under its own. One without
+// parts, such as a word, is followed by what it yields.
+func picture(x expr.Explanation) []string {
+	var lines []string
+	for n, line := range strings.Split(strings.TrimRight(x.Source.Text, "\n"), "\n") {
+		lines = append(lines, shownLine(line))
+		lines = append(lines, under(slices.DeleteFunc(slices.Clone(x.Steps), func(s expr.Step) bool { return s.Line != n+1 }))...)
 	}
-	return nil
+	return lines
 }
 
 // under lays out the steps of one line: a bar under each, and its value at the

@@ -53,6 +53,29 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+func TestBranches(t *testing.T) {
+	p := compile(t, `claims.yes ? (claims.no ? "a" : string(claims.n)) : claims.groups.exists(g, g == "x") ? size(claims.s) : claims.x`)
+	x, err := p.Explain(t.Context(), vars())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for n, b := range p.Branches() {
+		got = append(got, fmt.Sprintf("%s %s %t", b.Pos, b.Text, x.Taken[n]))
+	}
+	want := []string{
+		`acme.yaml:10:19 claims.no ? "a" : string(claims.n) true`,
+		`acme.yaml:10:57 claims.groups.exists(g, g == "x") ? size(claims.s) : claims.x false`,
+		`acme.yaml:10:31 "a" false`,
+		`acme.yaml:10:43 string(claims.n) true`,
+		`acme.yaml:10:97 size(claims.s) false`,
+		`acme.yaml:10:110 claims.x false`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("branches\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // What is explained is what was decided.
 func FuzzExplain(f *testing.F) {
 	for _, text := range []string{"claims.a || claims.b", "claims.g.map(x, x.y)", "has(claims.a.b) ? claims.a.b : claims.c", "[claims.a, {'b': claims.b}]", "claims.g[0] / 0"} {

@@ -101,6 +101,9 @@ func (p *Program) Eval(ctx context.Context, v Vars) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if tell, ok := ctx.Value(explaining{}).(func(Explanation)); ok {
+		return p.explained(ctx, v, tell)
+	}
 	out, _, err := p.evaluator.ContextEval(ctx, v.activation())
 	if ended := ctx.Err(); ended != nil {
 		return nil, ended

@@ -70,6 +70,7 @@ var rules = []rule{
 		project: []string{"identity", "internal/canon", "internal/claimlog", "internal/expr", "policy", "mapper", "claims", "kratos", "provider", "store"},
 		modules: []string{"github.com/google/uuid"},
 	},
+	{path: "rules", project: []string{"identity", "internal/expr", "internal/strictyaml", "mapper", "claims", "provider", "store", "provision"}},
 	{
 		path:    "hook",
 		project: []string{"identity", "internal/strictjson", "internal/problem", "claims", "provision"},

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/rules"
+)
+
+// report is the form in which results are shown.
+type report string
+
+func (r *report) String() string { return string(*r) }
+
+// Type is what the flag's help shows for a value.
+func (r *report) Type() string { return "FORMAT" }
+
+// Set reads the flag's value.
+func (r *report) Set(text string) error {
+	if text != "pretty" && text != "json" && text != "junit" {
+		return errors.New("there are pretty, json and junit")
+	}
+	*r = report(text)
+	return nil
+}
+
+func (r *report) bind(cmd *cobra.Command) {
+	*r = "pretty"
+	cmd.Flags().VarP(r, "output", "o", "pretty, json, or junit for a CI server")
+}
+
+// played is a result with what is shown of it.
+type played struct {
+	rules.Result
+	perLogin time.Duration // zero where nobody asked
+	behind   []expr.Explanation
+}
+
+func (p played) outcome() string {
+	switch {
+	case p.Passed():
+		return "pass"
+	case p.Case.Todo != "":
+		return "todo"
+	}
+	return "fail"
+}
+
+func (p played) name() string { return p.Case.File.Provider.Value + "/" + p.Case.Name.Value }
+
+func newPlayed(set *provider.Set, r rules.Result) played {
+	prov, _ := set.Get(r.Case.File.Provider.Value)
+	return played{Result: r, behind: r.Behind(prov)}
+}
+
+func (r report) write(w io.Writer, all []played, s rules.Summary) error {
+	switch r {
+	case "json":
+		return writeJSON(w, all, s)
+	case "junit":
+		return writeJUnit(w, all, s)
+	}
+	for _, p := range all {
+		if p.perLogin > 0 {
+			fmt.Fprintf(w, "%-9s %s\n", p.perLogin.Round(100*time.Nanosecond), shown(p.name()))
+		}
+		if !p.Passed() || p.Case.Todo != "" {
+			p.pretty(w)
+		}
+	}
+	fmt.Fprintf(w, "%d passed, %d failed, %d todo (%s)\n", s.Passed, s.Failed, s.Todo, s.Duration.Round(time.Millisecond))
+	if c := s.Coverage; c != nil {
+		fmt.Fprintf(w, "covered %.1f %% (%d of %d)\n", c.Percent(), c.Reached, c.All)
+		t := newTable(w)
+		for _, m := range c.Missed {
+			t.row("  "+m.Pos, "never "+m.Never, strings.Join(strings.Fields(m.Text), " "))
+		}
+		return t.flush()
+	}
+	return nil
+}
+
+// pretty shows a case that did not pass: what differs, and what the expressions
+// behind that saw.
+func (p played) pretty(w io.Writer) {
+	word := map[string]string{"pass": "PASS", "todo": "TODO", "fail": "FAIL"}[p.outcome()]
+	fmt.Fprintf(w, "%s  %s  %s\n", word, shown(p.name()), p.Case.Pos())
+	if p.Case.Todo != "" {
+		note := p.Case.Todo
+		if p.Passed() {
+			note += " (it passes: take its todo out)"
+		}
+		fmt.Fprintf(w, "      todo: %s\n", shown(note))
+	}
+	for _, d := range p.Diffs {
+		if d.Want == nil && !strings.HasPrefix(d.Path, "/traits/") {
+			fmt.Fprintf(w, "      %s: %s\n", shown(d.Path), diffValue(d.Got))
+			continue
+		}
+		fmt.Fprintf(w, "      %s\n        want %s\n        got  %s\n", shown(d.Path), diffValue(d.Want), diffValue(d.Got))
+	}
+	for _, x := range p.behind {
+		fmt.Fprintf(w, "      %s\n", shown(x.Source.Pos()))
+		for _, line := range picture(x) {
+			fmt.Fprintf(w, "        %s\n", line)
+		}
+	}
+}
+
+func diffValue(v any) string {
+	if v == nil || v == "" {
+		return "nothing"
+	}
+	return shownLine(value(v))
+}
+
+type caseView struct {
+	Provider string       `json:"provider"`
+	Name     string       `json:"name"`
+	Pos      string       `json:"pos"`
+	Outcome  string       `json:"outcome"` // pass, fail, todo
+	Todo     string       `json:"todo,omitempty"`
+	Diffs    []rules.Diff `json:"diffs,omitempty"`
+	Rules    []ruleView   `json:"rules,omitempty"`
+	PerLogin int64        `json:"per_login_ns,omitempty"`
+}
+
+func writeJSON(w io.Writer, all []played, s rules.Summary) error {
+	out := struct {
+		Cases    []caseView `json:"cases"`
+		Passed   int        `json:"passed"`
+		Failed   int        `json:"failed"`
+		Todo     int        `json:"todo"`
+		Coverage any        `json:"coverage,omitempty"`
+	}{Cases: []caseView{}, Passed: s.Passed, Failed: s.Failed, Todo: s.Todo}
+	for _, p := range all {
+		v := caseView{p.Case.File.Provider.Value, p.Case.Name.Value, p.Case.Pos(), p.outcome(), p.Case.Todo, p.Diffs, nil, p.perLogin.Nanoseconds()}
+		for _, x := range p.behind {
+			v.Rules = append(v.Rules, viewOf(x))
+		}
+		out.Cases = append(out.Cases, v)
+	}
+	if c := s.Coverage; c != nil {
+		out.Coverage = map[string]any{"percent": c.Percent(), "reached": c.Reached, "all": c.All, "missed": append([]rules.Missed{}, c.Missed...)}
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(out)
+}
+
+// The elements of JUnit's report that CI servers read.
+type (
+	junitSuite struct {
+		XMLName  xml.Name    `xml:"testsuite"`
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Time     string      `xml:"time,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Class   string     `xml:"classname,attr"`
+		Name    string     `xml:"name,attr"`
+		Time    string     `xml:"time,attr"`
+		Failure *junitText `xml:"failure"`
+		Skipped *junitText `xml:"skipped"`
+	}
+	junitText struct {
+		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
+	}
+)
+
+func writeJUnit(w io.Writer, all []played, s rules.Summary) error {
+	seconds := func(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }
+	suite := junitSuite{Name: "jithook map test", Tests: len(all), Failures: s.Failed, Skipped: s.Todo, Time: seconds(s.Duration)}
+	for _, p := range all {
+		c := junitCase{Class: p.Case.File.Provider.Value, Name: p.Case.Name.Value, Time: seconds(p.Duration)}
+		switch p.outcome() {
+		case "fail":
+			var text strings.Builder
+			p.pretty(&text)
+			c.Failure = &junitText{Message: p.Diffs[0].Path, Text: text.String()}
+		case "todo":
+			c.Skipped = &junitText{Message: p.Case.Todo}
+		}
+		suite.Cases = append(suite.Cases, c)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
+	if err := e.Encode(suite); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}

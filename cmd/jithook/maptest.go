@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/rules"
+)
+
+// trial is what `map test` is asked to do.
+type trial struct {
+	config, run string
+	report      report
+	coverage    bool
+	threshold   float64
+	bench       bool
+	watch       bool
+}
+
+func newMapTestCmd() *cobra.Command {
+	var t trial
+	cmd := &cobra.Command{
+		Use: "test [FOLDER]", Short: "Test the providers' files with the cases beside them", Args: cobra.MaximumNArgs(1),
+		Long: `Test the providers' files with the cases beside them (acme_test.yaml): each gives
+claims, and perhaps whom they are about, and says what must become of the login.
+Nothing is written and no server is asked. FOLDER stands for the providers'
+folder of the configuration. Exit code 2 when a case fails, or less is covered
+than --threshold.`,
+		Example: `  jithook map test ./providers
+  jithook map test -c jithook.yaml --run acme/guest --watch`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			again := func(ctx context.Context) error { return t.once(ctx, cmd, args) }
+			if t.watch {
+				return watching(cmd, func() (string, error) { c, err := t.where(args); return c.providersDir, err }, again)
+			}
+			return again(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVarP(&t.config, "config", "c", "jithook.yaml", "the server's configuration: its providers and userstores; not read with a FOLDER,\nunless it is given")
+	cmd.Flags().StringVar(&t.run, "run", "", "only cases whose provider/name holds `TEXT`")
+	cmd.Flags().BoolVar(&t.coverage, "coverage", false, "say which rules, branches and absences no case reached")
+	cmd.Flags().Float64Var(&t.threshold, "threshold", 0, "how much has to be covered, in `PERCENT`; implies --coverage")
+	cmd.Flags().BoolVar(&t.bench, "bench", false, "say how long a case takes")
+	cmd.Flags().BoolVar(&t.watch, "watch", false, "test again whenever a file of the folder changes")
+	t.report.bind(cmd)
+	return cmd
+}
+
+// where returns the configuration that counts.
+func (t *trial) where(args []string) (config, error) {
+	if len(args) == 0 {
+		c, problems, err := readConfig(t.config)
+		if err == nil && len(problems) > 0 {
+			err = fmt.Errorf("the configuration has problems:\n%s", list(problems))
+		}
+		return c, err
+	}
+	return config{providersDir: args[0], providersShown: args[0], userstores: []string{provider.DefaultUserstore}}, nil
+}
+
+// once loads everything and plays every case.
+func (t *trial) once(ctx context.Context, cmd *cobra.Command, args []string) error {
+	start := now()
+	c, err := t.where(args)
+	if err != nil {
+		return err
+	}
+	set, problems, err := loadProviders(c)
+	if err != nil {
+		return err
+	}
+	files, found := rules.Load(os.DirFS(c.providersDir))
+	if problems = append(problems, c.located(found)...); len(problems) > 0 {
+		return providerProblems(problems)
+	}
+	cases := rules.Find(files, t.run)
+	if len(cases) == 0 {
+		return fmt.Errorf("no case to play in %s: cases stand in files like acme_test.yaml", c.providersDir)
+	}
+	results, all, err := t.play(ctx, rules.Runner{Providers: set, Userstores: c.userstores, Now: now}, cases)
+	if err != nil {
+		return err
+	}
+	summary := rules.Sum(results)
+	summary.Duration = now().Sub(start)
+	if t.coverage || t.threshold > 0 {
+		covered := rules.Cover(set, results)
+		summary.Coverage = &covered
+	}
+	if err := t.report.write(cmd.OutOrStdout(), all, summary); err != nil {
+		return err
+	}
+	if summary.Failed > 0 || summary.Coverage != nil && summary.Coverage.Percent() < t.threshold {
+		return errNo
+	}
+	return nil
+}
+
+// benchTime is how long each case is played with --bench.
+const benchTime = 200 * time.Millisecond
+
+func (t *trial) play(ctx context.Context, r rules.Runner, cases []*rules.Case) (results []rules.Result, all []played, err error) {
+	for _, c := range cases {
+		result, err := r.Run(ctx, c)
+		if err != nil {
+			return nil, nil, err
+		}
+		p := newPlayed(r.Providers, result)
+		if t.bench {
+			if p.perLogin, err = r.Bench(ctx, c, benchTime); err != nil {
+				return nil, nil, err
+			}
+		}
+		results, all = append(results, result), append(all, p)
+	}
+	return results, all, nil
+}
+
+// watchEvery is how often a watched folder is looked at.
+const watchEvery = 500 * time.Millisecond
+
+// watching does it again whenever a file of the folder has changed, until the
+// command is interrupted. That it cannot be done is told, and then waited out: a
+// file that is being edited is broken now and then.
+func watching(cmd *cobra.Command, folder func() (string, error), do func(context.Context) error) error {
+	ctx := cmd.Context()
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for last := ""; ; {
+		dir, err := folder()
+		if err != nil {
+			return err
+		}
+		if state := stateOf(dir); state != last {
+			last = state
+			if err := do(ctx); err != nil && !errors.Is(err, errNo) {
+				fmt.Fprintln(cmd.ErrOrStderr(), "jithook:", err)
+			}
+			fmt.Fprintln(cmd.OutOrStdout())
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// stateOf is the names, sizes and times of a folder's files.
+func stateOf(dir string) string {
+	entries, _ := os.ReadDir(dir)
+	var b strings.Builder
+	for _, e := range entries {
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil {
+			fmt.Fprintln(&b, e.Name(), info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return b.String()
+}

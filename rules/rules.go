@@ -1,0 +1,202 @@
+// Package rules tries providers' files the way code is tested: a case gives
+// claims, and perhaps whom they are about, and says what must become of them.
+//
+// It owns the files with cases, how one is played, and what no case reached.
+// Every case is decided by package provision, over a userstore that holds
+// nobody but the person whom the case names: nothing is written, no server is
+// asked. It must not know how a result is shown.
+package rules
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jithook/jithook/claims"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/provision"
+)
+
+// caseTime bounds a case: what is explained has no other limit.
+const caseTime = 10 * time.Second
+
+// Runner plays cases. It is safe for concurrent use.
+type Runner struct {
+	Providers *provider.Set
+	// Userstores are the names that a policy may put an identity into.
+	Userstores []string
+	Now        func() time.Time
+}
+
+// Result is what became of a case.
+type Result struct {
+	Case *Case
+	// Diffs are what is not as wanted; without any the case passes.
+	Diffs []Diff
+	// Rules are the expressions that were evaluated, in their order.
+	Rules []expr.Explanation
+	// Decided is the line that decided, where one did.
+	Decided  string
+	Duration time.Duration
+}
+
+// Run plays a case. Errors: the context's, and that a case cannot be decided,
+// with its place.
+func (r Runner) Run(ctx context.Context, c *Case) (Result, error) {
+	start := r.Now()
+	g, err := r.game(c)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Case: c}
+	ctx, cancel := context.WithTimeout(ctx, caseTime)
+	defer cancel()
+	out, err := g.play(expr.Explaining(ctx, func(x expr.Explanation) { result.Rules = append(result.Rules, x) }))
+	if err != nil {
+		return Result{}, err
+	}
+	result.Diffs, result.Decided = c.Want.compare(out), out.Record.Rule
+	result.Duration = r.Now().Sub(start)
+	return result, nil
+}
+
+// Bench plays a case over and over for about as long as it is told, as a login
+// plays it, and returns how long one takes, on average.
+func (r Runner) Bench(ctx context.Context, c *Case, lasting time.Duration) (time.Duration, error) {
+	g, err := r.game(c)
+	if err != nil {
+		return 0, err
+	}
+	start := r.Now()
+	for n := 1; ; n++ {
+		if _, err := g.play(ctx); err != nil {
+			return 0, err
+		}
+		if spent := r.Now().Sub(start); spent >= lasting {
+			return spent / time.Duration(n), nil
+		}
+	}
+}
+
+// game is a case that is set up.
+type game struct {
+	*Case
+	service *provision.Service
+	login   identity.Login
+}
+
+func (r Runner) game(c *Case) (game, error) {
+	prov, ok := r.Providers.Get(c.File.Provider.Value)
+	if !ok {
+		return game{}, fmt.Errorf("%s: no provider's file has the id %q", c.Pos(), c.File.Provider.Value)
+	}
+	log := slog.New(slog.DiscardHandler)
+	userstore, _ := prov.Policy.Userstore()
+	return game{c, &provision.Service{
+		Store: world{c.person(prov, userstore, r.Now())}, Providers: func() *provider.Set { return r.Providers },
+		Userstores: r.Userstores, Now: r.Now, Log: log, Later: provision.NewRecorder(nil, log, func() {}),
+	}, c.login(prov)}, nil
+}
+
+func (g game) play(ctx context.Context) (provision.Outcome, error) {
+	out, err := g.service.Preview(ctx, g.login)
+	if err != nil {
+		return provision.Outcome{}, fmt.Errorf("%s: %w", g.Pos(), err)
+	}
+	return out, nil
+}
+
+// Passed reports whether everything is as wanted.
+func (r Result) Passed() bool { return len(r.Diffs) == 0 }
+
+// Summary counts results. A case that need not pass yet and does not is none of
+// the failed ones.
+type Summary struct {
+	Passed, Failed, Todo int
+	Duration             time.Duration
+	Coverage             *Coverage
+}
+
+// Sum counts.
+func Sum(results []Result) Summary {
+	var s Summary
+	for _, r := range results {
+		switch {
+		case r.Passed():
+			s.Passed++
+		case r.Case.Todo != "":
+			s.Todo++
+		default:
+			s.Failed++
+		}
+	}
+	return s
+}
+
+// Behind returns those of the evaluated expressions that made what is not as
+// wanted: a trait's own for a trait, the groups' for the groups, and for a
+// decision deny, allow and the line that decided.
+func (r Result) Behind(prov *provider.Provider) []expr.Explanation {
+	var sources []expr.Source
+	for _, d := range r.Diffs {
+		programs := prov.Policy.Rules()
+		if trait, ok := strings.CutPrefix(d.Path, "/traits"); ok {
+			programs = prov.Mapping.ProgramsOf(trait)
+		} else if d.Path == "/groups" {
+			programs = prov.Mapping.ProgramsOf("")
+		} else if at := slices.IndexFunc(r.Rules, func(x expr.Explanation) bool { return x.Source.Pos() == r.Decided }); at >= 0 {
+			sources = append(sources, r.Rules[at].Source)
+		}
+		for _, p := range programs {
+			sources = append(sources, p.Source())
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(r.Rules), func(x expr.Explanation) bool { return !slices.Contains(sources, x.Source) })
+}
+
+// login is the case's login as the provider's file expects it: its claims count
+// as those of whichever source the file asks.
+func (c *Case) login(prov *provider.Provider) identity.Login {
+	l := identity.Login{Hook: identity.HookGeneric, Caller: "test", Providers: []string{"*"}, Provider: prov.ID}
+	said := identity.Offer{Provider: prov.ID, Issuer: c.issuer(prov), Subject: c.subject(prov), Claims: c.Claims}
+	if prov.Subject != nil {
+		said.Credential = said.Subject
+	}
+	for _, name := range claims.Sources() {
+		said.Source = name
+		l.Offers = append(l.Offers, said)
+	}
+	return l
+}
+
+// issuer is the claims' own, or else the file's first.
+func (c *Case) issuer(prov *provider.Provider) string {
+	if iss, ok := c.Claims["iss"].(string); ok {
+		return iss
+	}
+	return prov.Issuers[0]
+}
+
+// someone stands for a subject where the claims of a case name none.
+const someone = "subject-of-the-case"
+
+func (c *Case) subject(prov *provider.Provider) string {
+	path := prov.Subject
+	if path == nil {
+		path = []string{"sub"}
+	}
+	var at any = c.Claims
+	for _, name := range path {
+		m, _ := at.(map[string]any)
+		at = m[name]
+	}
+	if s, ok := at.(string); ok {
+		return s
+	}
+	return someone
+}
