@@ -20,7 +20,7 @@ type Consent struct {
 // Accepted reports whether the person has accepted this version, and has not
 // taken it back since: the answer still stands in the trait.
 func (i *Identity) Accepted(path, version string) bool {
-	if yes, _ := i.Traits[path[1:]].(bool); !yes {
+	if v, _ := i.Trait(path); v != true {
 		return false
 	}
 	return slices.ContainsFunc(i.Consents, func(c Consent) bool { return c.Path == path && c.Version == version })

@@ -63,7 +63,7 @@ func (t trait) mapped(ctx context.Context, v expr.Vars) (Trait, error) {
 	if err != nil {
 		return Trait{}, err
 	}
-	mapped := Trait{Path: t.path, Action: Set, CanonicalForm: t.canonical, Unique: t.unique, Required: t.required}
+	mapped := Trait{Path: t.path, Action: Set, CanonicalForm: t.canonical, Unique: t.unique, Required: t.required, Sync: t.sync}
 	if plain == nil {
 		return t.absentee(mapped)
 	}
@@ -94,6 +94,7 @@ func (t trait) first(ctx context.Context, v expr.Vars) (any, *expr.Program, erro
 
 // absentee completes a trait that the claims have no value for.
 func (t trait) absentee(mapped Trait) (Trait, error) {
+	mapped.Absent = true
 	switch t.absent {
 	case AbsentKeep:
 		mapped.Action = Keep

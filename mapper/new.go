@@ -23,7 +23,7 @@ type trait struct {
 	verified         *expr.Program // nil never is
 	canonical        string
 	unique, required bool
-	absent           string
+	absent, sync     string
 	fallback         value
 	trust            *trust
 }
@@ -102,7 +102,7 @@ func place(t TraitSpec) expr.Source {
 func (c *compiler) trait(s TraitSpec, trusted *trust) trait {
 	t := trait{
 		path: "/" + s.Name, canonical: s.Canonical, unique: s.Unique, required: s.Required,
-		absent: cmp.Or(s.Absent, AbsentKeep), trust: trusted,
+		absent: cmp.Or(s.Absent, AbsentKeep), sync: cmp.Or(s.Sync, SyncInherit), trust: trusted,
 	}
 	for _, v := range s.Values {
 		t.values = append(t.values, c.keep(c.env.Compile(v)))
@@ -122,6 +122,8 @@ func (c *compiler) trait(s TraitSpec, trusted *trust) trait {
 		c.refuse(at, "trait %q: unique needs a canonical form, so that two spellings of one value are the same", s.Name)
 	case t.absent == AbsentDefault && s.Unique:
 		c.refuse(at, "trait %q: a unique trait cannot have a default, which only one identity could take", s.Name)
+	case !slices.Contains([]string{SyncInherit, SyncImport, SyncForce}, t.sync):
+		c.refuse(at, "trait %q: sync %q is none of inherit, import and force", s.Name, s.Sync)
 	case !slices.Contains([]string{AbsentKeep, AbsentClear, AbsentDefault, AbsentReject}, t.absent):
 		c.refuse(at, "trait %q: absent %q is none of keep, clear, default and reject", s.Name, s.Absent)
 	case t.absent == AbsentDefault:

@@ -26,6 +26,14 @@ const (
 	AbsentReject  = "reject"  // the login is refused
 )
 
+// When a trait is written to an identity that exists. The empty string is
+// SyncInherit.
+const (
+	SyncInherit = "inherit" // as the provider's policy says
+	SyncImport  = "import"  // at creation only
+	SyncForce   = "force"   // at every login, whoever wrote it last
+)
+
 // Limits on what strangers' claims may put into a userstore.
 const (
 	// MaxString is the longest string in a trait, and the longest key of a map
@@ -70,6 +78,7 @@ type TraitSpec struct {
 	// userstore have the same one.
 	Unique   bool
 	Required bool
+	Sync     string
 	Absent   string
 	// Default is the value for AbsentDefault. It is never verified.
 	Default any
@@ -110,6 +119,8 @@ type Result struct {
 type Trait struct {
 	Path   string // JSON Pointer (RFC 6901) into the traits: /email
 	Action Action
+	// Absent says that the claims had no value: what is done is what that means.
+	Absent bool
 	// Value is a JSON value, as the provider wrote it.
 	Value any
 	// Canonical is the canonical form of Value where CanonicalForm names one.
@@ -121,6 +132,7 @@ type Trait struct {
 	Required bool
 	// Verified says that the provider vouches for the value, and may.
 	Verified bool
+	Sync     string // SyncInherit, SyncImport or SyncForce
 }
 
 // Groups are the groups of a result.

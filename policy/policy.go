@@ -8,6 +8,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,8 @@ type Spec struct {
 	Consent *Consent // nil asks for none
 	// Lifecycle is carried along: Decide does not ask it.
 	Lifecycle Lifecycle
+	// AttributeSync says what a returning login does to stored traits.
+	AttributeSync AttributeSync
 	// File is where the policy stands. It is the rule that a verdict names
 	// where Allow is nil.
 	File string
@@ -68,6 +71,8 @@ type Policy struct {
 	scheme    string
 	consent   *Consent
 	lifecycle Lifecycle
+
+	attributeSync AttributeSync
 }
 
 type denial struct {
@@ -80,7 +85,7 @@ type denial struct {
 func New(env *expr.Env, s Spec) (*Policy, error) {
 	p := &Policy{
 		enabled: s.Enabled, userstore: s.Userstore.Name, file: s.File, groups: s.Groups,
-		scheme: s.Scheme, consent: s.Consent, lifecycle: s.Lifecycle,
+		scheme: s.Scheme, consent: s.Consent, lifecycle: s.Lifecycle, attributeSync: cmp.Or(s.AttributeSync, PreserveLocal),
 	}
 	var errs []error
 	if s.Userstore.From != nil {

@@ -125,6 +125,8 @@ func (c *compiler) policy(f file) *policy.Policy {
 		s := source(*jit.Allow)
 		spec.Allow = &s
 	}
+	spec.AttributeSync = policy.AttributeSync(c.oneOf(jit.AttributeSync, string(policy.PreserveLocal),
+		string(policy.OverrideAll), string(policy.PreserveLocal), string(policy.SyncNone)))
 	for _, d := range jit.Deny {
 		spec.Deny = append(spec.Deny, c.deny(d))
 	}
@@ -177,6 +179,7 @@ func (c *compiler) trait(key strictyaml.Text, t traitSection) (mapper.TraitSpec,
 	spec := mapper.TraitSpec{
 		Name: key.Value, Unique: t.Unique, Required: t.Required, Default: t.Default,
 		Canonical: c.oneOf(t.Canonical, "", mapper.CanonicalEmail, mapper.CanonicalUsername),
+		Sync:      c.oneOf(t.Sync, mapper.SyncInherit, mapper.SyncInherit, mapper.SyncImport, mapper.SyncForce),
 		Absent:    c.oneOf(t.Absent, mapper.AbsentKeep, mapper.AbsentKeep, mapper.AbsentClear, mapper.AbsentDefault, mapper.AbsentReject),
 	}
 	if !name.MatchString(key.Value) {

@@ -46,6 +46,7 @@ type jitSection struct {
 	Allow     *strictyaml.Text  `yaml:"allow"`
 	Deny      []denySection     `yaml:"deny"`
 
+	AttributeSync    *strictyaml.Text       `yaml:"attribute_sync"`
 	GroupSync        *strictyaml.Text       `yaml:"group_sync"`
 	GroupsUnknownMax *placed[time.Duration] `yaml:"groups_unknown_max"`
 
@@ -97,6 +98,7 @@ type traitSection struct {
 	Canonical *strictyaml.Text                      `yaml:"canonical"`
 	Unique    bool                                  `yaml:"unique"`
 	Required  bool                                  `yaml:"required"`
+	Sync      *strictyaml.Text                      `yaml:"sync"`
 	Absent    *strictyaml.Text                      `yaml:"absent"`
 	Default   any                                   `yaml:"default"`
 }

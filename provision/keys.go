@@ -3,7 +3,6 @@ package provision
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/canon"
@@ -17,7 +16,7 @@ import (
 func uniqueKeys(i *identity.Identity, traits []mapper.TraitInfo, mine selection) map[identity.Key]string {
 	keys := map[identity.Key]string{}
 	for _, t := range traits {
-		value, ok := i.Traits[strings.TrimPrefix(t.Path, "/")].(string)
+		value, ok := text(i, t.Path)
 		if !t.Unique || !ok {
 			continue
 		}
@@ -37,6 +36,13 @@ func uniqueKeys(i *identity.Identity, traits []mapper.TraitInfo, mine selection)
 		}
 	}
 	return keys
+}
+
+// text returns the value at a path, if that is a string.
+func text(i *identity.Identity, path string) (string, bool) {
+	v, _ := i.Trait(path)
+	s, ok := v.(string)
+	return s, ok
 }
 
 // selection says which traits are meant, by path and source of the value.
@@ -117,7 +123,7 @@ func (s *Service) heirOf(i *identity.Identity, prov *provider.Provider) func(sou
 func emails(i *identity.Identity, traits []mapper.TraitInfo) []Email {
 	var found []Email
 	for _, t := range traits {
-		value, ok := i.Traits[strings.TrimPrefix(t.Path, "/")].(string)
+		value, ok := text(i, t.Path)
 		by, _ := i.ProvenanceOf(t.Path)
 		if ok && t.Canonical == mapper.CanonicalEmail {
 			found = append(found, Email{"/traits" + t.Path, value, by.VerifiedBy != ""})

@@ -24,9 +24,9 @@ var bring = map[identity.State][]provision.Edit{
 
 // in returns a house with one identity in a state: one that the generic
 // contract made and a login has used, or that prepare made.
-func in(t *testing.T, state identity.State) *house {
+func in(t *testing.T, state identity.State, files ...string) *house {
 	t.Helper()
-	h := open(t)
+	h := open(t, files...)
 	if state == identity.StatePending {
 		want(t, h.Provision(t.Context(), kratos(identity.HookPrepare, "", "s-1", ann())), identity.Created)
 		return h

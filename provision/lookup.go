@@ -112,7 +112,7 @@ func (s *Service) first(prov *provider.Provider, asked []question, found []ident
 			case !ok:
 			case m == nil:
 				m = &match{identity: i, evidence: evidence}
-				if !spelt(q.trait.Value, i.Traits[strings.TrimPrefix(q.rule.Path, "/")]) {
+				if stored, _ := i.Trait(q.rule.Path); !spelt(q.trait.Value, stored) {
 					m.refuse(identity.CodeLinkRefused)
 				}
 			case m.identity.ID != i.ID:
@@ -128,7 +128,7 @@ func (s *Service) first(prov *provider.Provider, asked []question, found []ident
 // and somebody whose word counts has verified that, not too long ago. A pending
 // one is nobody yet.
 func (s *Service) matches(prov *provider.Provider, q question, i *identity.Identity, now time.Time) (identity.Match, bool) {
-	value := i.Traits[strings.TrimPrefix(q.rule.Path, "/")]
+	value, _ := i.Trait(q.rule.Path)
 	canonical, why := mapper.Check(value, q.trait.CanonicalForm)
 	by, _ := i.ProvenanceOf(q.rule.Path)
 	if i.State == identity.StatePending || !slices.Contains(i.Keys, q.key) || why != "" || canonical != q.trait.Canonical ||
@@ -182,7 +182,7 @@ func (s *Service) renewEvidence(source string, result mapper.Result, p *Plan) {
 			continue
 		}
 		by := &p.After.Provenance[at]
-		if by.VerifiedBy == source && equalJSON(p.After.Traits[strings.TrimPrefix(t.Path, "/")], traitValue(t)) && p.now.Sub(by.Vouched()) >= renewEvidence {
+		if stored, _ := p.After.Trait(t.Path); by.VerifiedBy == source && equalJSON(stored, traitValue(t)) && p.now.Sub(by.Vouched()) >= renewEvidence {
 			by.VerifiedAt = p.now
 			p.changed("/provenance"+t.Path, identity.OpSet)
 		}

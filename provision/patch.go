@@ -46,8 +46,9 @@ func (e *InvalidError) Error() string { return strings.TrimPrefix(e.Path+": ", "
 // Amend writes traits and groups. Values are held to the rules of the providers'
 // files that may write this identity: canonical forms, and unique traits that
 // somebody else holds are a refusal. What changes is verified by nobody any more.
-// From then on it is the administrator's, and no provider's to change. A group
-// that a provider's file grants comes back with its next login.
+// From then on it is the administrator's: a provider changes it only where its
+// file overrides what others wrote. A group that a provider's file grants comes
+// back with its next login.
 //
 // Errors: InvalidError.
 func Amend(patch Patch) Edit {
@@ -56,9 +57,6 @@ func Amend(patch Patch) Edit {
 			return &InvalidError{"", fmt.Sprintf("there are more than %d traits and groups", MaxPatch)}
 		}
 		traits := s.traitsOf(p.Before)
-		if p.After.Traits == nil {
-			p.After.Traits = map[string]any{}
-		}
 		touched, err := p.amendTraits(patch.Traits, traits)
 		if err != nil {
 			return err
@@ -114,11 +112,9 @@ func (p *Plan) amendTraits(values map[string]*any, traits []mapper.TraitInfo) (t
 
 // removeTrait reports whether there was one.
 func (p *Plan) removeTrait(name string) bool {
-	if _, has := p.After.Traits[name]; !has {
+	if !p.After.RemoveTrait("/" + name) {
 		return false
 	}
-	delete(p.After.Traits, name)
-	p.After.Provenance = slices.DeleteFunc(p.After.Provenance, func(by identity.Provenance) bool { return by.Path == "/"+name })
 	p.changed("/traits/"+name, identity.OpRemove)
 	return true
 }
@@ -137,9 +133,7 @@ func (p *Plan) setTrait(name string, v any) bool {
 	} else {
 		by.VerifiedBy, by.VerifiedAt = "", time.Time{}
 	}
-	p.After.Traits[name] = v
-	d := difference{identity: p.After}
-	d.provenance(identity.Provenance{Path: "/" + name, Source: identity.SourceAdmin, At: p.now, VerifiedBy: by.VerifiedBy, VerifiedAt: by.VerifiedAt})
+	p.After.SetTrait(v, identity.Provenance{Path: "/" + name, Source: identity.SourceAdmin, At: p.now, VerifiedBy: by.VerifiedBy, VerifiedAt: by.VerifiedAt})
 	p.changed("/traits/"+name, identity.OpSet)
 	return !same
 }

@@ -225,9 +225,12 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 	} else {
 		p.acknowledge(l)
 	}
-	d := difference{source: identity.ProviderSource(prov.ID), heir: s.heirOf(p.After, prov), at: p.now, identity: p.After}
+	d := difference{
+		source: identity.ProviderSource(prov.ID), heir: s.heirOf(p.After, prov), at: p.now, identity: p.After,
+		method: prov.Policy.AttributeSync(), creating: p.first(l), dated: e.Time,
+	}
 	p.withdraw(result.Traits)
-	for _, c := range d.apply(result) {
+	for _, c := range d.traits(result.Traits) {
 		// What was verified no longer may have got a new value as well.
 		p.Record.Change = append(slices.DeleteFunc(p.Record.Change, func(e identity.Change) bool { return e.Path == c.Path }), c)
 	}
@@ -235,14 +238,15 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		return
 	}
 	s.renewEvidence(d.source, result, p)
-	if p.ask(l, prov, result.Traits); !p.undecided() {
+	due := d.due(result.Traits)
+	if p.ask(l, prov, due); !p.undecided() {
 		return
 	}
-	if missing, ok := firstMissing(p.After, result); ok {
+	if missing, ok := firstMissing(p.After, due); ok {
 		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")
 		return
 	}
-	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(path, source string) bool { return p.answered[path] || d.owns(source) })
+	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(path, source string) bool { return p.answered[path] || d.changed(path, source) })
 	if p.Before != nil && !slices.Equal(p.Before.Keys, p.After.Keys) && len(p.Record.Change) == 0 {
 		// The mapping was edited: what is unique now is not what was.
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})

@@ -48,8 +48,8 @@ func (p *Plan) ask(l identity.Login, prov *provider.Provider, traits []mapper.Tr
 // trait asks for a trait. An answer that the identity server has not acknowledged
 // yet may still be changed: it may have refused the value itself.
 func (q *inquiry) trait(t mapper.Trait) {
-	name, path := strings.TrimPrefix(t.Path, "/"), "/traits"+t.Path
-	stored, has := q.After.Traits[name]
+	path := "/traits" + t.Path
+	stored, has := q.After.Trait(t.Path)
 	by, _ := q.After.ProvenanceOf(t.Path)
 	missing := !has || stored == ""
 	if !missing && (q.After.State != identity.StatePending || by.Source != identity.SourceUser) {
@@ -91,13 +91,11 @@ func (q *inquiry) consent(c policy.Consent, source string) {
 // takes no key and links nothing.
 func (q *inquiry) answer(path string, v any) {
 	q.answered[path] = true
-	name := strings.TrimPrefix(path, "/")
-	if by, known := q.After.ProvenanceOf(path); known && by.Source == identity.SourceUser && equalJSON(q.After.Traits[name], v) {
+	stored, _ := q.After.Trait(path)
+	if by, known := q.After.ProvenanceOf(path); known && by.Source == identity.SourceUser && equalJSON(stored, v) {
 		return
 	}
-	q.After.Traits[name] = v
-	d := difference{identity: q.After}
-	d.provenance(identity.Provenance{Path: path, Source: identity.SourceUser, At: q.now})
+	q.After.SetTrait(v, identity.Provenance{Path: path, Source: identity.SourceUser, At: q.now})
 	q.Record.Change = slices.DeleteFunc(q.Record.Change, func(c identity.Change) bool { return c.Path == "/traits"+path })
 	q.changed("/traits"+path, identity.OpSet)
 }
@@ -109,10 +107,9 @@ func (p *Plan) withdraw(traits []mapper.Trait) {
 		return
 	}
 	for _, t := range traits {
-		if by, known := p.After.ProvenanceOf(t.Path); known && by.Source == identity.SourceUser && t.Action == mapper.Set {
+		if by, known := p.After.ProvenanceOf(t.Path); known && by.Source == identity.SourceUser && !t.Absent {
 			p.answered[t.Path] = true
-			delete(p.After.Traits, strings.TrimPrefix(t.Path, "/"))
-			p.After.Provenance = slices.DeleteFunc(p.After.Provenance, func(q identity.Provenance) bool { return q.Path == t.Path })
+			p.After.RemoveTrait(t.Path)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func (s *Service) distrust(p *Plan) {
 
 // believed reports whether who verified a value may still say so.
 func (s *Service) believed(i *identity.Identity, by identity.Provenance) bool {
-	value := i.Traits[strings.TrimPrefix(by.Path, "/")]
+	value, _ := i.Trait(by.Path)
 	return !strings.HasPrefix(by.VerifiedBy, identity.ProviderSource("")) || slices.ContainsFunc(s.speakers(i, by.VerifiedBy),
 		func(prov *provider.Provider) bool { return prov.Mapping.MayVerify(by.Path, value) })
 }

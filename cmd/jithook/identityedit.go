@@ -204,10 +204,11 @@ func newIdentityEditCmd() *cobra.Command {
 	var a amendments
 	cmd := e.bind(&cobra.Command{
 		Use: "edit ID", Short: "Write traits and groups of an identity", Args: cobra.ExactArgs(1),
-		Long: `Write traits and groups of an identity. What was written is the administrator's:
-no provider changes it any more, and nobody has verified it. A trait that was
-removed, and a group that a provider's file grants, may come back with the next
-login. A path is that of a whole trait, /traits/NAME.`,
+		Long: `Write traits and groups of an identity. What was written is the administrator's,
+and nobody has verified it. A provider changes such a trait only where its file
+says attribute_sync: override_all or sync: force. A trait that was removed, and a
+group that a provider's file grants, may come back with the next login. A path is
+that of a whole trait, /traits/NAME.`,
 		Example: `  jithook identity edit ID --set /traits/title=Chair --remove /traits/phone
   jithook identity edit ID --set-json '/traits/languages=["de","fr"]' --add-group staff`,
 		RunE: func(cmd *cobra.Command, args []string) error {
