@@ -22,7 +22,7 @@ build: ## build bin/jithook, static, with the version from git
 
 .PHONY: test
 test: peers mongo lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
-	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres $(GO) test -race -timeout 9m ./...
+	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres,scim $(GO) test -race -timeout 9m ./...
 
 .PHONY: unit
 unit: ## all tests, quickly; those that need a missing peer skip and say so
@@ -30,8 +30,9 @@ unit: ## all tests, quickly; those that need a missing peer skip and say so
 	$(GO) test ./...
 
 .PHONY: peers
-peers: ## fetch and build the real Kratos and OpenID provider for the tests, once, into a cache
+peers: ## fetch and build the real Kratos, OpenID provider and SCIM services for the tests, once, into a cache
 	@./test/kratos/peers.sh
+	@./test/scim/peers.sh
 
 .PHONY: mongo
 mongo: ## install and build the MongoDB-compatible server for the tests, once, into the cache (root on Debian)

@@ -39,6 +39,8 @@ type Config struct {
 	Store map[string]any
 	// Providers are the providers' files by name.
 	Providers map[string]string
+	// Outbound is the section outbound; targets are on this machine.
+	Outbound map[string]any
 }
 
 // Server is a running server.
@@ -96,7 +98,7 @@ func (s *Server) configure(t testing.TB, dir string, c Config) {
 		return map[string]any{"name": name, "header": header, "value": "env:JITHOOK_TEST_SECRET",
 			"endpoints": endpoints, "providers": []string{"*"}, "instance": Instance}
 	}
-	config, err := json.Marshal(map[string]any{ // JSON is YAML
+	sections := map[string]any{
 		"listen": "127.0.0.1:0",
 		"admin":  map[string]any{"listen": "127.0.0.1:0", "token": "env:JITHOOK_TEST_SECRET"},
 		"auth": map[string]any{
@@ -105,7 +107,11 @@ func (s *Server) configure(t testing.TB, dir string, c Config) {
 		},
 		"store":     c.Store,
 		"providers": "providers",
-	})
+	}
+	if c.Outbound != nil {
+		sections["outbound"], sections["network"] = c.Outbound, map[string]any{"allow_addresses": []string{"127.0.0.0/8"}}
+	}
+	config, err := json.Marshal(sections) // JSON is YAML
 	if err != nil {
 		t.Fatal(err)
 	}

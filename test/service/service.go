@@ -61,7 +61,7 @@ func Over(s store.Store, w io.Writer, files ...string) (*provision.Service, erro
 	// Providers of tests are on this machine.
 	loopback := safedial.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")})
 	keys := idtoken.NewKeys(loopback, time.Now, log)
-	set, problems := provider.Loader{Env: env, Userstores: userstores, Keys: keys, Now: time.Now}.Load(folder)
+	set, problems := provider.Loader{Env: env, Userstores: userstores, Targets: []string{"hr"}, Keys: keys, Now: time.Now}.Load(folder)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("providers' files: %v", problems)
 	}
