@@ -211,6 +211,10 @@ func TestLostReplyWithoutFilter(t *testing.T) {
 	if err := deliver(t, x, &i); !isRejected(err) {
 		t.Errorf("got %v", err)
 	}
+	i.State = identity.StateSuspended
+	if err := deliver(t, x, &i); !isRejected(err) {
+		t.Errorf("suspended: %v, and the account is active for all that anybody knows", err)
+	}
 	one(t, s)
 }
 

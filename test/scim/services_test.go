@@ -40,14 +40,14 @@ outbound: [hr]
 
 const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-// service is a SCIM service as its own people see it.
-type service struct {
+// peer is a SCIM service as its own people see it.
+type peer struct {
 	t   *testing.T
 	url string
 }
 
 // call asks the service, and returns nil for what it does not have.
-func (s service) call(method, path string, body any) map[string]any {
+func (s peer) call(method, path string, body any) map[string]any {
 	s.t.Helper()
 	var content io.Reader
 	if body != nil {
@@ -79,7 +79,7 @@ func (s service) call(method, path string, body any) map[string]any {
 }
 
 // find returns the only resource with the value, nil if there is none.
-func (s service) find(endpoint, attribute, value string) map[string]any {
+func (s peer) find(endpoint, attribute, value string) map[string]any {
 	s.t.Helper()
 	list := s.call("GET", "/"+endpoint+"?filter="+url.QueryEscape(attribute+` eq "`+value+`"`), nil)
 	found, _ := list["Resources"].([]any)
@@ -94,7 +94,7 @@ func (s service) find(endpoint, attribute, value string) map[string]any {
 }
 
 // members returns the ids of a group's members, and whether there is such a group.
-func (s service) members(group string) ([]string, bool) {
+func (s peer) members(group string) ([]string, bool) {
 	g := s.find("Groups", "displayName", group)
 	ids := []string{}
 	list, _ := g["members"].([]any)
@@ -163,7 +163,7 @@ func TestServices(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			at := service{t, c.start(t)}
+			at := peer{t, c.start(t)}
 			s := server.Start(t, server.Config{
 				Binary: binary, Store: map[string]any{"bolt": map[string]any{"path": filepath.Join(t.TempDir(), "j.db")}},
 				Providers: map[string]string{"acme.yaml": acme},
@@ -191,7 +191,7 @@ func TestServices(t *testing.T) {
 }
 
 // life follows one person.
-func life(t *testing.T, s *server.Server, at service, end string) {
+func life(t *testing.T, s *server.Server, at peer, end string) {
 	t.Helper()
 	id := login(t, s, "s-1", ann())
 	var user map[string]any
@@ -269,7 +269,7 @@ func life(t *testing.T, s *server.Server, at service, end string) {
 }
 
 // strangers are at the service already: with a name that somebody here has, too.
-func strangers(t *testing.T, s *server.Server, at service) {
+func strangers(t *testing.T, s *server.Server, at peer) {
 	t.Helper()
 	bob := at.call("POST", "/Users", map[string]any{
 		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:User"}, "userName": "bob@acme.example", "title": "Theirs", "active": true,

@@ -126,3 +126,10 @@ func clone[T any](v T) (out T) {
 	_ = json.Unmarshal(data, &out)
 	return out
 }
+
+// Put adds a resource as the target's people do, and returns its id.
+func (s *Target) Put(endpoint string, d Doc) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.insert(endpoint, d)
+}

@@ -57,6 +57,8 @@ type Target struct {
 	// Before, if not nil, sees each request first; true says that it has
 	// answered.
 	Before func(w http.ResponseWriter, r *http.Request) bool
+	// Refuses, if not empty, is what no document may have in it.
+	Refuses string
 	// Losing is how many replies to writes are lost after the write was done.
 	Losing int
 
@@ -73,13 +75,6 @@ func New(t testing.TB) *Target {
 	t.Cleanup(server.Close)
 	s.URL = server.URL
 	return s
-}
-
-// Put adds a resource as the target's people do, and returns its id.
-func (s *Target) Put(endpoint string, d Doc) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.insert(endpoint, d)
 }
 
 func (s *Target) insert(endpoint string, d Doc) string {
@@ -153,12 +148,12 @@ func (s *Target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	status, answer := s.answer(r, body)
-	lost := r.Method != http.MethodGet && s.Losing > 0
-	if lost {
+	if r.Method != http.MethodGet && s.Losing > 0 {
 		s.Losing--
+		status = 0
 	}
 	s.mu.Unlock()
-	if lost {
+	if status == 0 {
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("Content-Type", "application/scim+json")
@@ -191,8 +186,11 @@ func (s *Target) answer(r *http.Request, body []byte) (int, any) {
 		return s.list(parts[0], r.URL.Query().Get("filter"))
 	}
 	var sent Doc
-	if len(body) > 0 && json.Unmarshal(body, &sent) != nil {
+	switch {
+	case len(body) > 0 && json.Unmarshal(body, &sent) != nil:
 		return refusal(400, "invalidSyntax")
+	case s.Refuses != "" && strings.Contains(string(body), s.Refuses):
+		return refusal(400, "invalidValue")
 	}
 	if len(parts) == 1 {
 		return s.create(parts[0], sent)

@@ -1,0 +1,61 @@
+package scim
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// find returns the identity's account at the target, nil if it has none.
+func (t *task) find(ctx context.Context, id string) (resource, error) {
+	if id != "" {
+		account, err := t.get(ctx, users, id)
+		if err != nil {
+			return nil, err
+		}
+		if account != nil {
+			// An id may be given to somebody else once its account is deleted.
+			if owner := account.text("externalId"); owner != "" && owner != t.identity.ID {
+				return nil, rejected("the account that was made for this identity belongs to another by now: its externalId is not ours")
+			}
+			return account, nil
+		}
+	}
+	account, err := t.look(ctx)
+	if account == nil && err == nil && id == "" && t.identity.Barred() && (t.Lookup == LookupNone || !t.features.filter) {
+		// Perhaps an account was made, and the reply was lost.
+		return nil, rejected("whether the target has an account cannot be told without a filter: see to it there that it is not active")
+	}
+	return account, err
+}
+
+// look looks for the account by what is ours in it: a reply may have been lost.
+func (t *task) look(ctx context.Context) (resource, error) {
+	attribute, value := "externalId", t.identity.ID
+	switch {
+	case t.Lookup == LookupNone || !t.features.filter:
+		return nil, nil
+	case t.Lookup == LookupUserName:
+		name, err := t.userName(ctx)
+		if err != nil {
+			return nil, err
+		}
+		attribute, value = "userName", name
+	}
+	found, err := t.filter(ctx, users, attribute, value)
+	if err != nil {
+		return nil, err
+	}
+	// What a target makes of a filter is its word: some ignore it and list
+	// everybody. Only the externalId says that an account is ours.
+	ours := slices.DeleteFunc(slices.Clone(found), func(r resource) bool { return r.text("externalId") != t.identity.ID })
+	switch {
+	case len(ours) > 1:
+		return nil, rejected("the target has several accounts with this identity's externalId: remove all but one there")
+	case len(ours) == 1:
+		return ours[0], nil
+	case len(found) > 0 && t.Lookup == LookupExternalID:
+		return nil, errors.New("find user: the target answers the filter on externalId with accounts that do not have it; set `lookup` to what it can")
+	}
+	return nil, nil
+}
