@@ -71,6 +71,7 @@ func (a *API) Handler() http.Handler {
 	v1.GET("/identities/:id", a.identity)
 	v1.GET(exportPath, a.export)
 	a.mountEdits(v1)
+	a.mountLinks(v1)
 	v1.GET("/decisions", a.decisions)
 	v1.GET("/decisions/:id", a.decision)
 	v1.GET("/providers", a.providers)

@@ -67,7 +67,7 @@ func (a *API) amend(c echo.Context) error {
 	if len(c.Request().Header.Values(headerIfMatch)) == 0 {
 		return problem.New(http.StatusPreconditionRequired, "If-Match is needed: the identity's revision, such as \"7\"")
 	}
-	return a.carryOut(c, provision.Amend(provision.Patch{Traits: b.Traits, Add: b.Groups.Add, Remove: b.Groups.Remove}))
+	return a.carryOut(c, c.Param("id"), provision.Amend(provision.Patch{Traits: b.Traits, Add: b.Groups.Add, Remove: b.Groups.Remove}))
 }
 
 // edit handles an edit that needs no body.
@@ -76,7 +76,7 @@ func (a *API) edit(e provision.Edit) echo.HandlerFunc {
 		if err := cmp.Or(known(c), bodiless(c)); err != nil {
 			return err
 		}
-		return a.carryOut(c, e)
+		return a.carryOut(c, c.Param("id"), e)
 	}
 }
 
@@ -95,13 +95,13 @@ func bodiless(c echo.Context) error {
 	return nil
 }
 
-func (a *API) carryOut(c echo.Context, e provision.Edit) error {
+func (a *API) carryOut(c echo.Context, id string, e provision.Edit) error {
 	revision, err := ifMatch(c)
 	if err != nil {
 		return err
 	}
 	out, err := a.Service.Edit(c.Request().Context(), provision.Target{
-		ID: c.Param("id"), Revision: revision, RequestID: hook.RequestID(c),
+		ID: id, Revision: revision, RequestID: hook.RequestID(c),
 	}, e)
 	var invalid *provision.InvalidError
 	switch {
@@ -109,6 +109,8 @@ func (a *API) carryOut(c echo.Context, e provision.Edit) error {
 		return problem.At(invalid.Path, invalid.Why)
 	case errors.Is(err, provision.ErrNoLink):
 		return problem.New(http.StatusNotFound, provision.ErrNoLink.Error())
+	case errors.Is(err, provision.ErrNoProposal):
+		return problem.New(http.StatusNotFound, provision.ErrNoProposal.Error())
 	case errors.Is(err, provision.ErrRevision):
 		return problem.New(http.StatusPreconditionFailed, "the identity is not at the revision in If-Match: read it again")
 	case errors.Is(err, store.ErrConflict):

@@ -22,6 +22,8 @@ type Identity struct {
 	Provenance  []identity.Provenance `json:"provenance"`
 	Groups      []identity.Group      `json:"groups"`
 	Links       []Link                `json:"links"`
+	// Proposals are links that nobody has made, or somebody has said no to.
+	Proposals []ProposedLink `json:"proposals,omitempty"`
 	// ExternalIDs are by system; where a system has several instances, the
 	// later ones are named system/instance.
 	ExternalIDs map[string]string  `json:"external_ids"`
@@ -43,6 +45,8 @@ type Link struct {
 	// GroupsUnknownSince is since when groups are kept that nobody knows to be
 	// granted still.
 	GroupsUnknownSince time.Time `json:"groups_unknown_since,omitzero"`
+	// Match is how a lookup rule found the identity, if one did.
+	Match identity.Match `json:"match,omitzero"`
 }
 
 // Identities is a page.
@@ -65,7 +69,10 @@ func view(i identity.Identity) Identity {
 		v.Traits = map[string]any{}
 	}
 	for _, l := range i.Links {
-		v.Links = append(v.Links, Link{l.Provider, l.Issuer, l.Subject, l.LinkedAt, l.Evidence, l.GroupsUnknownSince})
+		v.Links = append(v.Links, Link{l.Provider, l.Issuer, l.Subject, l.LinkedAt, l.Evidence, l.GroupsUnknownSince, l.Match})
+	}
+	for _, p := range i.Proposals {
+		v.Proposals = append(v.Proposals, proposedLink(&i, p))
 	}
 	for _, e := range i.ExternalIDs {
 		if _, taken := v.ExternalIDs[e.System]; taken {

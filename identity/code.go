@@ -147,7 +147,7 @@ var codes = []CodeInfo{
 	{CodeAdminDeprovisioned, 4990041, "Your account was closed.", "An administrator deprovisioned the identity: no login passes and all its groups are revoked. It keeps its keys, so that the person is not made anew."},
 	{CodeAdminActivated, 4990042, "Your account is active.", "An administrator took back a suspension or a deprovisioning. Groups come back with the next login, as far as the provider's file grants them."},
 	{CodeAdminDeleted, 4990043, "Your account was deleted.", "An administrator deleted the identity and its keys. The person's next login is a first one."},
-	{CodeAdminUnlinked, 4990044, "Your sign-in provider was disconnected.", "An administrator removed the links to a provider, the groups that its mapping granted, and its word that a value is verified. Its traits stay."},
+	{CodeAdminUnlinked, 4990044, "Your sign-in provider was disconnected.", "An administrator removed the links to a provider, the groups that its mapping granted, and its word that a value is verified. Its traits stay. No lookup rule links the subject again; `jithook links approve` does."},
 	{CodeAdminEdited, 4990045, "Your account was updated.", "An administrator wrote traits or groups; `changes` names the paths. From then on a provider changes a trait only where its file says `attribute_sync: override_all` or `sync: force`."},
 	{CodeAdminLinkApproved, 4990068, "This sign-in now belongs to your account.", "An administrator approved a proposed link: the subject signs in to this identity from now on."},
 	{CodeAdminLinkRejected, 4990069, "This sign-in cannot be connected to an account.", "An administrator rejected a proposed link. It is not proposed again; approving it is still possible."},

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -47,8 +48,27 @@ const (
 // ProposalStates returns the closed list.
 func ProposalStates() []ProposalState { return []ProposalState{ProposalOpen, ProposalRejected} }
 
+// Key is the FedKey of the proposal's subject.
+func (p Proposal) Key() Key { return FedKey(p.Issuer, p.Subject) }
+
 // Expired reports whether the proposal counts no more.
 func (p Proposal) Expired(now time.Time) bool { return !p.Expires.IsZero() && !now.Before(p.Expires) }
+
+// proposalID is how much of a subject's hash names a proposal among those of its
+// identity.
+const proposalID = 12
+
+// ProposalID is the id of one of the identity's proposals. It names no subject.
+func (i *Identity) ProposalID(p Proposal) string {
+	_, hash, _ := strings.Cut(string(p.Key()), ":")
+	return i.ID + "." + hash[:proposalID]
+}
+
+// ProposalOwner returns the id of the identity that a ProposalID belongs to.
+func ProposalOwner(id string) string {
+	owner, _, _ := strings.Cut(id, ".")
+	return owner
+}
 
 // Proposal returns the index of the proposal to link (issuer, subject), or -1.
 func (i *Identity) Proposal(issuer, subject string) int {

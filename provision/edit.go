@@ -21,7 +21,7 @@ type Target struct {
 }
 
 // Edit is one thing that an administrator may do to an identity: Suspend,
-// Deprovision, Activate, Delete, Unlink or Amend.
+// Deprovision, Activate, Delete, Unlink, Amend, Approve or Reject.
 type Edit struct {
 	hook   identity.Hook // HookAdmin if empty
 	code   identity.Code
@@ -93,7 +93,9 @@ func (p *Plan) edited(code identity.Code) {
 		p.After.Revision++
 		p.After.UpdatedAt = p.now
 		p.After.DecisionID = p.Record.ID
-		if p.Before.Barred() && !p.After.Barred() {
+		if p.linked {
+			p.pass(identity.Linked, code)
+		} else if p.Before.Barred() && !p.After.Barred() {
 			p.pass(identity.Activated, code)
 		} else {
 			p.pass(identity.Updated, code)

@@ -63,12 +63,16 @@ var ErrNoLink = errors.New("the identity has no link to this provider")
 // trait that it wrote stays, and it stays known who wrote it. The subject is
 // somebody else from then on, unless the identity is barred: it keeps the key
 // then, and its bar. The last link may go; whoever is left without one signs in
-// by other means, or not at all. Errors: ErrNoLink.
+// by other means, or not at all. No lookup rule brings a removed link back: it is
+// as one that was rejected. Errors: ErrNoLink.
 func Unlink(provider string) Edit {
 	return Edit{code: identity.CodeAdminUnlinked, change: func(_ *Service, p *Plan) error {
 		removed := p.unlink(func(l identity.Link) bool { return l.Provider == provider })
 		if len(removed) == 0 {
 			return ErrNoLink
+		}
+		for _, l := range removed { // or the person's next login might bring it back
+			p.reject(identity.Proposal{Provider: l.Provider, Issuer: l.Issuer, Subject: l.Subject, Credential: l.Credential, Match: l.Match})
 		}
 		last := removed[len(removed)-1]
 		p.Record.Provider, p.Record.Issuer, p.Record.SubjectKey = provider, last.Issuer, identity.FedKey(last.Issuer, last.Subject)

@@ -42,7 +42,7 @@ func (s *Service) link(ctx context.Context, l identity.Login, prov *provider.Pro
 		return nil
 	case p.veto():
 		return nil
-	case s.second(l, prov, p.Before), rejected(p.Before, e):
+	case second(l, prov, p.Before), rejected(p.Before, e):
 		p.deny(identity.Because(identity.CodeLinkRefused), m.evidence.Rule)
 		return nil
 	}
@@ -74,12 +74,16 @@ func (s *Service) link(ctx context.Context, l identity.Login, prov *provider.Pro
 
 // second reports whether a link would give the identity a second subject of the
 // provider, or a second id in the system that asks: somebody else's, then.
-func (s *Service) second(l identity.Login, prov *provider.Provider, i *identity.Identity) bool {
+func second(l identity.Login, prov *provider.Provider, i *identity.Identity) bool {
 	recorded, has := i.External(l.External.System, l.External.Instance)
-	return has && l.External.ID != "" && recorded != l.External.ID ||
-		slices.ContainsFunc(i.Links, func(link identity.Link) bool {
-			return link.Provider == prov.ID || slices.Contains(prov.Issuers, link.Issuer)
-		})
+	return has && l.External.ID != "" && recorded != l.External.ID || hasOne(i, prov.ID, prov.Issuers)
+}
+
+// hasOne reports whether the identity has a subject of the provider.
+func hasOne(i *identity.Identity, provider string, issuers []string) bool {
+	return slices.ContainsFunc(i.Links, func(link identity.Link) bool {
+		return link.Provider == provider || slices.Contains(issuers, link.Issuer)
+	})
 }
 
 // rejected reports whether an administrator does not want this link.

@@ -216,6 +216,10 @@ func (s *Service) Preview(ctx context.Context, l identity.Login) (Outcome, error
 // store errors (nothing is half-written).
 func (s *Service) apply(ctx context.Context, p Plan) (Outcome, error) {
 	err := s.write(ctx, p)
+	if p.takenMeanwhile(err) {
+		p.deny(identity.Because(identity.CodeSubjectTaken), "")
+		err = s.write(ctx, p)
+	}
 	var taken *store.TakenError
 	if errors.As(err, &taken) {
 		path, ok := p.paths[taken.Key]

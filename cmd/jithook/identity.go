@@ -129,6 +129,10 @@ func card(w io.Writer, i admin.Identity) error {
 	for _, l := range i.Links {
 		links = append(links, []string{l.Provider, l.Issuer, l.Subject, when(l.LinkedAt), l.Evidence})
 	}
+	proposals := [][]string{{"PROPOSED LINK", "STATE", "SUBJECT", "AT", "EXPIRES", "ID"}}
+	for _, p := range i.Proposals {
+		proposals = append(proposals, []string{p.Provider, string(p.State), p.Subject, when(p.At), when(p.Expires), p.ID})
+	}
 	ids := [][]string{{"EXTERNAL SYSTEM", "ID"}}
 	for _, system := range slices.Sorted(maps.Keys(i.ExternalIDs)) {
 		ids = append(ids, []string{system, i.ExternalIDs[system]})
@@ -137,5 +141,5 @@ func card(w io.Writer, i admin.Identity) error {
 	for _, c := range i.Consents {
 		consents = append(consents, []string{strings.TrimPrefix(c.Path, "/"), c.Version, when(c.At), c.Source})
 	}
-	return t.sections(traits, groups, links, ids, consents)
+	return t.sections(traits, groups, links, proposals, ids, consents)
 }

@@ -133,8 +133,8 @@ granted, and its word that a value is verified. The traits that it wrote stay.
 
 The next sign-in with that provider is somebody else's, whom its file may let
 have an account; it is refused where the identity server still has it connected
-to this one. The last link may go: what remains are the other ways in that the
-identity server knows.`,
+to this one. No lookup rule links it again: that takes links approve. The last
+link may go: what remains are the other ways in that the identity server knows.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[1] == "" {
 				return errors.New("the provider is empty")

@@ -41,9 +41,14 @@ func serve(t testing.TB, file string) server {
 	return serveLogged(t, io.Discard, file)
 }
 
-func serveLogged(t testing.TB, log io.Writer, file string) server {
+func serveAll(t testing.TB, files ...string) server {
 	t.Helper()
-	s := server{Service: service.Open(t, log, file)}
+	return serveLogged(t, io.Discard, files...)
+}
+
+func serveLogged(t testing.TB, log io.Writer, files ...string) server {
+	t.Helper()
+	s := server{Service: service.Open(t, log, files...)}
 	caller := hook.Caller{Name: "app", Endpoints: []hook.Endpoint{hook.EndpointLogin}, Providers: []string{"acme", "other"}, Instance: "main"}
 	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
 	if err != nil {
