@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
@@ -156,6 +157,7 @@ func (c config) targetNames() []string {
 // reads their secrets, and calls none.
 func (a *app) targetConnectors() (map[string]outbound.Connector, error) {
 	out := map[string]outbound.Connector{}
+	process := rand.Text()
 	for _, t := range a.config.targets {
 		o := t.scim
 		auth, err := t.auth.read()
@@ -163,6 +165,9 @@ func (a *app) targetConnectors() (map[string]outbound.Connector, error) {
 			return nil, err
 		}
 		o.Auth, o.Guard, o.Now, o.Log = auth, a.config.guard, now, a.log.With("target", t.name.Value)
+		o.First = func(ctx context.Context, what string) (bool, error) {
+			return outbound.Election{Store: a.store, Process: process, Now: now}.First(ctx, t.name.Value+" "+what)
+		}
 		c, err := scim.New(o)
 		if err != nil {
 			return nil, fmt.Errorf("outbound.%s: %w", t.name.Value, err)

@@ -186,10 +186,13 @@ func (t *task) named(ctx context.Context, name string) (string, error) {
 	return "", nil
 }
 
-// makeGroup makes a group. SCIM does not keep two of one name apart: if another
-// process has made one at the same time, whoever sees both withdraws its own,
-// which has no members yet, and tries again later.
+// makeGroup makes a group. SCIM keeps no two of one name apart, and what somebody
+// else has put into the wrong one cannot be moved without losing it: so of all
+// processes only one may make it.
 func (t *task) makeGroup(ctx context.Context, name string) (string, error) {
+	if first, err := t.First(ctx, "group "+name); err != nil || !first {
+		return "", errors.Join(errors.New("create group: another process may be making it"), err)
+	}
 	made, err := t.post(ctx, groups, resource{"schemas": []any{schemaGroup}, "displayName": name})
 	if isTaken(err) {
 		id, again := t.named(ctx, name)
@@ -200,16 +203,6 @@ func (t *task) makeGroup(ctx context.Context, name string) (string, error) {
 	}
 	if err != nil || made == nil {
 		return "", err
-	}
-	found, err := t.filter(ctx, groups, "displayName", name)
-	if err != nil {
-		return "", err
-	}
-	for _, r := range found {
-		if r.text("displayName") == name && r.id() != made.id() {
-			_, err := t.client.call(ctx, call{what: "delete group", method: http.MethodDelete, path: groups.path(made.id())})
-			return "", errors.Join(errors.New("create group: somebody else made it at the same time"), err)
-		}
 	}
 	return made.id(), nil
 }

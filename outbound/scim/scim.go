@@ -78,6 +78,9 @@ type Options struct {
 	Adopt bool
 	// DryRun reads, and logs what would be written.
 	DryRun bool
+	// First reports whether this process is the one, of all that deliver to the
+	// target, to make what must not be made twice.
+	First func(ctx context.Context, what string) (bool, error)
 	// Guard judges the addresses of connections.
 	Guard safedial.Guard
 	Now   func() time.Time

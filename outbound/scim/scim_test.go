@@ -8,8 +8,10 @@ package scim_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +23,9 @@ import (
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/safedial"
+	"github.com/jithook/jithook/outbound"
 	"github.com/jithook/jithook/outbound/scim"
+	"github.com/jithook/jithook/store/bolt"
 	"github.com/jithook/jithook/test/scim/scimtest"
 )
 
@@ -74,7 +78,7 @@ func connector(t testing.TB, target string, edit func(*scim.Options)) *scim.Conn
 	o := scim.Options{
 		URL: target, Auth: scim.Bearer("token"), Patch: scim.PatchAuto, Lookup: scim.LookupExternalID,
 		Groups: scim.GroupsCreate, OnDeprovision: scim.Deactivate,
-		Guard: loopback, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		First: alone, Guard: loopback, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Attributes: attributes(t,
 			"userName", "identity.traits.email", "name.givenName", "identity.traits.given", "name.familyName", "identity.traits.family",
 			"title", "identity.traits.title", "emails", `[{"value": identity.traits.email, "primary": true}]`, "+department", "identity.traits.department"),
@@ -284,23 +288,34 @@ func TestGroupsOfOthers(t *testing.T) {
 	wantMembers(t, s, "board", id.(string))
 }
 
-// TestGroupMadeTwice: SCIM keeps no two groups of a name apart, so many who make
-// one at the same time end with one.
+func alone(context.Context, string) (bool, error) { return true, nil }
+
+// TestGroupMadeTwice: SCIM keeps no two groups of a name apart, so of many who
+// would make one at the same time one process does.
 func TestGroupMadeTwice(t *testing.T) {
 	s := scimtest.New(t)
+	userstore, err := bolt.Open(filepath.Join(t.TempDir(), "jithook.db"), bolt.Options{})
+	must(t, err)
+	defer userstore.Close()
 	var all sync.WaitGroup
 	for n := range 3 { // processes
-		x := connector(t, s.URL, nil)
+		first := outbound.Election{Store: userstore, Process: fmt.Sprint("p-", n), Now: time.Now}
+		x := connector(t, s.URL, func(o *scim.Options) { o.First = first.First })
 		for k := range 4 { // deliveries in each
 			all.Go(func() {
 				i := ann(func(i *identity.Identity) {
 					i.ID = strings.TrimSuffix(annID, "01") + string(rune('a'+n)) + string(rune('a'+k))
 					i.Traits["email"] = i.ID + "@acme.example"
 				})
-				for range 50 {
-					if deliver(t, x, &i) == nil {
+				for range 1000 {
+					err := deliver(t, x, &i)
+					if err == nil {
 						return
 					}
+					if isRejected(err) {
+						t.Error(err)
+					}
+					time.Sleep(time.Millisecond)
 				}
 				t.Error("never delivered")
 			})

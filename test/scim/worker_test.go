@@ -71,6 +71,7 @@ func prepare(t testing.TB, edit func(*scim.Options)) *world {
 	}
 	o := scim.Options{
 		URL: w.target.URL, Auth: scim.Bearer(scimtest.Token), Patch: scim.PatchAuto, Lookup: scim.LookupExternalID,
+		First:  outbound.Election{Store: w.Bolt, Process: "p-1", Now: w.now}.First,
 		Groups: scim.GroupsCreate, OnDeprovision: scim.Deactivate, Log: slog.New(slog.DiscardHandler), Now: w.now,
 		Guard:      safedial.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}),
 		Attributes: []scim.Attribute{attribute("userName", "identity.traits.email"), attribute("title", "identity.traits.title")},
