@@ -37,7 +37,10 @@ func (c *compiler) consent(s consentSection, mapped strictyaml.Map[traitSection]
 	switch {
 	case !ok || !name.MatchString(trait):
 		c.refuse(s.Path, "the path is that of a trait, such as /traits/terms_accepted; its name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter")
-	case slices.ContainsFunc(mapped, func(e strictyaml.Entry[traitSection]) bool { return e.Key.Value == trait }):
+	case slices.ContainsFunc(mapped, func(e strictyaml.Entry[traitSection]) bool {
+		top, _, _ := strings.Cut(e.Key.Value, "/")
+		return top == trait
+	}):
 		c.refuse(s.Path, "trait %q is made of claims below: consent is the person's answer alone", trait)
 	}
 	if v := s.Version.Value; v == "" || len(v) > maxVersion {

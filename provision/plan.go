@@ -238,12 +238,7 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		return
 	}
 	s.renewEvidence(d.source, result, p)
-	due := d.due(result.Traits)
-	if p.ask(l, prov, due); !p.undecided() {
-		return
-	}
-	if missing, ok := firstMissing(p.After, due); ok {
-		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")
+	if p.ask(l, prov, d.due(result.Traits)); !p.undecided() {
 		return
 	}
 	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(path, source string) bool { return p.answered[path] || d.changed(path, source) })

@@ -27,7 +27,8 @@ type inquiry struct {
 func asks(h identity.Hook) bool { return h == identity.HookPrepare || h == identity.HookGeneric }
 
 // ask brings what the person answered into the identity, and turns the plan into
-// a prompt while something is open.
+// a prompt while something is open. A required trait that is missing and not
+// asked for is a denial: it spares the person all questions.
 func (p *Plan) ask(l identity.Login, prov *provider.Provider, traits []mapper.Trait) {
 	q := inquiry{Plan: p, login: l}
 	if prov.Policy.Prompts() && asks(l.Hook) {
@@ -36,6 +37,9 @@ func (p *Plan) ask(l identity.Login, prov *provider.Provider, traits []mapper.Tr
 				q.trait(t)
 			}
 		}
+	} else if missing, ok := firstMissing(p.After, traits); ok {
+		p.deny(identity.BecauseOf(identity.CodeTraitMissing, missing), "")
+		return
 	}
 	if c, ok := prov.Policy.Consent(); ok {
 		q.consent(c, identity.ProviderSource(prov.ID))

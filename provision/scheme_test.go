@@ -129,7 +129,7 @@ func TestSchemes(t *testing.T) {
 		reason   string
 	}{
 		"silent":                     {scheme("silent", ""), map[string]any{username: "annie"}, identity.Denied, "trait_missing " + username},
-		"consent, not given":         {scheme("consent", accept), map[string]any{username: "annie"}, identity.Prompt, "consent_required " + terms},
+		"consent spares a question":  {scheme("consent", accept), map[string]any{username: "annie"}, identity.Denied, "trait_missing " + username},
 		"consent asks for no traits": {scheme("consent", accept), map[string]any{username: "annie", terms: true}, identity.Denied, "trait_missing " + username},
 		"prompt without consent":     {scheme("prompt", ""), map[string]any{username: "annie", terms: true}, identity.Created, "created "},
 		"a trait that is rejected":   {replace(asking, "canonical: username,", "absent: reject, canonical: username,"), map[string]any{username: "annie", terms: true}, identity.Denied, "trait_missing " + username},
@@ -149,6 +149,15 @@ func TestSchemes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestConsentAlone: whose claims are enough is asked for the consent, and for
+// nothing else.
+func TestConsentAlone(t *testing.T) {
+	h := open(t, scheme("consent", `consent: {path: /traits/terms, version: "2026-01"}`))
+	wantPrompt(t, h, h.Provision(t.Context(), generic("s-1", ann())), "consent_required "+terms)
+	want(t, h.Provision(t.Context(), answering(generic("s-1", ann()), map[string]any{terms: true})), identity.Created)
+	wantConsents(t, h.only(), identity.Consent{Path: "/terms", Version: "2026-01", At: h.now, Source: "provider:acme"})
 }
 
 // TestS55_AnsweredAddress: an address that the person types is not verified,

@@ -34,7 +34,8 @@ of selfservice.methods.oidc.config.providers belongs to the provider with the
 same id, and its mapper_url replaces the one there.
 
 Kratos's identity schema must have every trait that the providers' files map, or
-kratos.restore_traits of the configuration lists those that it has.`,
+kratos.restore_traits of the configuration lists those that it has. What people
+are asked for (jit.scheme), it must have in any case: its form asks.`,
 		Example: "  jithook kratos config -c jithook.yaml\n  jithook kratos config -c jithook.yaml --with-key -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := mustConfig(path)

@@ -19,7 +19,6 @@ import (
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/problem"
 	"github.com/jithook/jithook/internal/strictjson"
-	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/provision"
 )
 
@@ -97,7 +96,8 @@ func (r Request) Login(c hook.Caller) identity.Login {
 // answerable reports whether all are answers about traits.
 func answerable(answers map[string]any) bool {
 	for path := range answers {
-		if name, ok := strings.CutPrefix(path, "/traits/"); !ok || !mapper.CheckName(name) || len(path) > maxName {
+		names, ok := strings.CutPrefix(path, "/traits/")
+		if !ok || len(path) > maxName || slices.Contains(strings.Split(names, "/"), "") {
 			return false
 		}
 	}

@@ -165,10 +165,18 @@ func (p payload) login(c echo.Context, h identity.Hook) identity.Login {
 // answers are the traits as what the person may have answered: whatever the
 // browser posts with a registration stands there. Nothing else reads them.
 func (p payload) answers() map[string]any {
-	answers := make(map[string]any, len(p.Identity.Traits))
-	for name, v := range p.Identity.Traits {
-		answers["/traits/"+name] = v
+	answers := map[string]any{}
+	var within func(path string, traits map[string]any)
+	within = func(path string, traits map[string]any) {
+		for name, v := range traits {
+			at := path + identity.Pointer(name)
+			answers[at] = v
+			if object, ok := v.(map[string]any); ok {
+				within(at, object)
+			}
+		}
 	}
+	within("/traits", p.Identity.Traits)
 	return answers
 }
 

@@ -128,7 +128,26 @@ func (r restorer) registration(received map[string]any) map[string]any {
 			delete(traits, name)
 		}
 	}
+	for _, name := range r.answered() {
+		traits[name] = r.identity.Traits[name]
+	}
 	return traits
+}
+
+// answered are the traits that the person has answered. Kratos's form had them,
+// whatever the configuration says, and may have forgotten them since.
+func (r restorer) answered() []string {
+	if r.identity == nil {
+		return nil
+	}
+	var names []string
+	for _, by := range r.identity.Provenance {
+		if by.Source == identity.SourceUser {
+			name, _, _ := strings.Cut(by.Path[1:], "/")
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // profile returns the traits to persist from the profile form. A trait that
@@ -142,13 +161,7 @@ func (r restorer) restored(received map[string]any) map[string]any {
 	traits := map[string]any{}
 	maps.Copy(traits, received)
 	names := slices.AppendSeq(slices.Collect(maps.Keys(received)), maps.Keys(r.mapped))
-	if r.identity != nil {
-		for _, by := range r.identity.Provenance {
-			if by.Source == identity.SourceUser { // answered earlier, in a form that Kratos has forgotten
-				names = append(names, strings.TrimPrefix(by.Path, "/"))
-			}
-		}
-	}
+	names = append(names, r.answered()...)
 	for _, name := range append(names, r.paths...) {
 		if v, known := r.truth(name); known && r.decides(name) {
 			traits[name] = v

@@ -83,7 +83,7 @@ var rules = []rule{
 	},
 	{
 		path:    "hook/generic",
-		project: []string{"identity", "internal/strictjson", "internal/problem", "claims", "mapper", "provision", "hook"},
+		project: []string{"identity", "internal/strictjson", "internal/problem", "claims", "provision", "hook"},
 		modules: []string{"github.com/labstack/echo/v4"},
 	},
 	{

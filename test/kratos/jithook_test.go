@@ -89,7 +89,11 @@ func newWorldOn(t *testing.T, c kratostest.JithookConfig, k kratostest.Config) w
 		t.Fatalf("build jithook: %v", err)
 	}
 	w := world{op: kratostest.StartProvider(t, kratostest.ProviderOptions{}), listed: c.Restore != nil, t: t}
-	c.Binary, c.Files = binary, map[string]string{"acme.yaml": strings.Replace(acmeFile, "ISSUER", w.op.Issuer, 1)}
+	file := acmeFile
+	if other, ok := c.Files["acme.yaml"]; ok {
+		file = other
+	}
+	c.Binary, c.Files = binary, map[string]string{"acme.yaml": strings.Replace(file, "ISSUER", w.op.Issuer, 1)}
 	w.j = kratostest.NewJithook(t, c)
 	k.Providers = []kratostest.OIDCProvider{w.op.ForKratos("acme")}
 	k.Documents = append(k.Documents, w.j.KratosDocument(t))

@@ -105,6 +105,14 @@ func NewJithook(t testing.TB, c JithookConfig) *Jithook {
 	return j
 }
 
+// WriteProvider writes a provider's file anew.
+func (j *Jithook) WriteProvider(t testing.TB, name, file string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(filepath.Dir(j.config), "providers", name), []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (j *Jithook) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(j.binary, append(args, "-c", j.config)...)
 	cmd.Env = append(os.Environ(), "JITHOOK_ADMIN_TOKEN="+adminToken, "KRATOS_HOOK_KEY="+hookKey)
