@@ -14,6 +14,7 @@ const (
 	CodeActivated Code = "activated"
 	CodeAllowed   Code = "allowed"
 	CodeLinked    Code = "linked"
+	CodeYielded   Code = "yielded"
 
 	CodeUnknownProvider       Code = "unknown_provider"
 	CodeCallerScope           Code = "caller_scope"
@@ -51,6 +52,7 @@ const (
 	CodeLinkingDisabled       Code = "linking_disabled"
 	CodeLinkApprovalRequired  Code = "link_approval_required"
 	CodeLinkAmbiguous         Code = "link_ambiguous"
+	CodeProofAwaited          Code = "proof_awaited"
 	CodeLinkProtected         Code = "link_protected"
 	CodeLinkRefused           Code = "link_refused"
 	CodeLookupMiss            Code = "lookup_miss"
@@ -101,10 +103,12 @@ var codes = []CodeInfo{
 	{CodeActivated, 4990004, "Your account is active.", "A pending identity was acknowledged by the identity server, or one that this provider had suspended or closed came back (`jit.on_suspended`, `jit.on_deprovisioned`)."},
 	{CodeAllowed, 4990005, "Signed in.", "The provider's policy lets this login pass."},
 	{CodeLinked, 4990060, "This sign-in now belongs to your account.", "A rule of `jit.account_lookup` found the person's identity, and the subject was linked to it; the record names the rule, the link what it rests on."},
+	{CodeYielded, 4990110, "Your sign-in goes on with the account that you had.", "A pending identity was deleted: its subject belongs to an account that was there, which has taken the link."},
 	{CodeLinkApprovalRequired, 4990061, "An administrator has to let you in first. Try again later.", "A rule of `jit.account_lookup` found an identity and `jit.account_linking` is confirm: the link is proposed. `jithook links list` shows it; approve or reject it there."},
 	{CodeLinkAmbiguous, 4990062, "Your account cannot be told apart from another one. Ask your administrator.", "Rules of `jit.account_lookup` found different identities for one subject; it is linked to none of them."},
 	{CodeLinkProtected, 4990063, "An administrator has to let you in first. Try again later.", "A rule of `jit.account_lookup` found an identity that `jit.protected` keeps from being linked, or of which that could not be told. The link is proposed, as with `account_linking: confirm`."},
-	{CodeLinkRefused, 4990064, "This sign-in cannot be connected to an account. Ask your administrator.", "A rule of `jit.account_lookup` found an identity that must not be linked to this subject: it has another subject of this provider, or another id in the calling identity server; or the stored value and the claim differ in more than the case of ASCII letters; or an administrator has rejected or removed this link."},
+	{CodeLinkRefused, 4990064, "This sign-in cannot be connected to an account. Ask your administrator.", "A rule of `jit.account_lookup` found an identity that must not be linked to this subject: it has another subject of this provider, or another id in the calling identity server; or Kratos, which has the person, cannot have them prove it, since it has no Admin API here or the address is not what they sign in with there; or the stored value and the claim differ in more than the case of ASCII letters; or an administrator has rejected or removed this link."},
+	{CodeProofAwaited, 4990111, "Sign in with the account that you have, to connect this one.", "A rule of `jit.account_lookup` found an identity that this Kratos has. It asks the person to sign in as they used to; the login that does so takes the link over (`linked`). For an hour it is awaited."},
 	{CodeLookupMiss, 4990065, "You do not have an account here yet. Ask your administrator for one.", "No rule of `jit.account_lookup` found an identity whose value and claim are both verified, and `jit.on_lookup_miss` is deny."},
 	{CodeGroupsWithheld, 4990066, "Signed in.", "`jit.protected` is true of the identity: groups that it does not have were not granted by the provider's claims. An administrator may grant them."},
 	{CodeUnknownProvider, 4990010, "Sign-in with this provider is not set up.", "No provider file has this id. Check `provider:` in the files and the id in the identity server's configuration; they are compared exactly."},

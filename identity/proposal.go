@@ -43,10 +43,15 @@ const (
 	// ProposalRejected is an administrator's no: the link is not made, nor
 	// proposed again, until an administrator approves it.
 	ProposalRejected ProposalState = "rejected"
+	// ProposalAwaited is decided: the link is made once the identity server has
+	// had the person prove the account that was there.
+	ProposalAwaited ProposalState = "awaiting_proof"
 )
 
 // ProposalStates returns the closed list.
-func ProposalStates() []ProposalState { return []ProposalState{ProposalOpen, ProposalRejected} }
+func ProposalStates() []ProposalState {
+	return []ProposalState{ProposalOpen, ProposalRejected, ProposalAwaited}
+}
 
 // Key is the FedKey of the proposal's subject.
 func (p Proposal) Key() Key { return FedKey(p.Issuer, p.Subject) }

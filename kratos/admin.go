@@ -156,15 +156,26 @@ func (a *Admin) Gone(ctx context.Context, id string) (bool, error) {
 // Holds reports whether any identity has a credential with this identifier,
 // such as the e-mail address of a sign-in with a password.
 func (a *Admin) Holds(ctx context.Context, identifier string) (bool, error) {
+	ids, err := a.Holders(ctx, identifier)
+	return len(ids) > 0, err
+}
+
+// Holders returns the ids of the identities that Holds is about, two at most.
+func (a *Admin) Holders(ctx context.Context, identifier string) ([]string, error) {
 	if identifier == "" {
-		return false, nil // Kratos would list everybody
+		return nil, nil // Kratos would list everybody
 	}
-	_, reply, err := a.api.IdentityAPI.ListIdentities(ctx).CredentialsIdentifier(identifier).PageSize(1).Execute()
-	var list []any
+	_, reply, err := a.api.IdentityAPI.ListIdentities(ctx).CredentialsIdentifier(identifier).PageSize(2).Execute()
+	var list []map[string]any
 	if err := read(reply, err, "find a credential", &list); err != nil {
-		return false, err
+		return nil, err
 	}
-	return len(list) > 0, nil
+	ids := make([]string, 0, len(list))
+	for _, i := range list {
+		id, _ := i["id"].(string)
+		ids = append(ids, id)
+	}
+	return ids, nil
 }
 
 // RemoveCredential takes a federated credential from an identity, and does

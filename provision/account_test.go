@@ -27,6 +27,7 @@ var globex = replace(replace(acme, "provider: acme", "provider: globex"), "issue
 type adminAPI struct {
 	mu      sync.Mutex
 	account map[string]any // nil: there is none
+	holders []string       // who signs in with an e-mail address
 	asked   []string       // method and path, in their order
 }
 
@@ -38,6 +39,12 @@ func (a *adminAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodDelete:
 		w.WriteHeader(http.StatusNoContent)
+	case r.URL.Query().Has("credentials_identifier"):
+		list := []map[string]any{}
+		for _, id := range a.holders {
+			list = append(list, map[string]any{"id": id, "schema_id": "s", "schema_url": "u", "traits": map[string]any{}})
+		}
+		json.NewEncoder(w).Encode(list)
 	case r.URL.Path == "/admin/identities":
 		fmt.Fprint(w, "[]")
 	case a.account == nil:

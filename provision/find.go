@@ -53,16 +53,19 @@ func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence,
 	own := slices.DeleteFunc(found, func(i identity.Identity) bool {
 		return !slices.Contains(i.Keys, external) && !slices.Contains(i.Keys, subject)
 	})
-	switch len(own) {
-	case 0:
+	switch {
+	case len(own) == 0:
 		return nil
-	case 1:
+	case len(own) == 1:
 		p.known(own[0])
-	default:
+	case !p.rivals(l, own, subject, external):
 		// One holds the subject, the other the caller's id: following either
 		// would hand one person's account to the other.
 		p.deny(identity.Because(identity.CodeLinkStale), "")
 		return nil
+	}
+	if err := s.takeOver(ctx, l, p); err != nil {
+		return err
 	}
 	s.consistent(ctx, l, e, p)
 	return nil
@@ -83,14 +86,14 @@ func (s *Service) origin(l identity.Login) identity.Key {
 // consistent refuses an identity that was found where what is known about it
 // contradicts the login.
 func (s *Service) consistent(ctx context.Context, l identity.Login, e claims.Evidence, p *Plan) {
-	if e.Subject != "" && p.Before.Link(e.Issuer, e.Subject) < 0 {
+	if e.Subject != "" && p.After.Link(e.Issuer, e.Subject) < 0 {
 		p.deny(identity.Because(unlinked(*p.Before, l.Provider, e.Issuer)), "")
 		return
 	}
 	recorded, ok := p.Before.External(l.External.System, l.External.Instance)
 	switch {
 	case !ok:
-	case l.Hook == identity.HookPrepare && !s.rebind(ctx, l, recorded, p),
+	case l.Hook == identity.HookPrepare && !s.rebind(ctx, l, recorded, p) && !s.provable(l, e, recorded, p),
 		l.Hook != identity.HookPrepare && l.External.ID != "" && recorded != l.External.ID:
 		// The identity server knows this subject under another id of its own,
 		// or (prepare) says that it does not know it at all. Only an unlinked

@@ -84,6 +84,9 @@ func of(provider string, all []kratos.Credential) []kratos.Credential {
 func (s *Service) untangle(l identity.Login, p *Plan) {
 	switch {
 	case l.Linking:
+		if !p.refused() && p.Before != nil && s.covers(p) {
+			return // what was connected is a link that policy has seen
+		}
 		p.remove = s.unseen(l, p)
 		why := identity.Because(identity.CodeLinkingDisabled)
 		if p.refused() {
@@ -112,15 +115,30 @@ func (s *Service) unseen(l identity.Login, p *Plan) []kratos.Credential {
 		return !ok || !identity.MaySpeakFor(l.Providers, c.Provider)
 	})
 	if p.Before != nil {
-		return slices.DeleteFunc(ours, func(c kratos.Credential) bool {
-			return slices.ContainsFunc(p.Before.Links, func(link identity.Link) bool { return s.grants(c, link) })
-		})
+		return slices.DeleteFunc(ours, func(c kratos.Credential) bool { return s.linked(c, p) })
 	}
 	rest := slices.DeleteFunc(ours, func(c kratos.Credential) bool { return c.Provider == l.Provider && !undeterminable(l, p.account) })
 	if len(rest) != 1 {
 		return nil
 	}
 	return rest
+}
+
+// covers reports whether each of the credentials in Kratos is one of the
+// identity's links.
+func (s *Service) covers(p *Plan) bool {
+	return p.account != nil && len(p.account.Credentials) > 0 &&
+		!slices.ContainsFunc(p.account.Credentials, func(c kratos.Credential) bool { return !s.linked(c, p) })
+}
+
+// linked reports whether a credential in Kratos is one of the identity's links,
+// as the plan has them.
+func (s *Service) linked(c kratos.Credential, p *Plan) bool {
+	links := p.Before.Links
+	if p.After != nil {
+		links = p.After.Links
+	}
+	return slices.ContainsFunc(links, func(link identity.Link) bool { return s.grants(c, link) })
 }
 
 // grants reports whether a credential in Kratos is what a link stands for.
@@ -178,28 +196,6 @@ func (s *Service) rebind(ctx context.Context, l identity.Login, recorded string,
 	p.After.Keys = slices.DeleteFunc(p.After.Keys, func(k identity.Key) bool { return k == identity.ExtKey(old) })
 	p.changed("/external_ids/"+old.System, identity.OpRemove)
 	return true
-}
-
-// heldInKratos reports whether another account in Kratos signs in with one of
-// the plan's e-mail addresses. Kratos would offer the person to connect the two,
-// past any policy.
-func (s *Service) heldInKratos(ctx context.Context, l identity.Login, p *Plan) (path string, held bool) {
-	admin := s.kratos(l)
-	if admin == nil || l.Hook != identity.HookPrepare {
-		return "", false
-	}
-	for _, e := range p.emails {
-		held, err := admin.Holds(ctx, e.Address)
-		if err != nil {
-			s.Log.ErrorContext(ctx, "Kratos's Admin API not heard: what it offers to connect is refused later",
-				"instance", l.External.Instance, "request_id", l.RequestID, "error", err)
-			return "", false
-		}
-		if held {
-			return e.Path, true
-		}
-	}
-	return "", false
 }
 
 // arm has every Kratos that has the person keep them out, or let them in again,

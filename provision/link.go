@@ -22,18 +22,22 @@ const (
 
 // link decides what becomes of a subject that nobody has, once the policy lets
 // the login pass: it is linked to whom the rules found, or refused, or, where
-// they found nobody, left to be created.
+// they found nobody, left to be created. A pending identity that has the subject
+// is nobody yet.
 func (s *Service) link(ctx context.Context, l identity.Login, prov *provider.Provider, e claims.Evidence, m *match, p *Plan) error {
-	if p.Before != nil || p.place.name == "" && p.pinned == "" || !mayLink(l.Hook) {
+	if !p.open(l) || p.place.name == "" && p.pinned == "" {
 		return nil
 	}
 	if m == nil {
-		if v := prov.Policy.Missed(); !v.Allow {
+		if v := prov.Policy.Missed(); p.Before == nil && !v.Allow {
 			p.deny(v.Reason, v.Rule)
 		}
 		return nil
 	}
 	if m.identity.ID != "" && m.refusal.Reason.Code != identity.CodeLinkAmbiguous {
+		if p.Before != nil {
+			p.yields = []identity.Identity{*p.Before}
+		}
 		p.known(m.identity)
 	}
 	switch {
@@ -62,9 +66,7 @@ func (s *Service) link(ctx context.Context, l identity.Login, prov *provider.Pro
 	case protected:
 		p.propose(link, identity.CodeLinkProtected)
 	case l.Hook == identity.HookPrepare:
-		// Kratos is about to make an account of its own for the subject: only
-		// its own proof could make them one.
-		p.deny(identity.Because(identity.CodeLinkRefused), m.evidence.Rule)
+		s.leave(l, link, p)
 	default:
 		p.connect(link)
 		p.Record.Rule = m.evidence.Rule
@@ -109,13 +111,7 @@ func (p *Plan) propose(link identity.Link, code identity.Code) {
 	after := p.Before.Clone()
 	p.deny(identity.Because(code), link.Match.Rule)
 	after.Proposals = slices.DeleteFunc(after.Proposals, func(q identity.Proposal) bool { return q.Expired(p.now) })
-	open := 0
-	for _, q := range after.Proposals {
-		if q.State != identity.ProposalRejected {
-			open++
-		}
-	}
-	if after.Proposal(link.Issuer, link.Subject) >= 0 || open >= maxProposals {
+	if after.Proposal(link.Issuer, link.Subject) >= 0 || open(after.Proposals) >= maxProposals {
 		return
 	}
 	after.Proposals = append(after.Proposals, identity.Proposal{
@@ -125,6 +121,11 @@ func (p *Plan) propose(link identity.Link, code identity.Code) {
 	after.Revision++
 	after.UpdatedAt, after.DecisionID = p.now, p.Record.ID
 	p.op, p.After = opSwap, &after
+}
+
+// open is how many of the proposals logins have made.
+func open(proposals []identity.Proposal) int {
+	return len(slices.DeleteFunc(slices.Clone(proposals), func(q identity.Proposal) bool { return q.State == identity.ProposalRejected }))
 }
 
 // withhold takes out of the groups what a protected identity does not have yet:

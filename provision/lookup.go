@@ -45,7 +45,7 @@ type match struct {
 // no rule found anybody.
 func (s *Service) lookup(ctx context.Context, l identity.Login, prov *provider.Provider, e claims.Evidence, p *Plan) (*match, error) {
 	userstore := cmp.Or(p.pinned, p.place.name)
-	if p.Before != nil || userstore == "" || !mayLink(l.Hook) {
+	if !p.open(l) || userstore == "" {
 		return nil, nil
 	}
 	in := policy.Input{Vars: expr.Vars{Claims: e.Claims, Login: loginVars(l, e)}}
@@ -64,12 +64,20 @@ func (s *Service) lookup(ctx context.Context, l identity.Login, prov *provider.P
 	if err != nil {
 		return nil, err
 	}
-	return s.first(prov, asked, found.Identities, p.now), nil
+	m := s.first(prov, asked, found.Identities, p.now)
+	if m != nil && p.Before != nil && !yields(*p.Before, m.identity) {
+		return nil, nil // the subject stays whose it is
+	}
+	return m, nil
 }
 
-// mayLink reports whether a hook's login may belong to somebody who is there.
-func mayLink(h identity.Hook) bool {
-	return h == identity.HookGeneric || h == identity.HookLogin || h == identity.HookPrepare
+// open reports whether a login may belong to somebody who is there: nobody has
+// the subject, or a pending identity that Kratos has not confirmed.
+func (p *Plan) open(l identity.Login) bool {
+	if p.Before != nil {
+		return l.Hook == identity.HookPrepare && p.Before.State == identity.StatePending
+	}
+	return l.Hook == identity.HookGeneric || l.Hook == identity.HookLogin || l.Hook == identity.HookPrepare
 }
 
 // questions are what the rules ask with these claims: only values that the

@@ -58,7 +58,7 @@ type Plan struct {
 	ticket *claims.Ticket
 	emails []Email
 	now    time.Time
-	// linked says that the plan gives an identity that was there the subject.
+	// linked says that the plan gives an identity that was there a subject.
 	linked bool
 	// promised says that the decision's id stands for it already: it counts only
 	// with its record.
@@ -67,6 +67,15 @@ type Plan struct {
 	// remove are the credentials there that the login is refused for.
 	account *kratos.Account
 	remove  []kratos.Credential
+	// yields are the pending identities that are deleted before the plan's takes
+	// their subjects.
+	yields []identity.Identity
+	// proof is the id of the Kratos identity whose owner has to prove that they
+	// are meant, if the plan rests on that; awaited is the link that is made
+	// then, and stranger whom Kratos is told of meanwhile.
+	proof    string
+	awaited  *identity.Link
+	stranger *identity.Identity
 }
 
 // Plan decides a login without writing: provider, evidence, identity, policy,
@@ -102,6 +111,7 @@ func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Ac
 	} else if err := s.withClaims(ctx, l, prov, evidence, &p); err != nil {
 		return p, err
 	}
+	s.ahead(ctx, l, &p)
 	p.remind(prov)
 	return p, nil
 }
@@ -183,7 +193,7 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	if err := s.link(ctx, l, prov, e, m, p); err != nil || p.refused() {
 		return err
 	}
-	if p.Before != nil && !s.takes(e, p) {
+	if p.Before != nil && p.awaited == nil && !s.takes(e, p) {
 		p.acknowledge(l)
 		if p.ask(l, prov, nil); p.undecided() {
 			p.settle(l, identity.CodeClaimsStale)
@@ -202,6 +212,10 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 		return nil
 	case err != nil:
 		return err
+	}
+	if p.awaited != nil {
+		s.await(l, prov, e, result, p)
+		return nil
 	}
 	withheld, err := s.withhold(ctx, prov, vars, &result.Groups, p)
 	if err != nil {
@@ -247,10 +261,6 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})
 	}
 	p.emails = emails(p.After, prov.Mapping.Traits())
-	if path, held := s.heldInKratos(ctx, l, p); held {
-		p.taken(path)
-		return
-	}
 	if p.Before == nil || len(p.Record.Change) > 0 {
 		p.applied(e)
 	} else if e.Fresh && !e.Time.IsZero() {

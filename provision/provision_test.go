@@ -143,9 +143,9 @@ func open(t *testing.T, files ...string) *house {
 	return h
 }
 
-// edit replaces the provider's file.
-func (h *house) edit(file string) {
-	next := open(h.t, file)
+// edit replaces the providers' files.
+func (h *house) edit(files ...string) {
+	next := open(h.t, files...)
 	h.Providers = next.Providers
 }
 

@@ -139,7 +139,7 @@ collect:
 // touch is what a login that wrote nothing leaves behind: last_login_at, at
 // most once an hour, and the time of its claims if they have one.
 func (p *Plan) touch() *store.Touch {
-	if p.After == nil || p.Record.Hook == identity.HookLinks {
+	if p.After == nil || p.Record.Hook == identity.HookLinks || p.proof != "" {
 		return nil
 	}
 	t := store.Touch{ID: p.After.ID, Userstore: p.After.Userstore, At: p.now}

@@ -96,6 +96,10 @@ type Outcome struct {
 	Identity *identity.Identity
 	// Emails are the e-mail addresses among its traits.
 	Emails []Email
+	// Unproved says that Kratos lets the person in only if they prove the account
+	// that it has. The Identity is without an id then, unless the link was made
+	// before: it is the person as the provider describes them.
+	Unproved bool
 }
 
 // Email is an address, where it stands (a JSON Pointer into the identity), and
@@ -244,10 +248,8 @@ func (s *Service) write(ctx context.Context, p Plan) error {
 	case opInsert:
 		return s.Store.Insert(ctx, *p.After, p.Record)
 	case opSwap:
-		if p.linked {
-			if err := s.Editable.Pin(ctx, p.Record.SubjectKey, p.After.Userstore); err != nil {
-				return err
-			}
+		if err := s.makeRoom(ctx, p); err != nil {
+			return err
 		}
 		return s.Store.Swap(ctx, *p.After, p.Record)
 	case opRenew:

@@ -105,11 +105,12 @@ func (p *Plan) settle(l identity.Login, why identity.Code) {
 		default:
 			p.After.LastLoginAt = p.now
 		}
-		if p.linked {
+		switch {
+		case p.linked:
 			p.pass(identity.Linked, identity.CodeLinked, why)
-		} else if p.Before.State != p.After.State {
+		case p.Before.State != p.After.State:
 			p.pass(identity.Activated, identity.CodeActivated, why)
-		} else {
+		default:
 			p.pass(identity.Updated, identity.CodeUpdated, why)
 		}
 	}
@@ -128,7 +129,7 @@ func (p *Plan) pass(d identity.Decision, codes ...identity.Code) {
 
 // deny refuses the login; rule is the line that decided, if one did.
 func (p *Plan) deny(why identity.Reason, rule string) {
-	p.op, p.After = opNone, nil
+	p.op, p.After, p.linked, p.yields = opNone, nil, false, nil
 	p.Record.Decision = identity.Denied
 	p.Record.Reasons = []identity.Reason{why}
 	p.Record.Change = nil
@@ -144,7 +145,11 @@ func (p *Plan) outcome() Outcome {
 	if p.refused() {
 		return Outcome{Record: p.Record}
 	}
-	return Outcome{Record: p.Record, Identity: p.After, Emails: p.emails}
+	out := Outcome{Record: p.Record, Identity: p.After, Emails: p.emails, Unproved: p.proof != ""}
+	if p.stranger != nil {
+		out.Identity = p.stranger
+	}
+	return out
 }
 
 func (p *Plan) refused() bool { return p.Record.Decision == identity.Denied }

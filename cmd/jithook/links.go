@@ -42,7 +42,7 @@ func newLinksListCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().String("userstore", "", "only those of the userstore with this `NAME`")
-	cmd.Flags().String("state", "", "only those in this state: proposed, or rejected (an administrator's no, or an unlink)")
+	cmd.Flags().String("state", "", "only those in this state: proposed, rejected (an administrator's no, or an unlink), or awaiting_proof (of Kratos)")
 	page.bind(cmd)
 	from.bind(cmd)
 	out.bind(cmd)

@@ -41,6 +41,9 @@ type address struct {
 func (h *Handler) prepared(p payload, out provision.Outcome) reply {
 	m, _ := p.metadata()
 	r := restorer{identity: out.Identity, mapped: m.traits, paths: h.RestoreTraits}
+	if out.Unproved {
+		r.paths = nil // which address the traits have decides whose proof Kratos asks for
+	}
 	traits := r.registration(p.Identity.Traits)
 	return reply{Identity: replyIdentity{
 		Traits:              traits,
@@ -50,7 +53,7 @@ func (h *Handler) prepared(p payload, out provision.Outcome) reply {
 }
 
 // published is the received metadata without the claims, which metadata_public
-// would show to the browser, and with our id of the person.
+// would show to the browser, and with our id of the person if they have one.
 func published(received any, id string) map[string]any {
 	public := map[string]any{}
 	if m, ok := received.(map[string]any); ok {
@@ -61,7 +64,10 @@ func published(received any, id string) map[string]any {
 		ours = maps.Clone(m)
 	}
 	delete(ours, "claims")
-	ours["identity_id"] = id
+	delete(ours, "identity_id")
+	if id != "" {
+		ours["identity_id"] = id
+	}
 	public["jithook"] = ours
 	return public
 }

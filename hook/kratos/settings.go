@@ -10,20 +10,25 @@ import (
 	"github.com/jithook/jithook/internal/problem"
 )
 
-// check refuses to connect a provider in Kratos's settings: account linking is
-// disabled, the payload names no subject, and a link that jithook did not decide
-// would be a way in that no policy saw. To disconnect one is refused as well
-// unless links can see, at the Admin API, which one it was.
+// check refuses to connect a provider in Kratos's settings, unless a subject is
+// awaited: the payload names none, and a link that policy did not decide, with
+// the claims before it, would be a way in that it never saw. Whether this is the
+// one that is awaited links sees, at the Admin API. For want of that, to
+// disconnect one is refused as well.
 func (h *Handler) check(c echo.Context) error {
 	p, err := decode(c)
 	if err != nil {
 		return err
 	}
-	if !p.Flow.Submitted || !h.hears(c) {
+	if !h.hears(c) {
 		return h.refuse(c, p, identity.CodeLinkingDisabled)
 	}
-	if _, _, refused := h.person(c, p); refused != nil {
+	i, known, refused := h.person(c, p)
+	switch {
+	case refused != nil:
 		return refused()
+	case !p.Flow.Submitted && (!known || !h.Service.Awaits(i)):
+		return h.refuse(c, p, identity.CodeLinkingDisabled)
 	}
 	return c.NoContent(http.StatusNoContent)
 }

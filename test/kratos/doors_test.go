@@ -29,6 +29,8 @@ type doors struct {
 	world
 	globex *kratostest.Provider
 	s      service.Service
+	// files are the providers' files as jithook has them.
+	files  map[string]string
 	direct *kratos.Admin // an administrator's own way
 	down   *atomic.Bool  // the Admin API, for jithook
 	// open are the settings, as if jithook were not hooked up there; unasked
@@ -38,6 +40,13 @@ type doors struct {
 
 func newDoors(t *testing.T) doors {
 	t.Helper()
+	return newDoorsWith(t, strings.ReplaceAll(strings.ReplaceAll(acmeFile, "provider: acme", "provider: globex"), "acme.example", "globex.example"))
+}
+
+// newDoorsWith is newDoors with globex's file, in which ISSUER is the running
+// provider's.
+func newDoorsWith(t *testing.T, globexFile string) doors {
+	t.Helper()
 	kratostest.Require(t)
 	binary, err := buildJithook()
 	if err != nil {
@@ -45,20 +54,19 @@ func newDoors(t *testing.T) doors {
 	}
 	d := doors{globex: kratostest.StartProvider(t, kratostest.ProviderOptions{}), down: &atomic.Bool{}, open: &atomic.Bool{}, unasked: &atomic.Bool{}}
 	d.world = world{op: kratostest.StartProvider(t, kratostest.ProviderOptions{}), t: t}
-	globexFile := strings.ReplaceAll(strings.ReplaceAll(acmeFile, "provider: acme", "provider: globex"), "acme.example", "globex.example")
-	files := map[string]string{
+	d.files = map[string]string{
 		"acme.yaml":   strings.Replace(acmeFile, "ISSUER", d.op.Issuer, 1),
 		"globex.yaml": strings.Replace(globexFile, "ISSUER", d.globex.Issuer, 1),
 	}
 	hooks, answerWith := hookServer(t)
 	door, leadsTo := adminDoor(t, d.down)
-	d.j = kratostest.NewJithook(t, kratostest.JithookConfig{Binary: binary, Files: files, HookURL: hooks, KratosAdmin: door})
+	d.j = kratostest.NewJithook(t, kratostest.JithookConfig{Binary: binary, Files: d.files, HookURL: hooks, KratosAdmin: door})
 	d.k = kratostest.StartKratos(t, kratostest.Config{
 		Providers:      []kratostest.OIDCProvider{d.op.ForKratos("acme"), d.globex.ForKratos("globex")},
 		IdentitySchema: passwordSchema, Password: true,
 		Documents: []map[string]any{d.j.KratosDocument(t)},
 	})
-	d.s = service.Open(t, io.Discard, files["acme.yaml"], files["globex.yaml"])
+	d.s = service.Open(t, io.Discard, d.files["acme.yaml"], d.files["globex.yaml"])
 	leadsTo(d.k.AdminURL)
 	if d.direct, err = kratos.NewAdmin(d.k.AdminURL, ""); err != nil {
 		t.Fatal(err)
