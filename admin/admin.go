@@ -72,6 +72,7 @@ func (a *API) Handler() http.Handler {
 	v1.GET(exportPath, a.export)
 	a.mountEdits(v1)
 	a.mountLinks(v1)
+	a.mountHolds(v1)
 	v1.GET("/decisions", a.decisions)
 	v1.GET("/decisions/:id", a.decision)
 	v1.GET("/providers", a.providers)

@@ -111,6 +111,8 @@ func (a *API) carryOut(c echo.Context, id string, e provision.Edit) error {
 		return problem.New(http.StatusNotFound, provision.ErrNoLink.Error())
 	case errors.Is(err, provision.ErrNoProposal):
 		return problem.New(http.StatusNotFound, provision.ErrNoProposal.Error())
+	case errors.Is(err, provision.ErrNoHold):
+		return problem.New(http.StatusNotFound, provision.ErrNoHold.Error())
 	case errors.Is(err, provision.ErrRevision):
 		return problem.New(http.StatusPreconditionFailed, "the identity is not at the revision in If-Match: read it again")
 	case errors.Is(err, store.ErrConflict):

@@ -24,6 +24,8 @@ type Identity struct {
 	Links       []Link                `json:"links"`
 	// Proposals are links that nobody has made, or somebody has said no to.
 	Proposals []ProposedLink `json:"proposals,omitempty"`
+	// Holds are changes of groups that wait for an administrator.
+	Holds []Hold `json:"holds,omitempty"`
 	// ExternalIDs are by system; where a system has several instances, the
 	// later ones are named system/instance.
 	ExternalIDs map[string]string  `json:"external_ids"`
@@ -73,6 +75,9 @@ func view(i identity.Identity) Identity {
 	}
 	for _, p := range i.Proposals {
 		v.Proposals = append(v.Proposals, proposedLink(&i, p))
+	}
+	for _, h := range i.Holds {
+		v.Holds = append(v.Holds, heldOf(i, h))
 	}
 	for _, e := range i.ExternalIDs {
 		if _, taken := v.ExternalIDs[e.System]; taken {

@@ -42,6 +42,7 @@ const (
 	CodeUserstoreUnknown      Code = "userstore_unknown"
 	CodeGroupsUnknown         Code = "groups_unknown"
 	CodeGroupsUnknownTooLong  Code = "groups_unknown_too_long"
+	CodeGroupChangeHeld       Code = "group_change_held"
 	CodeConflict              Code = "conflict"
 	CodeStoreUnavailable      Code = "store_unavailable"
 	CodeDeadlineExceeded      Code = "deadline_exceeded"
@@ -72,6 +73,7 @@ const (
 	CodeAdminDeleted       Code = "admin_deleted"
 	CodeAdminUnlinked      Code = "admin_unlinked"
 	CodeAdminEdited        Code = "admin_edited"
+	CodeAdminHoldReleased  Code = "admin_hold_released"
 	CodeAdminLinkApproved  Code = "admin_link_approved"
 	CodeAdminLinkRejected  Code = "admin_link_rejected"
 	CodeStateRefused       Code = "state_refused"
@@ -137,6 +139,7 @@ var codes = []CodeInfo{
 	{CodeUserstoreUnknown, 4990029, "Sign-in could not be decided. Ask your administrator.", "`jit.userstore` yields a userstore that the server's configuration lacks; or this person's identity is in one that was taken out of it, or had a store of its own and has none any more."},
 	{CodeGroupsUnknown, 4990030, "Your account at the provider lacks a detail that is required here.", "The groups claim is missing or not a list of strings, and `groups.absent` is reject."},
 	{CodeGroupsUnknownTooLong, 4990070, "Your account at the provider lacks a detail that is required here.", "Nobody has known the provider's groups for longer than `jit.groups_unknown_max`, and the person holds some that it granted. The next login that says which they are passes; until then an administrator may remove them."},
+	{CodeGroupChangeHeld, 4990071, "Signed in.", "The claims would have revoked more memberships at once than `jit.limits.max_group_removals`: the person's groups from this provider stay as they are, nothing granted either, until `jithook holds release` or a login that no longer wants it. Has the provider stopped sending groups, or was the mapping edited by mistake?"},
 	{CodeNotFederated, 4990031, "Signed in.", "The login used no federated provider; only the identity's state was checked."},
 	{CodeIdentityUnknown, 4990032, "Signed in.", "The identity server knows this person and jithook does not, and no claims came with the login that could create the identity."},
 	{CodeCommitUnmatched, 4990033, "Signed in.", "A commit found no identity that prepare could have made; the next login repairs it."},
@@ -153,6 +156,7 @@ var codes = []CodeInfo{
 	{CodeAdminDeleted, 4990043, "Your account was deleted.", "An administrator deleted the identity and its keys. The person's next login is a first one."},
 	{CodeAdminUnlinked, 4990044, "Your sign-in provider was disconnected.", "An administrator removed the links to a provider, the groups that its mapping granted, and its word that a value is verified. Its traits stay. No lookup rule links the subject again; `jithook links approve` does."},
 	{CodeAdminEdited, 4990045, "Your account was updated.", "An administrator wrote traits or groups; `changes` names the paths. From then on a provider changes a trait only where its file says `attribute_sync: override_all` or `sync: force`."},
+	{CodeAdminHoldReleased, 4990072, "Your account was updated.", "An administrator released a held change of groups: the memberships that it names are revoked. What the provider grants beside comes with the next login."},
 	{CodeAdminLinkApproved, 4990068, "This sign-in now belongs to your account.", "An administrator approved a proposed link: the subject signs in to this identity from now on."},
 	{CodeAdminLinkRejected, 4990069, "This sign-in cannot be connected to an account.", "An administrator rejected a proposed link. It is not proposed again; approving it is still possible."},
 	{CodeSubjectTaken, 4990067, "This sign-in belongs to an account that already exists.", "The subject of the proposed link has an identity of its own by now, or is kept for another userstore. Delete or unlink that one first, or reject the proposal."},

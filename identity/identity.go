@@ -63,6 +63,9 @@ type Identity struct {
 	// Proposals are links that are not made yet, or must not be: at most one
 	// for each subject.
 	Proposals []Proposal `json:"proposals,omitempty"`
+	// Holds are changes of groups that wait for an administrator, at most one of
+	// each source.
+	Holds []Hold `json:"holds,omitempty"`
 }
 
 // Provenance says who wrote the value at a path, and who vouches for it.
@@ -157,6 +160,10 @@ func (i Identity) Clone() Identity {
 		i.Resources[n].Groups = slices.Clone(i.Resources[n].Groups)
 	}
 	i.Proposals = slices.Clone(i.Proposals)
+	i.Holds = slices.Clone(i.Holds)
+	for n, h := range i.Holds {
+		i.Holds[n].Groups = slices.Clone(h.Groups)
+	}
 	return i
 }
 
@@ -193,6 +200,9 @@ func (i Identity) UTC() Identity {
 	}
 	for n := range i.Consents {
 		i.Consents[n].At = i.Consents[n].At.UTC()
+	}
+	for n := range i.Holds {
+		i.Holds[n].At = i.Holds[n].At.UTC()
 	}
 	for n := range i.Outbox {
 		i.Outbox[n].Since, i.Outbox[n].Due = i.Outbox[n].Since.UTC(), i.Outbox[n].Due.UTC()

@@ -86,8 +86,12 @@ const HavingProposal = "proposal"
 // Having names what an identity has that somebody may have to decide about: what
 // lists of identities can be asked for.
 func (i *Identity) Having() []string {
-	if len(i.Proposals) == 0 {
-		return nil
+	var has []string
+	if len(i.Proposals) > 0 {
+		has = append(has, HavingProposal)
 	}
-	return []string{HavingProposal}
+	if len(i.Holds) > 0 {
+		has = append(has, HavingHold)
+	}
+	return has
 }

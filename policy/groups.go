@@ -25,6 +25,10 @@ type GroupPolicy struct {
 	// UnknownMax bounds how long memberships are kept while nobody knows the
 	// provider's groups; 0 does not.
 	UnknownMax time.Duration
+	// MaxRemovals is how many memberships of one person a login may revoke under
+	// GroupsMirror; one that would revoke more is held back. nil bounds nothing,
+	// and is what goes with the other methods.
+	MaxRemovals *int
 }
 
 // Groups returns what becomes of groups.

@@ -49,6 +49,7 @@ type jitSection struct {
 	AttributeSync    *strictyaml.Text       `yaml:"attribute_sync"`
 	GroupSync        *strictyaml.Text       `yaml:"group_sync"`
 	GroupsUnknownMax *placed[time.Duration] `yaml:"groups_unknown_max"`
+	Limits           limitsSection          `yaml:"limits"`
 
 	Scheme  *strictyaml.Text `yaml:"scheme"`
 	Consent *consentSection  `yaml:"consent"`
@@ -59,6 +60,10 @@ type jitSection struct {
 	Protected    *strictyaml.Text `yaml:"protected"`
 
 	InactiveAfter lease `yaml:"inactive_after"`
+}
+
+type limitsSection struct {
+	MaxGroupRemovals *placed[int] `yaml:"max_group_removals"`
 }
 
 type lookupSection struct {

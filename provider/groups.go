@@ -20,6 +20,15 @@ func (c *compiler) groupPolicy(f file) policy.GroupPolicy {
 			c.problems = append(c.problems, limit.Problemf("groups_unknown_max has no effect without groups and group_sync: mirror"))
 		}
 	}
+	if limit := jit.Limits.MaxGroupRemovals; limit != nil {
+		p.MaxRemovals = &limit.value
+		switch {
+		case limit.value < 0:
+			c.problems = append(c.problems, limit.Problemf("want a number of 0 or more"))
+		case p.Sync != policy.GroupsMirror:
+			c.problems = append(c.problems, limit.Problemf("max_group_removals has no effect without group_sync: mirror: nothing else revokes"))
+		}
+	}
 	return p
 }
 

@@ -21,7 +21,8 @@ type Target struct {
 }
 
 // Edit is one thing that an administrator may do to an identity: Suspend,
-// Deprovision, Activate, Delete, Unlink, Amend, Approve or Reject.
+// Deprovision, Activate, Delete, Unlink, Amend, Release, Approve or
+// Reject.
 type Edit struct {
 	hook   identity.Hook // HookAdmin if empty
 	code   identity.Code

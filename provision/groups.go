@@ -26,18 +26,22 @@ func (p *Plan) groupsDue(sync policy.GroupSync, e claims.Evidence) bool {
 
 // regroup brings the groups of a mapping into the identity. A mapping without a
 // groups section yields none: what it granted before it was edited is revoked.
-// Unknown groups are another thing: what was granted stays, for a time.
-func (p *Plan) regroup(d difference, rule policy.GroupPolicy, e claims.Evidence, g mapper.Groups) {
-	if !p.groupsDue(rule.Sync, e) {
-		p.clockGroups(e, false)
-		return
-	}
-	if g.Managed && !g.Known {
+// Unknown groups are another thing: what was granted stays, for a time. It
+// returns a further reason for the decision, if there is one.
+func (p *Plan) regroup(d difference, rule policy.GroupPolicy, e claims.Evidence, g mapper.Groups) identity.Code {
+	due := p.groupsDue(rule.Sync, e)
+	if due && g.Managed && !g.Known {
 		p.unknownGroups(d, rule, e)
-		return
+		return ""
 	}
 	p.clockGroups(e, false)
-	p.Record.Change = append(p.Record.Change, d.groups(g.Names, rule.Sync != policy.GroupsAppend)...)
+	if p.held(d, rule, g.Names) {
+		return identity.CodeGroupChangeHeld
+	}
+	if due {
+		p.Record.Change = append(p.Record.Change, d.groups(g.Names, rule.Sync != policy.GroupsAppend)...)
+	}
+	return ""
 }
 
 // unknownGroups keeps what the provider granted while nobody knows its groups,

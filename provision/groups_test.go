@@ -293,6 +293,15 @@ func TestGroupsUnknownClock(t *testing.T) {
 	})
 }
 
+// empty deletes everybody.
+func (h *house) empty() {
+	for _, i := range h.all() {
+		if _, err := h.Edit(h.t.Context(), provision.Target{ID: i.ID}, provision.Delete()); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
 // TestGroupLedger: whatever happens in whatever order, of every grant it is known
 // who made it, and each is as the last word of its own source.
 func TestGroupLedger(t *testing.T) {
@@ -303,8 +312,10 @@ func TestGroupLedger(t *testing.T) {
 	for _, m := range methods {
 		files[m] = open(t, grouped("group_sync: "+m)).Providers
 	}
+	h := open(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		h := open(t)
+		h.empty()
+		h.Providers = files["mirror"]
 		h.Provision(t.Context(), sends())
 		amend := func(p provision.Patch) {
 			if _, err := h.Edit(t.Context(), provision.Target{ID: h.only().ID}, provision.Amend(p)); err != nil {

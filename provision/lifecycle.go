@@ -155,6 +155,7 @@ func (p *Plan) revoke(meant func(identity.Group) bool) {
 		}
 		return true
 	})
+	p.trimHolds()
 }
 
 func (p *Plan) changed(path, op string) {

@@ -248,7 +248,8 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		// What was verified no longer may have got a new value as well.
 		p.Record.Change = append(slices.DeleteFunc(p.Record.Change, func(e identity.Change) bool { return e.Path == c.Path }), c)
 	}
-	if p.regroup(d, prov.Policy.Groups(), e, result.Groups); p.refused() {
+	why := p.regroup(d, prov.Policy.Groups(), e, result.Groups)
+	if p.refused() {
 		return
 	}
 	s.renewEvidence(d.source, result, p)
@@ -266,5 +267,5 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 	} else if e.Fresh && !e.Time.IsZero() {
 		p.seen = &e
 	}
-	p.settle(l, "")
+	p.settle(l, why)
 }

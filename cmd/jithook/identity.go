@@ -141,5 +141,9 @@ func card(w io.Writer, i admin.Identity) error {
 	for _, c := range i.Consents {
 		consents = append(consents, []string{strings.TrimPrefix(c.Path, "/"), c.Version, when(c.At), c.Source})
 	}
-	return t.sections(traits, groups, links, proposals, ids, consents)
+	held := [][]string{{"HELD", "SINCE", "GRANTED BY", "GROUPS THAT WOULD GO"}}
+	for _, h := range i.Holds {
+		held = append(held, []string{h.ID, when(h.At), h.Source, strings.Join(h.Groups, ", ")})
+	}
+	return t.sections(traits, groups, held, links, proposals, ids, consents)
 }

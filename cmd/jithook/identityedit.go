@@ -37,7 +37,7 @@ func (e *editing) bind(cmd *cobra.Command) *cobra.Command {
 // run sends an edit and prints what became of it. A refusal is exit code 2.
 func (e *editing) run(cmd *cobra.Command, c *client, method, path string, body []byte) error {
 	reply, err := c.edit(cmd.Context(), method, path, e.revision, body)
-	if missing(err) && !strings.Contains(path, "/links/") {
+	if missing(err) && strings.HasPrefix(path, "/identities/") && !strings.Contains(path, "/links/") {
 		return errors.New("there is no identity with this id")
 	}
 	if err != nil {

@@ -48,7 +48,7 @@ Exit codes: 0 yes · 1 could not do it (usage, I/O, malformed) ·
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDevCmd(), newServeCmd(), newCheckCmd(), newPlanCmd(), newIdentityCmd(), newLinksCmd(),
+	root.AddCommand(newDevCmd(), newServeCmd(), newCheckCmd(), newPlanCmd(), newIdentityCmd(), newLinksCmd(), newHoldsCmd(),
 		newDecisionsCmd(), newStoreCmd(), newMapCmd(), newKratosCmd(), newVersionCmd())
 	return root
 }

@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": startServer, "shutdown": shutdown, "login": login, "stranger": stranger, "exit": exit, "mapper": mapper,
-			"logins": logins, "spoil": spoil, "breakoff": breakOff, "killed": killed, "onterminal": onTerminal, "mode": mode, "truncate": truncate,
+			"logins": logins, "spoil": spoil, "breakoff": breakOff, "killed": killed, "onterminal": onTerminal, "mode": mode, "truncate": truncate, "capture": capture,
 		},
 	})
 }
@@ -231,4 +231,17 @@ func exit(ts *testscript.TestScript, neg bool, args []string) {
 	if code != args[0] {
 		ts.Fatalf("exit code %s, want %s", code, args[0])
 	}
+}
+
+// capture is the script command "capture NAME REGEXP": it sets NAME to what the
+// group in the expression matches in the last command's output.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture NAME REGEXP")
+	}
+	found := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("nothing matches %s", args[1])
+	}
+	ts.Setenv(args[0], found[1])
 }

@@ -7,6 +7,7 @@ package metrics
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -21,6 +22,7 @@ type Metrics struct {
 
 	logins      *prometheus.CounterVec
 	durations   *prometheus.HistogramVec
+	held        *prometheus.CounterVec
 	storeErrors *prometheus.CounterVec
 	dropped     prometheus.Counter
 	refused     *prometheus.CounterVec
@@ -44,6 +46,10 @@ func New(version string) *Metrics {
 			Help:    "Time from a decoded request to its decision.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2.5},
 		}, []string{"hook", "decision"}),
+		held: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jithook_group_changes_held_total",
+			Help: "Logins that passed while a change of the person's groups waits for an administrator, by provider.",
+		}, []string{"provider"}),
 		storeErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jithook_store_errors_total", Help: "Failed store operations.",
 		}, []string{"operation"}),
@@ -73,7 +79,7 @@ func New(version string) *Metrics {
 	for _, operation := range storeOperations() {
 		m.storeErrors.WithLabelValues(operation)
 	}
-	m.registry.MustRegister(m.logins, m.durations, m.storeErrors, m.dropped, m.refused, m.providers, m.reloads, m.reloadGood, m.reloadTime, build,
+	m.registry.MustRegister(m.logins, m.durations, m.held, m.storeErrors, m.dropped, m.refused, m.providers, m.reloads, m.reloadGood, m.reloadTime, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -105,6 +111,9 @@ func (m *Metrics) Login(r identity.Record) {
 	}
 	m.logins.WithLabelValues(string(r.Hook), provider, string(r.Decision), string(reason)).Inc()
 	m.durations.WithLabelValues(string(r.Hook), string(r.Decision)).Observe(r.Duration.Seconds())
+	if slices.ContainsFunc(r.Reasons, func(why identity.Reason) bool { return why.Code == identity.CodeGroupChangeHeld }) {
+		m.held.WithLabelValues(provider).Inc()
+	}
 }
 
 // StoreError counts a failed operation of a store; operation is a name in the

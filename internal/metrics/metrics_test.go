@@ -1,5 +1,6 @@
 // These tests prove that what an alert asks for is there before anything has
-// failed, under the names that the store uses.
+// failed, under the names that the store uses, and that what waits for an
+// administrator is counted whatever the first reason says.
 package metrics_test
 
 import (
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/metrics"
 )
 
@@ -59,5 +61,14 @@ func TestStoreErrorsFromTheStart(t *testing.T) {
 	m.StoreError("ping")
 	if got := scrape(t, m, `jithook_store_errors_total{operation="ping"}`); !slices.Equal(got, []string{`jithook_store_errors_total{operation="ping"} 1`}) {
 		t.Errorf("after a failure: %v", got)
+	}
+}
+
+func TestHeldChanges(t *testing.T) {
+	m := metrics.New("v1")
+	m.Login(identity.Record{Provider: "acme", Reasons: []identity.Reason{identity.Because(identity.CodeUpdated)}})
+	m.Login(identity.Record{Provider: "acme", Reasons: []identity.Reason{identity.Because(identity.CodeUnchanged), identity.Because(identity.CodeGroupChangeHeld)}})
+	if got := scrape(t, m, "jithook_group_changes_held_total"); !slices.Equal(got, []string{`jithook_group_changes_held_total{provider="acme"} 1`}) {
+		t.Errorf("%v", got)
 	}
 }

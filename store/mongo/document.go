@@ -50,6 +50,7 @@ type contentDoc struct {
 	OutboxVersion int64         `bson:"outbox_version"`
 	Resources     []resourceDoc `bson:"resources"`
 	Proposals     []proposalDoc `bson:"proposals,omitempty"`
+	Holds         []holdDoc     `bson:"holds,omitempty"`
 	// Having is what a list can be asked for, absent like Outbox.
 	Having []string `bson:"having,omitempty"`
 	// Write is a random name of the write that made this state. It tells the
@@ -142,6 +143,7 @@ const (
 	fieldResources   = "resources"
 	fieldTarget      = "target"
 	fieldProposals   = "proposals"
+	fieldHolds       = "holds"
 	fieldHaving      = "having"
 	fieldReleased    = "released"
 	fieldIdentityID  = "identity_id"
@@ -201,7 +203,7 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 			Keys: keys, Revision: i.Revision,
 			CreatedAt: w.stamp(i.CreatedAt), UpdatedAt: w.stamp(i.UpdatedAt), RenewedAt: w.stamp(i.RenewedAt),
 			DecisionID: i.DecisionID, Outbox: encodeOutbox(&w, &i), OutboxVersion: i.OutboxVersion,
-			Resources: encodeResources(i.Resources), Proposals: encodeProposals(&w, &i), Having: i.Having(), Write: write,
+			Resources: encodeResources(i.Resources), Proposals: encodeProposals(&w, &i), Holds: encodeHolds(&w, &i), Having: i.Having(), Write: write,
 		},
 		LastLoginAt: w.stamp(i.LastLoginAt),
 	}
@@ -240,7 +242,7 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 		LastLoginAt: r.time(d.LastLoginAt), DecisionID: c.DecisionID,
 		Outbox: decodeOutbox(&r, c.Outbox), OutboxVersion: c.OutboxVersion,
 		Resources: convert(c.Resources, func(r resourceDoc) identity.Resource { return identity.Resource(r) }),
-		Proposals: decodeProposals(&r, c.Proposals),
+		Proposals: decodeProposals(&r, c.Proposals), Holds: decodeHolds(&r, c.Holds),
 	}
 	if r.err != nil {
 		return identity.Identity{}, damaged("identity", d.ID)
@@ -267,6 +269,7 @@ func absent(d contentDoc) []string {
 	}{
 		{fieldOutbox, len(d.Outbox) == 0},
 		{fieldProposals, len(d.Proposals) == 0},
+		{fieldHolds, len(d.Holds) == 0},
 		{fieldHaving, len(d.Having) == 0},
 	} {
 		if f.empty {

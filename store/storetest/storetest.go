@@ -94,6 +94,7 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"OutboxLease", testOutboxLease},
 		{"SwapAgainstLease", testSwapAgainstLease},
 		{"Proposals", testProposals},
+		{"Holds", testHolds},
 		{"OutboxPending", testOutboxPending},
 		{"OutboxDelete", testOutboxDelete},
 		{"Due", testDue},

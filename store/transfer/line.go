@@ -194,6 +194,9 @@ func checkIdentity(i *identity.Identity) error {
 	if err := checkProposals(i); err != nil {
 		return err
 	}
+	if err := checkHolds(i); err != nil {
+		return err
+	}
 	want := map[identity.Key]bool{}
 	for _, l := range i.Links {
 		if identity.CheckSubject(l.Subject) != nil || l.Issuer == "" || l.Provider == "" {

@@ -132,6 +132,9 @@ func identities() *rapid.Generator[identity.Identity] {
 		if rapid.Bool().Draw(t, "logged in") {
 			i.LastLoginAt, i.RenewedAt = times().Draw(t, "login"), times().Draw(t, "renewed")
 			i.Groups = []identity.Group{{Name: rapid.String().Draw(t, "group"), Source: "provider:acme"}}
+			for n := range rapid.IntRange(0, 2).Draw(t, "holds") {
+				i.Holds = append(i.Holds, identity.Hold{ID: fmt.Sprint(i.ID, ".", n), Source: "provider:acme", At: times().Draw(t, "held"), Groups: i.Groups})
+			}
 			i.Provenance = []identity.Provenance{{Path: "/email", Source: "admin", At: times().Draw(t, "at"), VerifiedBy: "provider:acme", VerifiedAt: times().Draw(t, "verified")}}
 			i.Consents = []identity.Consent{{Path: "/terms", Version: rapid.StringN(1, 9, -1).Draw(t, "version"), At: times().Draw(t, "accepted"), Source: "provider:acme"}}
 		}
@@ -301,6 +304,14 @@ func proposed(subject string, state identity.ProposalState) []identity.Proposal 
 	return []identity.Proposal{{Provider: "globex", Issuer: "https://globex.example", Subject: subject, State: state, At: time.Unix(1, 0)}}
 }
 
+func holding(id string, names ...string) []identity.Hold {
+	h := identity.Hold{ID: id, Source: "provider:acme", At: time.Unix(1, 0)}
+	for _, n := range names {
+		h.Groups = append(h.Groups, identity.Group{Name: n, Source: "provider:acme"})
+	}
+	return []identity.Hold{h}
+}
+
 func TestCheckRefuses(t *testing.T) {
 	if i := ann(); (transfer.Line{Identity: &i}).Check() != nil {
 		t.Fatal("a good identity is refused")
@@ -347,6 +358,17 @@ func TestCheckRefuses(t *testing.T) {
 		},
 		"consent, no time": func(i *identity.Identity) {
 			i.Consents = []identity.Consent{{Path: "/terms", Version: "1", Source: "user"}}
+		},
+		"another's hold":   func(i *identity.Identity) { i.Holds = holding("other.1", "eng") },
+		"held for nothing": func(i *identity.Identity) { i.Holds = holding(i.ID + ".1") },
+		"held, not there":  func(i *identity.Identity) { i.Holds = holding(i.ID+".1", "geheim") },
+		"held by nobody": func(i *identity.Identity) {
+			i.Groups, i.Holds = holding("", "eng")[0].Groups, holding(i.ID+".1", "eng")
+			i.Holds[0].Source = ""
+		},
+		"hold twice": func(i *identity.Identity) {
+			i.Groups = holding("", "eng")[0].Groups
+			i.Holds = append(holding(i.ID+".1", "eng"), holding(i.ID+".1", "eng")...)
 		},
 		"no creation": func(i *identity.Identity) { i.CreatedAt = time.Time{} },
 	} {

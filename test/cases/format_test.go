@@ -33,7 +33,7 @@ type oneCase struct {
 // step is one thing that happens. One of the fields of the first group is set.
 type step struct {
 	Login     string         `json:"login"`     // who signs in: [provider/]subject
-	Admin     string         `json:"admin"`     // METHOD path below /admin/v1; {ann} is the id of the identity that ann has
+	Admin     string         `json:"admin"`     // METHOD path below /admin/v1; {ann} is the id of the identity that ann has, {held:ann} of what is held of it
 	Providers map[string]any `json:"providers"` // patches of the files in force; null removes one
 	Wait      duration       `json:"wait"`      // how far the clock moves
 

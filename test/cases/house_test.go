@@ -256,9 +256,15 @@ func (h *house) administer(t testing.TB, s step) reply {
 	header := http.Header{"Authorization": {"Bearer " + secret}}
 	method, path, _ := strings.Cut(s.Admin, " ")
 	path = placeholder.ReplaceAllStringFunc(path, func(name string) string {
-		i := h.holder(t, strings.Trim(name, "{}"))
-		if i == nil {
+		subject, held := strings.CutPrefix(strings.Trim(name, "{}"), "held:")
+		i := h.holder(t, subject)
+		switch {
+		case i == nil:
 			t.Fatalf("%s: nobody is %s", s.Admin, name)
+		case held && len(i.Holds) == 1:
+			return i.Holds[0].ID
+		case held:
+			t.Fatalf("%s: %d holds", s.Admin, len(i.Holds))
 		}
 		if method == http.MethodPatch {
 			header.Set("If-Match", fmt.Sprint(i.Revision))

@@ -22,7 +22,12 @@ func view(i *identity.Identity) map[string]any {
 	links, external := map[string]any{}, map[string]any{}
 	provenance, verified := map[string]any{}, map[string]any{}
 	groups := map[string][]string{}
-	keys := map[string]bool{}
+	keys, holds := map[string]bool{}, map[string][]string{}
+	for _, h := range i.Holds {
+		for _, g := range h.Groups {
+			holds[h.Source] = append(holds[h.Source], g.Name)
+		}
+	}
 	for _, g := range i.Groups {
 		groups[g.Name] = append(groups[g.Name], g.Source)
 	}
@@ -45,7 +50,7 @@ func view(i *identity.Identity) map[string]any {
 	}
 	return map[string]any{
 		"userstore": i.Userstore, "state": string(i.State), "state_source": i.StateSource,
-		"traits": i.Traits, "groups": groups, "links": links, "external_ids": external,
+		"traits": i.Traits, "groups": groups, "links": links, "external_ids": external, "holds": holds,
 		"provenance": provenance, "verified": verified, "revision": i.Revision,
 		// What it keeps from others: mail, name.
 		"unique": slices.Sorted(maps.Keys(keys)),
