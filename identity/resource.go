@@ -12,6 +12,9 @@ type Resource struct {
 	// Groups are the memberships that it may have been told to grant, sorted:
 	// what was never granted on our word is not ours to take away.
 	Groups []string `json:"groups,omitempty"`
+	// Told is what else the connector has to know of what it told, in its own
+	// words. It holds no value and no subject.
+	Told string `json:"told,omitempty"`
 }
 
 // Resource returns what the target has of the identity, and whether it may have

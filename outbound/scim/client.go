@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,10 +20,8 @@ import (
 
 // Bounds of what a target may cost.
 const (
-	maxReply  = 1 << 20 // bytes
-	maxHeader = 64 << 10
-	maxID     = 1024 // bytes
-	dialTime  = 5 * time.Second
+	maxReply = 1 << 20 // bytes
+	maxID    = 1024    // bytes
 )
 
 // client speaks HTTP with the target. Its errors are in jithook's own words: what
@@ -38,34 +34,7 @@ type client struct {
 }
 
 func newClient(o Options) *client {
-	return &client{base: strings.TrimSuffix(o.URL, "/"), auth: o.Auth, now: o.Now, http: newHTTP(o.Guard)}
-}
-
-// newHTTP returns a client that follows no redirect, which would carry the
-// account elsewhere, and uses no proxy.
-func newHTTP(g safedial.Guard) *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			DialContext:            g.Dialer(dialTime).DialContext,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    dialTime,
-			MaxResponseHeaderBytes: maxHeader,
-			MaxIdleConnsPerHost:    16,
-			IdleConnTimeout:        time.Minute,
-			ForceAttemptHTTP2:      true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// secure returns an error unless nobody between can read: https, or this very
-// machine.
-func secure(u *url.URL) error {
-	addr, err := netip.ParseAddr(u.Hostname())
-	if u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && addr.IsLoopback()) {
-		return nil
-	}
-	return errors.New("only https is secure (http on the loopback interface, for development)")
+	return &client{base: strings.TrimSuffix(o.URL, "/"), auth: o.Auth, now: o.Now, http: outbound.NewHTTP(o.Guard)}
 }
 
 // call is one request.

@@ -116,6 +116,7 @@ type resourceDoc struct {
 	Target string   `bson:"target"`
 	ID     string   `bson:"id"`
 	Groups []string `bson:"groups"`
+	Told   string   `bson:"told,omitempty"`
 }
 
 // entryDoc is a decision record that travels with the write that it explains,

@@ -80,7 +80,7 @@ func testOutbox(t *testing.T, s store.Store) {
 	i2.Outbox[0] = identity.Delivery{
 		Target: hr, Revision: 2, Since: clock, Due: clock.Add(time.Hour), Attempts: 3, Lease: "l", Failure: "answered 503", Dead: true,
 	}
-	i2.Resources = []identity.Resource{{Target: hr, ID: "u-1", Groups: []string{"eng", "staff"}}, {Target: "crm"}}
+	i2.Resources = []identity.Resource{{Target: hr, ID: "u-1", Groups: []string{"eng", "staff"}}, {Target: "crm", Told: `{"state":"active"}`}}
 	must(t, s.SetOutbox(t.Context(), i2))
 	i2.LastLoginAt = clock.Add(time.Hour)
 	must(t, s.Record(t.Context(), nil, []store.Touch{{Userstore: i.Userstore, ID: i.ID, At: i2.LastLoginAt}}))

@@ -159,6 +159,7 @@ func identities() *rapid.Generator[identity.Identity] {
 		for n := range rapid.IntRange(0, 2).Draw(t, "resources") {
 			i.Remember(identity.Resource{
 				Target: fmt.Sprint("t", n), ID: rapid.SampledFrom([]string{"", "u-1"}).Draw(t, "id"), Groups: rapid.SliceOfN(rapid.StringN(1, 5, -1), 0, 2).Draw(t, "granted"),
+				Told: rapid.SampledFrom([]string{"", "x"}).Draw(t, "told"),
 			})
 		}
 		if rapid.Bool().Draw(t, "external") {

@@ -52,11 +52,16 @@ var rules = []rule{
 		modules: []string{"github.com/fsnotify/fsnotify"},
 	},
 	{path: "store", project: []string{"identity"}},
-	{path: "outbound", project: []string{"identity", "store"}},
+	{path: "outbound", project: []string{"identity", "internal/safedial", "store"}},
 	{
 		path:    "outbound/scim",
 		project: []string{"identity", "internal/expr", "internal/safedial", "outbound"},
 		modules: []string{"golang.org/x/oauth2"},
+	},
+	{
+		path:    "outbound/webhook",
+		project: []string{"identity", "internal/safedial", "outbound"},
+		modules: []string{"github.com/standard-webhooks/standard-webhooks/libraries/go"},
 	},
 	{path: "outbound/kratosstate", project: []string{"identity", "kratos", "outbound"}},
 	{path: "store/storetest", project: []string{"identity", "store"}, modules: []string{"github.com/google/go-cmp", "github.com/google/uuid"}},
