@@ -152,13 +152,13 @@ func (q *queue) read(ctx context.Context, id string) (identity.Identity, error) 
 func (q *queue) remember(i *identity.Identity, has identity.Resource, o Outcome) (news bool) {
 	noted, _ := i.Resource(q.target)
 	switch {
-	case o == Delivered && has.ID == "" && len(has.Groups) == 0:
+	case o == Delivered && has.ID == "" && has.Told == "" && len(has.Groups) == 0:
 		i.Forget(q.target)
 		return true
 	case o == Lost: // who took over knows better
-		has.ID = cmp.Or(noted.ID, has.ID)
+		has.ID, has.Told = cmp.Or(noted.ID, has.ID), noted.Told
 	case o != Delivered:
-		has.ID = cmp.Or(has.ID, noted.ID)
+		has.ID, has.Told = cmp.Or(has.ID, noted.ID), noted.Told
 	}
 	if o != Delivered {
 		has.Groups = slices.Concat(has.Groups, noted.Groups)

@@ -117,7 +117,7 @@ func readConfig(path string) (config, []strictyaml.Problem, error) {
 			problems = append(problems, p)
 		}
 	}
-	slices.SortFunc(problems, func(a, b strictyaml.Problem) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
+	slices.SortStableFunc(problems, func(a, b strictyaml.Problem) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	return c, problems, nil
 }
 

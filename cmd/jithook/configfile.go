@@ -104,8 +104,15 @@ type networkSection struct {
 
 // targetSection is another system that is told of identities.
 type targetSection struct {
-	SCIM  scimSection                           `yaml:"scim" missing:"how the target is told: its SCIM service"`
-	Rules strictyaml.OneOrMany[strictyaml.Text] `yaml:"rules"`
+	SCIM    *scimSection                          `yaml:"scim"`
+	Webhook *receiverSection                      `yaml:"webhook"`
+	Rules   strictyaml.OneOrMany[strictyaml.Text] `yaml:"rules"`
+}
+
+// receiverSection is a target that is told by signed messages.
+type receiverSection struct {
+	URL    strictyaml.Text `yaml:"url" missing:"where messages are posted to, such as https://crm.example/jithook"`
+	Secret secretValues    `yaml:"secret" missing:"env:NAME or file:PATH of the secret that signs, which begins with whsec_, or a list of two: the new and the old one"`
 }
 
 type scimSection struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/outbound"
 	"github.com/jithook/jithook/outbound/scim"
+	outgoing "github.com/jithook/jithook/outbound/webhook"
 )
 
 // target is another system that is told of identities.
@@ -23,6 +24,10 @@ type target struct {
 	rules []*expr.Program // all must hold
 	scim  scim.Options    // without credentials
 	auth  targetAuth
+	// receiver is where messages are posted to, if it is no SCIM service, and
+	// secrets sign them.
+	receiver string
+	secrets  []secret
 }
 
 // targetAuth is how a target is authenticated to, with the secrets' places.
@@ -52,7 +57,14 @@ func (r *configReader) outbound(all strictyaml.Map[targetSection], c *config) {
 		for _, rule := range one.Value.Rules {
 			t.rules = append(t.rules, r.rule(env.CompileBool, rule))
 		}
-		r.scim(env, one.Value.SCIM, &t)
+		switch s := one.Value; {
+		case s.SCIM != nil && s.Webhook == nil:
+			r.scim(env, *s.SCIM, &t)
+		case s.Webhook != nil && s.SCIM == nil:
+			r.receiver(*s.Webhook, &t)
+		default:
+			r.wrong(one.Key, "the target %q is told by one of scim and webhook", one.Key.Value)
+		}
 		c.targets = append(c.targets, t)
 	}
 }
@@ -71,6 +83,13 @@ func (r *configReader) rule(compile func(expr.Source) (*expr.Program, error), t 
 		r.wrong(t, "there are neither claims nor a login here: what goes out is what the identity is by now; use identity")
 	}
 	return p
+}
+
+func (r *configReader) receiver(s receiverSection, t *target) {
+	if err := outgoing.CheckURL(s.URL.Value); err != nil {
+		r.wrong(s.URL, "%s", err)
+	}
+	t.receiver, t.secrets = s.URL.Value, r.secrets(t.name, s.Secret)
 }
 
 func (r *configReader) scim(env *expr.Env, s scimSection, t *target) {
@@ -159,22 +178,35 @@ func (a *app) targetConnectors() (map[string]outbound.Connector, error) {
 	out := map[string]outbound.Connector{}
 	process := rand.Text()
 	for _, t := range a.config.targets {
-		o := t.scim
-		auth, err := t.auth.read()
-		if err != nil {
-			return nil, err
-		}
-		o.Auth, o.Guard, o.Now, o.Log = auth, a.config.guard, now, a.log.With("target", t.name.Value)
-		o.First = func(ctx context.Context, what string) (bool, error) {
-			return outbound.Election{Store: a.store, Process: process, Now: now}.First(ctx, t.name.Value+" "+what)
-		}
-		c, err := scim.New(o)
+		c, err := a.targetConnector(t, process)
 		if err != nil {
 			return nil, fmt.Errorf("outbound.%s: %w", t.name.Value, err)
 		}
 		out[t.name.Value] = outbound.Only{Connector: c, Wants: a.wants(t)}
 	}
 	return out, nil
+}
+
+// targetConnector returns the connector to one target; process tells this one
+// from others.
+func (a *app) targetConnector(t target, process string) (outbound.Connector, error) {
+	if t.receiver != "" {
+		secrets, err := readAll(t.secrets)
+		if err != nil {
+			return nil, err
+		}
+		return outgoing.New(outgoing.Options{URL: t.receiver, Secrets: secrets, Guard: a.config.guard, Now: now})
+	}
+	auth, err := t.auth.read()
+	if err != nil {
+		return nil, err
+	}
+	o := t.scim
+	o.Auth, o.Guard, o.Now, o.Log = auth, a.config.guard, now, a.log.With("target", t.name.Value)
+	o.First = func(ctx context.Context, what string) (bool, error) {
+		return outbound.Election{Store: a.store, Process: process, Now: now}.First(ctx, t.name.Value+" "+what)
+	}
+	return scim.New(o)
 }
 
 func (t targetAuth) read() (scim.Auth, error) {

@@ -65,12 +65,13 @@ type Identity struct {
 
 // told is what a receiver knows of an identity, as far as events depend on it.
 type told struct {
-	State identity.State `json:"state"`
-	Links []identity.Key `json:"links"`
+	Revision int64          `json:"revision"`
+	State    identity.State `json:"state"`
+	Links    []identity.Key `json:"links"`
 }
 
 func toldOf(i *identity.Identity) told {
-	t := told{State: i.State, Links: []identity.Key{}}
+	t := told{Revision: i.Revision, State: i.State, Links: []identity.Key{}}
 	for _, l := range i.Links {
 		t.Links = append(t.Links, identity.FedKey(l.Issuer, l.Subject))
 	}
@@ -79,7 +80,7 @@ func toldOf(i *identity.Identity) told {
 }
 
 func (t told) String() string {
-	text, _ := json.Marshal(t) // strings alone
+	text, _ := json.Marshal(t) // a number and strings
 	return string(text)
 }
 
@@ -119,8 +120,9 @@ func newMessage(i *identity.Identity, happened []Event) Message {
 		ID: i.ID, Userstore: i.Userstore, State: i.State, Traits: i.Traits, Groups: []string{}, Providers: []string{},
 		Revision: i.Revision, CreatedAt: i.CreatedAt.UTC(), UpdatedAt: i.UpdatedAt.UTC(),
 	}
-	if v.Traits == nil {
-		v.Traits = map[string]any{}
+	if v.Traits == nil || i.State == identity.StateDeprovisioned {
+		// Who goes there no more is not told about either.
+		v.Traits, i.Groups = map[string]any{}, nil
 	}
 	for _, g := range i.Groups {
 		v.Groups = append(v.Groups, g.Name)

@@ -95,10 +95,11 @@ func New(o Options) (*Connector, error) {
 func (c *Connector) Deliver(ctx context.Context, i identity.Identity, d identity.Delivery) (identity.Resource, error) {
 	has, _ := i.Resource(d.Target)
 	now := toldOf(&i)
-	if has.Told == now.String()+strconv.FormatInt(i.Revision, 10) {
-		return has, nil
+	known := before(has)
+	if known != nil && (known.Revision == i.Revision && known.State == now.State || known.State == identity.StateDeprovisioned && now.State == known.State) {
+		return has, nil // told already, or none of the receiver's business any more
 	}
-	happened := events(before(has), now)
+	happened := events(known, now)
 	body, err := json.Marshal(newMessage(&i, happened))
 	if err != nil {
 		return has, &outbound.RejectedError{Err: errors.New("a trait cannot be written as JSON")}
@@ -106,7 +107,7 @@ func (c *Connector) Deliver(ctx context.Context, i identity.Identity, d identity
 	if err := c.send(ctx, fmt.Sprintf("%s.%d", i.ID, i.Revision), body); err != nil {
 		return has, err
 	}
-	has.Told = now.String() + strconv.FormatInt(i.Revision, 10)
+	has.Told = now.String()
 	return has, nil
 }
 
@@ -116,7 +117,7 @@ func before(has identity.Resource) *told {
 		return nil
 	}
 	t := &told{}
-	_ = json.NewDecoder(strings.NewReader(has.Told)).Decode(t) // ours; otherwise it is as if all were new
+	_ = json.Unmarshal([]byte(has.Told), t) // ours; otherwise it is as if all were new
 	return t
 }
 

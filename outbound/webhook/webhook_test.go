@@ -134,8 +134,11 @@ func TestEvents(t *testing.T) {
 		{"unlinked", func(i *identity.Identity) { i.Links = i.Links[:1] }, []webhook.Event{webhook.Unlinked}},
 		{"another subject, and closed", func(i *identity.Identity) { i.Links = []identity.Link{link}; i.State = identity.StateDeprovisioned },
 			[]webhook.Event{webhook.Deprovisioned, webhook.Unlinked, webhook.Linked}},
+		{"a trait of somebody closed", func(i *identity.Identity) { i.Traits = map[string]any{"email": "ann@old.example"} }, nil},
+		{"open again", func(i *identity.Identity) { i.State = identity.StateActive }, []webhook.Event{webhook.Activated}},
 	} {
 		step.change(&i)
+		i.Revision++
 		r.messages = nil
 		for range 2 { // what is told is not told again
 			has, err := c.Deliver(t.Context(), i, identity.Delivery{Target: "crm"})
@@ -145,13 +148,17 @@ func TestEvents(t *testing.T) {
 			has.Target = "crm"
 			i.Remember(has)
 		}
-		if len(r.messages) != 1 {
+		if len(r.messages) != min(1, len(step.want)) {
 			t.Fatalf("%s: %d messages", step.name, len(r.messages))
+		}
+		if step.want == nil {
+			continue
 		}
 		if m := r.messages[0]; m.Type != step.want[0] || !slices.Equal(m.Data.Events, step.want) || m.Data.Identity.Revision != i.Revision {
 			t.Errorf("%s: %s of %q, want %q", step.name, m.Type, m.Data.Events, step.want)
+		} else if told := len(m.Data.Identity.Traits) + len(m.Data.Identity.Groups); (told == 0) != (i.State == identity.StateDeprovisioned) {
+			t.Errorf("%s: told %d traits and groups", step.name, told)
 		}
-		i.Revision++
 	}
 	if text := i.Resources[0].Told; strings.Contains(text, subject) || strings.Contains(text, "ann@") {
 		t.Error("what is noted holds a subject or a value")
