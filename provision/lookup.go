@@ -14,6 +14,7 @@ import (
 	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/policy"
 	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/store"
 )
 
 const (
@@ -42,7 +43,7 @@ type match struct {
 
 // lookup asks the policy's rules whose subject this may be, in one read more.
 // They are asked where nobody has the subject nor the caller's id. nil says that
-// no rule found anybody.
+// no rule found anybody. Errors: store.ErrConflict, besides the store's.
 func (s *Service) lookup(ctx context.Context, l identity.Login, prov *provider.Provider, e claims.Evidence, p *Plan) (*match, error) {
 	userstore := cmp.Or(p.pinned, p.place.name)
 	if !p.open(l) || userstore == "" {
@@ -63,6 +64,9 @@ func (s *Service) lookup(ctx context.Context, l identity.Login, prov *provider.P
 	found, err := s.Store.Look(ctx, userstore, keys...)
 	if err != nil {
 		return nil, err
+	}
+	if p.Before == nil && slices.ContainsFunc(found.Identities, func(i identity.Identity) bool { return slices.Contains(i.Keys, p.Record.SubjectKey) }) {
+		return nil, store.ErrConflict // another login has linked the subject since this one looked for it
 	}
 	m := s.first(prov, asked, found.Identities, p.now)
 	if m != nil && p.Before != nil && !yields(*p.Before, m.identity) {

@@ -14,6 +14,7 @@ import (
 	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/policy"
 	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/store"
 )
 
 // operation is what Apply does with a plan.
@@ -84,7 +85,11 @@ type Plan struct {
 // refusal is a Plan.
 func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
 	account := s.account(ctx, &l)
-	return s.plan(ctx, l, account, view{everywhere: true})
+	p, err := s.plan(ctx, l, account, view{everywhere: true})
+	for n := 1; n < attempts && errors.Is(err, store.ErrConflict); n++ {
+		p, err = s.plan(ctx, l, account, view{everywhere: true})
+	}
+	return p, err
 }
 
 func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Account, v view) (Plan, error) {

@@ -2,6 +2,7 @@ package threats_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,36 +74,49 @@ func TestPreHijacking(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := open(t, acme, social)
-			c.before(w)
-			w.allowed(w.register(ann))
-			first := w.find(ann.key())
-			c.after(w)
-			w.allowed(w.login(ann, oidc("acme")))
-			w.allowed(w.generic(ann))
-
-			victim, attacker := w.find(ann.key()), w.find(mallory.key())
-			if victim == nil || victim.ID != first.ID || len(victim.Links) != 1 || len(victim.ExternalIDs) != 1 || victim.ExternalIDs[0].ID != ann.kratosID() {
-				t.Fatalf("the victim is %+v", victim)
-			}
-			if diff := cmp.Diff(first.Traits, victim.Traits); diff != "" {
-				t.Errorf("the victim's traits (-first +now):\n%s", diff)
-			}
-			if attacker != nil && (attacker.ID == victim.ID || len(attacker.Links) != 1 || len(attacker.Groups) != 0) {
-				t.Errorf("the attacker is %+v", attacker)
-			}
-			if holder := w.find(identity.MailKey("default", "ann@acme.example")); holder == nil || holder.ID != victim.ID {
-				t.Errorf("the victim's address belongs to %+v", holder)
-			}
-			if by, ok := victim.ProvenanceOf("/email"); !ok || by.VerifiedBy != "provider:acme" {
-				t.Errorf("the victim's address: %+v", by)
-			}
-			if attacker != nil && attacker.Traits["email"] == "ann@acme.example" {
-				if by, _ := attacker.ProvenanceOf("/email"); by.VerifiedBy != "" {
-					t.Errorf("the attacker's address: %+v", by)
-				}
-			}
+			t.Run("strangers", func(t *testing.T) { stayTwo(t, open(t, acme, social), c.before, c.after) })
+			// Both providers link whom they find, as they may.
+			t.Run("linked", func(t *testing.T) { stayTwo(t, open(t, linking(acme), linking(social)), c.before, c.after) })
 		})
+	}
+}
+
+// linking is a file whose provider's subjects are linked to whom their address
+// finds.
+func linking(file string) string {
+	return strings.Replace(file, "jit: {", "jit: {account_lookup: [{local: /traits/email, federated: claims.email}], account_linking: auto, ", 1)
+}
+
+// stayTwo plays an attack, and looks whether attacker and victim are two people.
+func stayTwo(t *testing.T, w world, before, after func(world)) {
+	t.Helper()
+	before(w)
+	w.allowed(w.register(ann))
+	first := w.find(ann.key())
+	after(w)
+	w.allowed(w.login(ann, oidc("acme")))
+	w.allowed(w.generic(ann))
+
+	victim, attacker := w.find(ann.key()), w.find(mallory.key())
+	if victim == nil || victim.ID != first.ID || len(victim.Links) != 1 || len(victim.ExternalIDs) != 1 || victim.ExternalIDs[0].ID != ann.kratosID() {
+		t.Fatalf("the victim is %+v", victim)
+	}
+	if diff := cmp.Diff(first.Traits, victim.Traits); diff != "" {
+		t.Errorf("the victim's traits (-first +now):\n%s", diff)
+	}
+	if attacker != nil && (attacker.ID == victim.ID || len(attacker.Links) != 1 || len(attacker.Groups) != 0) {
+		t.Errorf("the attacker is %+v", attacker)
+	}
+	if holder := w.find(identity.MailKey("default", "ann@acme.example")); holder == nil || holder.ID != victim.ID {
+		t.Errorf("the victim's address belongs to %+v", holder)
+	}
+	if by, ok := victim.ProvenanceOf("/email"); !ok || by.VerifiedBy != "provider:acme" {
+		t.Errorf("the victim's address: %+v", by)
+	}
+	if attacker != nil && attacker.Traits["email"] == "ann@acme.example" {
+		if by, _ := attacker.ProvenanceOf("/email"); by.VerifiedBy != "" {
+			t.Errorf("the attacker's address: %+v", by)
+		}
 	}
 }
 
