@@ -66,7 +66,7 @@ func (s *Service) link(ctx context.Context, l identity.Login, prov *provider.Pro
 	case protected:
 		p.propose(link, identity.CodeLinkProtected)
 	case l.Hook == identity.HookPrepare:
-		s.leave(l, link, p)
+		s.leave(ctx, l, link, p)
 	default:
 		p.connect(link)
 		p.Record.Rule = m.evidence.Rule

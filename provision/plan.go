@@ -80,8 +80,9 @@ type Plan struct {
 }
 
 // Plan decides a login without writing: provider, evidence, identity, policy,
-// mapping, difference. It reads each store at most once, and asks the Admin API
-// of the Kratos that called. Errors are the store's and the context's; every
+// mapping, difference. It reads each store at most once, and once more for lookup
+// rules or for a link to be taken over, and asks the Admin API of the Kratos that
+// called. Errors are the store's and the context's; every
 // refusal is a Plan.
 func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
 	account := s.account(ctx, &l)

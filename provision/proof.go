@@ -16,16 +16,17 @@ const proofLife = time.Hour
 
 // leave decides at prepare about a subject that policy links to somebody who is
 // there. Kratos is about to make an account of its own. Where it does not have
-// the person yet, that account becomes theirs, and they are linked at once.
+// the person, or not any more, that account becomes theirs, and they are linked
+// at once.
 // Where it has them, only its own proof makes the two accounts one: they sign in
 // as they used to, and the login that follows takes the link over. Without an
 // Admin API nobody could see that, or undo what else Kratos connects.
-func (s *Service) leave(l identity.Login, link identity.Link, p *Plan) {
+func (s *Service) leave(ctx context.Context, l identity.Login, link identity.Link, p *Plan) {
 	recorded, has := p.Before.External(l.External.System, l.External.Instance)
 	switch {
 	case s.kratos(l) == nil:
 		p.deny(identity.Because(identity.CodeLinkRefused), link.Match.Rule)
-	case has:
+	case has && !s.rebind(ctx, l, recorded, p):
 		p.proof, p.awaited, p.yields = recorded, &link, nil // whoever is pending waits too
 	default:
 		p.connect(link)

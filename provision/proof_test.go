@@ -58,6 +58,10 @@ func TestAhead(t *testing.T) {
 			d: identity.Denied, code: identity.CodeLinkRefused},
 		"somebody else has it there": {jit: auto, edit: func(_ *house, a *adminAPI) { a.holders = []string{"k-2"} },
 			d: identity.Denied, code: identity.CodeTraitTaken},
+		"Kratos has lost her": {jit: auto, edit: func(_ *house, a *adminAPI) { a.account, a.holders = nil, nil },
+			d: identity.Linked, code: identity.CodeLinked},
+		"Kratos has lost her, and somebody else has the address": {jit: auto, edit: func(_ *house, a *adminAPI) { a.account, a.holders = nil, []string{"k-2"} },
+			d: identity.Denied, code: identity.CodeTraitTaken},
 		"two have it there": {jit: auto, edit: func(_ *house, a *adminAPI) { a.holders = []string{"k-1", "k-2"} },
 			d: identity.Denied, code: identity.CodeTraitTaken},
 		"another Kratos calls, which has nobody": {jit: auto, edit: func(h *house, a *adminAPI) {
@@ -293,6 +297,12 @@ func TestApprovedLinkInKratos(t *testing.T) {
 				t.Errorf("removed %v", api.removed())
 			}
 			want(t, h.Provision(t.Context(), signIn("globex")), identity.Unchanged)
+			// What Kratos has had, it can take back; what another system made is not its.
+			identifiers(api.account, "acme:s-1")
+			h.Provision(t.Context(), signIn("acme"))
+			if i := h.only(); (i.Link(globexIssuer, "g-1") < 0) != (c.evidence == identity.SourceAdmin) {
+				t.Errorf("disconnected in Kratos: %+v", i.Links)
+			}
 		})
 	}
 }

@@ -24,6 +24,7 @@ func (s *Service) takeOver(ctx context.Context, l identity.Login, p *Plan) error
 	if p.account == nil || p.Before.State != identity.StateActive {
 		return nil
 	}
+	s.confirm(p)
 	for _, c := range s.unseen(l, p) {
 		n := slices.IndexFunc(p.After.Proposals, func(w identity.Proposal) bool { return awaits(w, c) })
 		if n < 0 {
@@ -49,6 +50,17 @@ func (s *Service) takeOver(ctx context.Context, l identity.Login, p *Plan) error
 		})
 	}
 	return nil
+}
+
+// confirm notes of approved links that Kratos has them now: what it loses from
+// then on is lost here.
+func (s *Service) confirm(p *Plan) {
+	for n, link := range p.After.Links {
+		if link.Evidence == identity.SourceAdmin && slices.ContainsFunc(p.account.Credentials, func(c kratos.Credential) bool { return s.grants(c, link) }) {
+			p.After.Links[n].Evidence = identity.SourceKratosAdmin
+			p.changed("/links/"+escape(link.Provider), identity.OpSet)
+		}
+	}
 }
 
 // awaits reports whether a credential in Kratos is what prepare has waited for.
@@ -94,10 +106,10 @@ func (s *Service) clear(ctx context.Context, subject identity.Key, p *Plan) (boo
 	return true, nil
 }
 
-// Awaits reports whether the identity waits for a subject that Kratos may
-// connect to it.
-func (s *Service) Awaits(i identity.Identity) bool {
-	return slices.ContainsFunc(i.Proposals, func(w identity.Proposal) bool {
+// Awaits reports whether the identity is Kratos's under this id and waits for a
+// subject that may be connected to it there.
+func (s *Service) Awaits(i identity.Identity, e identity.ExternalID) bool {
+	return slices.Contains(i.ExternalIDs, e) && slices.ContainsFunc(i.Proposals, func(w identity.Proposal) bool {
 		return w.State == identity.ProposalAwaited && !w.Expired(s.Now())
 	})
 }

@@ -61,7 +61,7 @@ func serveFile(t *testing.T, file string, restore ...string) *server {
 	t.Helper()
 	s := &server{t: t}
 	s.Service = service.Open(t, &s.log, file)
-	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"acme"}, Instance: "main"}
+	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"acme", "globex"}, Instance: "main"}
 	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func (h *Handler) check(c echo.Context) error {
 	switch {
 	case refused != nil:
 		return refused()
-	case !p.Flow.Submitted && (!known || !h.Service.Awaits(i)):
+	case !p.Flow.Submitted && (!known || !h.Service.Awaits(i, p.login(c, identity.HookLinks).External)):
 		return h.refuse(c, p, identity.CodeLinkingDisabled)
 	}
 	return c.NoContent(http.StatusNoContent)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/test/kratos/kratostest"
 	"github.com/jithook/jithook/test/service"
 )
@@ -237,16 +238,11 @@ func TestTakeOver(t *testing.T) {
 			t.Errorf("at %q", r.FlowName)
 		}
 		d.wantUnlinked(t, "ida", id)
-		i := d.holder(d.op, "ida").Clone()
+		i := d.holder(d.op, "ida")
 		if len(i.Proposals) != 1 {
 			t.Fatalf("proposed: %+v", i.Proposals)
 		}
-		i.Links = append(i.Links, identity.Link{Provider: "globex", Issuer: d.globex.Issuer, Subject: "g-ida", LinkedAt: i.CreatedAt, Evidence: identity.SourceAdmin})
-		i.Keys = append(i.Keys, identity.FedKey(d.globex.Issuer, "g-ida"))
-		slices.Sort(i.Keys)
-		i.Proposals = nil
-		i.Revision++
-		if err := d.s.Bolt.Swap(t.Context(), i, identity.Record{}); err != nil {
+		if _, err := d.s.Edit(t.Context(), provision.Target{ID: i.ID}, provision.Approve(i.ProposalID(i.Proposals[0]))); err != nil {
 			t.Fatal(err)
 		}
 		b, r := d.offered("ida")
@@ -254,6 +250,9 @@ func TestTakeOver(t *testing.T) {
 			t.Fatalf("proved: %q %+v %s", r.Outcome, r.Messages, r.Error)
 		}
 		d.wantLinked(t, "ida", id)
+		b, _ = d.enter(d.by("acme", "ida"))
+		d.settings(b, "", url.Values{"method": {"oidc"}, "unlink": {"globex"}})
+		d.wantUnlinked(t, "ida", id)
 	})
 	within("the browser names another address", func(t *testing.T, d linkingDoors) {
 		id := d.both("jane")

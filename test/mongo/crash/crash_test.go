@@ -234,6 +234,13 @@ func (w world) want(t *testing.T, subject string, want state) {
 			t.Errorf("its decision is not among its %d records", len(records))
 		}
 	}
+	other, err := w.store.Find(t.Context(), identity.FedKey(globexIssuer, "g-"+subject))
+	must(t, err)
+	for _, i := range other {
+		if got.other = string(i.State); i.Link(issuer, subject) >= 0 {
+			got.other = "mine"
+		}
+	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("in the database\n%+v, want\n%+v", got, want)
 	}

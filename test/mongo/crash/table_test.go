@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/jithook/jithook/identity"
+	kratosapi "github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/store/mongo"
@@ -40,7 +41,12 @@ type house struct {
 }
 
 func newHouse(s *mongo.Store) (house, error) {
-	over, err := service.Over(s, io.Discard, acme)
+	over, err := service.Over(s, io.Discard, acme, globex)
+	if err != nil {
+		return house{}, err
+	}
+	admin, err := kratosapi.NewAdmin(kratosHas(), "")
+	over.Kratos = map[string]*kratosapi.Admin{"main": admin}
 	return house{over, s}, err
 }
 
@@ -77,6 +83,7 @@ type state struct {
 	touched   bool
 	armed     bool                // a target is to learn of it
 	pinned    bool                // to another userstore
+	other     string              // whose globex's subject is: "", pending or mine
 	committed bool                // the first record is amended
 	records   []identity.Decision // the oldest first
 }
@@ -101,6 +108,9 @@ var (
 	pinned   = state{name: "pinned", pinned: true}
 	foretold = state{name: "foretold", state: identity.StateActive, fullName: first, records: []identity.Decision{identity.Created, identity.Deleted}}
 	gone     = state{name: "gone", records: []identity.Decision{identity.Created, identity.Deleted}}
+	rivals   = state{name: "rivals", state: identity.StateActive, fullName: first, kratos: true, committed: true, other: "pending", records: acked.records}
+	yielded  = state{name: "yielded", state: identity.StateActive, fullName: first, kratos: true, committed: true, records: acked.records}
+	linked   = state{name: "linked", state: identity.StateActive, fullName: first, kratos: true, committed: true, other: "mine", records: []identity.Decision{identity.Created, identity.Linked}}
 )
 
 // moving is what the mover does with the record of a write, in the background:
@@ -157,6 +167,17 @@ var operations = map[string]operation{
 		},
 		next: login(first), decides: map[string]identity.Decision{"created": identity.Unchanged, "foretold": identity.Unchanged, "gone": identity.Created},
 		finally: created,
+	},
+	"pending identity that yields": {
+		given: []act{logsIn(prepare), commit, await, logsIn(prepareOther)}, from: rivals, run: logsIn(otherLogin),
+		steps: append([]step{
+			{"find identities", rivals},                              // both of them
+			{"find identities", rivals}, {"find identities", rivals}, // which store has it; the state to delete
+			{"update decisions", rivals}, {"delete identities", yielded},
+			{"update identities", linked},
+		}, moving(linked)...),
+		next: logsIn(otherLogin), decides: map[string]identity.Decision{"rivals": identity.Linked, "yielded": identity.Linked, "linked": identity.Unchanged},
+		finally: linked,
 	},
 	"signed first login": {
 		from: nobody, run: deliver,
