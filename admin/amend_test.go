@@ -42,7 +42,7 @@ func TestAmend(t *testing.T) {
 	refused(t, w.edit(t, http.MethodPatch, "nobody", `{}`, "2"), http.StatusNotFound)
 	for body, place := range map[string]string{
 		`{"traits":{"email":"geheim"}}`: "/traits/email", `{"groups":{"add":["a","b\u0001geheim"]}}`: "/groups/add/1",
-		`{"traits":{"a/b":1}}`: "/traits/a~1b", `{"groups":{"set":["a"]}}`: "/groups/set", `{"state":"active"}`: "/state",
+		`{"traits":{"a//b":1}}`: "/traits/a~1~1b", `{"groups":{"set":["a"]}}`: "/groups/set", `{"state":"active"}`: "/state",
 		`{"traits":{"a":1,"A":2}}`: "/traits/A", `{"traits":{"a":[null]}}`: "/traits/a/0", `{"groups":{"add":"admins"}}`: "/groups/add",
 		`{"traits":[]}`: "/traits", ``: "byte 0", `{`: "byte 1",
 	} {

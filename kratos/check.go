@@ -84,12 +84,13 @@ func (p Provider) check() []error {
 	}
 	seen := map[string]bool{}
 	for _, t := range p.Traits {
-		if seen[t.Name] {
-			problems = append(problems, fmt.Errorf("trait %q is there twice", t.Name))
+		name := strings.Join(t.Path, "/")
+		if seen[name] {
+			problems = append(problems, fmt.Errorf("trait %q is there twice", name))
 		}
-		seen[t.Name] = true
+		seen[name] = true
 		if err := t.check(); err != nil {
-			problems = append(problems, fmt.Errorf("trait %q: %w", t.Name, err))
+			problems = append(problems, fmt.Errorf("trait %q: %w", name, err))
 		}
 	}
 	return problems
@@ -97,7 +98,7 @@ func (p Provider) check() []error {
 
 func (t Trait) check() error {
 	switch {
-	case !allValid([]string{t.Name}):
+	case len(t.Path) == 0 || !allValid(t.Path):
 		return errors.New("the name is empty or not valid UTF-8")
 	case len(t.ClaimPaths) == 0:
 		return errors.New("it has no claim to come from: Kratos's mapper can only copy claims, so leave it out")

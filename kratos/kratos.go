@@ -71,7 +71,9 @@ type Provider struct {
 // the first that is there and not null. A path is a list of member names, so
 // that a claim may be called "https://acme.example/groups" or "a.b".
 type Trait struct {
-	Name       string
+	// Path is where the trait stands: its name, behind those of the objects
+	// that it is in.
+	Path       []string
 	ClaimPaths [][]string
 }
 

@@ -226,8 +226,8 @@ func TestRenderRefuses(t *testing.T) {
 		"claim no UTF-8":            {provider(func(p *kratos.Provider) { p.Claims = []string{"\xff"} }), "claim"},
 		"trait twice":               {traits(trait("a", "x"), trait("a", "y")), `trait "a" is there twice`},
 		"trait without name":        {traits(trait("", "x")), "the name is empty"},
-		"trait without claims":      {traits(kratos.Trait{Name: "a"}), "no claim to come from"},
-		"trait with empty path":     {traits(kratos.Trait{Name: "a", ClaimPaths: [][]string{{}}}), "path of a claim"},
+		"trait without claims":      {traits(kratos.Trait{Path: []string{"a"}}), "no claim to come from"},
+		"trait with empty path":     {traits(kratos.Trait{Path: []string{"a"}, ClaimPaths: [][]string{{}}}), "path of a claim"},
 		"trait with empty name":     {traits(trait("a", "")), "path of a claim"},
 	}
 	for name, tt := range tests {
@@ -266,7 +266,7 @@ func traits(list ...kratos.Trait) func(*kratos.Config) {
 }
 
 func trait(name, claim string) kratos.Trait {
-	return kratos.Trait{Name: name, ClaimPaths: [][]string{{claim}}}
+	return kratos.Trait{Path: []string{name}, ClaimPaths: [][]string{{claim}}}
 }
 
 func mustRender(t *testing.T, cfg kratos.Config) kratos.Document {

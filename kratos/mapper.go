@@ -20,7 +20,7 @@ type constants struct {
 }
 
 type traitConstant struct {
-	Name  string     `json:"name"`
+	Path  []string   `json:"path"`
 	Paths [][]string `json:"paths"`
 }
 
@@ -37,7 +37,7 @@ func (p Provider) mapper() ([]byte, error) {
 		c.Issuer = &p.Issuers[0]
 	}
 	for _, t := range p.Traits {
-		c.Traits = append(c.Traits, traitConstant{t.Name, t.ClaimPaths})
+		c.Traits = append(c.Traits, traitConstant{t.Path, t.ClaimPaths})
 	}
 	config, err := json.Marshal(c)
 	if err != nil {

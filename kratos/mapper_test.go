@@ -23,9 +23,9 @@ var acme = kratos.Provider{
 	Issuers: []string{"https://acme.example"},
 	Claims:  []string{"email", "email_verified", "groups", "hd"},
 	Traits: []kratos.Trait{
-		{Name: "email", ClaimPaths: [][]string{{"email"}}},
-		{Name: "nick", ClaimPaths: [][]string{{"preferred_username"}, {"nickname"}}},
-		{Name: "city", ClaimPaths: [][]string{{"address", "locality"}}},
+		{Path: []string{"email"}, ClaimPaths: [][]string{{"email"}}},
+		{Path: []string{"nick"}, ClaimPaths: [][]string{{"preferred_username"}, {"nickname"}}},
+		{Path: []string{"city"}, ClaimPaths: [][]string{{"address", "locality"}}},
 	},
 }
 
@@ -103,6 +103,18 @@ func TestMapper(t *testing.T) {
 			`{"iss":"https://acme.example","sub":"s-1","raw_claims":{"preferred_username":null,"nickname":"al","address":{"locality":"Ulm"}}}`,
 			`{"nick":"al","city":"Ulm"}`,
 			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{}}`},
+		"traits in objects": {with(func(p *kratos.Provider) {
+			p.Traits = []kratos.Trait{
+				{Path: []string{"home", "city"}, ClaimPaths: [][]string{{"address", "locality"}}},
+				{Path: []string{"home", "land"}, ClaimPaths: [][]string{{"address", "country"}}},
+				{Path: []string{"home", "geo", "lat"}, ClaimPaths: [][]string{{"lat"}}},
+				{Path: []string{"work", "city"}, ClaimPaths: [][]string{{"work"}}},
+				{Path: []string{"whole"}, ClaimPaths: [][]string{{"address"}}},
+			}
+		}),
+			`{"iss":"https://acme.example","sub":"s-1","raw_claims":{"lat":1.5,"address":{"locality":"Ulm","country":"DE"}}}`,
+			`{"home":{"city":"Ulm","land":"DE","geo":{"lat":1.5}},"whole":{"locality":"Ulm","country":"DE"}}`,
+			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{}}`},
 		"a path through what is no object": {acme,
 			`{"iss":"https://acme.example","sub":"s-1","raw_claims":{"address":"Ulm"}}`, `{}`,
 			`{"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{}}`},
@@ -114,7 +126,7 @@ func TestMapper(t *testing.T) {
 			`{"normalised":true,"provider":"acme","issuer":"https://acme.example","subject":"s-1","claims":{"iss":"https://acme.example","sub":"s-1","email":"a@acme.example"}}`},
 		"names that look like code": {with(func(p *kratos.Provider) {
 			p.Claims = []string{`a.b`, `$`, `$set`, `self`, `"`, `'`, `%(x)s`, "\n", "https://acme.example/groups", "__proto__"}
-			p.Traits = []kratos.Trait{{Name: `e"m.a$il`, ClaimPaths: [][]string{{"x"}, {"a.b", "$"}}}}
+			p.Traits = []kratos.Trait{{Path: []string{`e"m.a$il`}, ClaimPaths: [][]string{{"x"}, {"a.b", "$"}}}}
 		}),
 			`{"iss":"https://acme.example","sub":"s-1","raw_claims":{"a.b":{"$":"deep"},"a":{"b":"no"},"$":1,"$set":2,"self":3,"\"":4,"'":5,"%(x)s":6,"\n":7,"https://acme.example/groups":["g"],"__proto__":8}}`,
 			`{"e\"m.a$il":"deep"}`,
@@ -153,7 +165,7 @@ func TestMapperKeepsHostileConstants(t *testing.T) {
 		t.Run(s, func(t *testing.T) {
 			p := kratos.Provider{
 				ID: strings.ReplaceAll(s, ":", ""), Issuers: []string{s}, Claims: []string{s},
-				Traits: []kratos.Trait{{Name: s, ClaimPaths: [][]string{{s, s}}}},
+				Traits: []kratos.Trait{{Path: []string{s}, ClaimPaths: [][]string{{s, s}}}},
 			}
 			claims, err := json.Marshal(map[string]any{"sub": s, "raw_claims": map[string]any{s: map[string]any{s: "v"}}})
 			if err != nil {
@@ -181,7 +193,7 @@ func FuzzMapper(f *testing.F) {
 		f.Add(s, s)
 	}
 	f.Fuzz(func(t *testing.T, id, name string) {
-		p := kratos.Provider{ID: id, Claims: []string{name}, Traits: []kratos.Trait{{Name: name, ClaimPaths: [][]string{{name}}}}}
+		p := kratos.Provider{ID: id, Claims: []string{name}, Traits: []kratos.Trait{{Path: []string{name}, ClaimPaths: [][]string{{name}}}}}
 		d, err := kratos.Render(config(p))
 		if err != nil {
 			t.Skip("refused")

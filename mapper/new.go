@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/jithook/jithook/internal/canon"
@@ -46,6 +47,11 @@ func New(env *expr.Env, s Spec) (*Mapping, error) {
 	for _, spec := range s.Traits {
 		if seen[spec.Name] {
 			c.refuse(place(spec), "trait %q is mapped twice", spec.Name)
+		}
+		for above := range holders(spec.Name) {
+			if slices.ContainsFunc(s.Traits, func(t TraitSpec) bool { return t.Name == above }) {
+				c.refuse(place(spec), "trait %q is a part of %q, which is mapped as a whole", spec.Name, above)
+			}
 		}
 		seen[spec.Name] = true
 		m.traits = append(m.traits, c.trait(spec, t))
@@ -91,6 +97,17 @@ func (c *compiler) trust(t Trust) *trust {
 	return compiled
 }
 
+// holders yields the names of the objects that a trait is in.
+func holders(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for n, r := range name {
+			if r == '/' && !yield(name[:n]) {
+				return
+			}
+		}
+	}
+}
+
 // place is where problems of a trait's settings are reported.
 func place(t TraitSpec) expr.Source {
 	if len(t.Values) == 0 {
@@ -113,7 +130,7 @@ func (c *compiler) trait(s TraitSpec, trusted *trust) trait {
 	at := place(s)
 	switch {
 	case !CheckName(s.Name):
-		c.refuse(at, "trait %q: a name has at least one character, and neither / nor ~", s.Name)
+		c.refuse(at, "trait %q: a name is at most %d, with / between them, of at least one character each and without ~", s.Name, MaxNames)
 	case len(s.Values) == 0:
 		c.refuse(at, "trait %q has no value", s.Name)
 	case !slices.Contains([]string{"", CanonicalEmail, CanonicalUsername}, s.Canonical):

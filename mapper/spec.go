@@ -41,6 +41,8 @@ const (
 	MaxString = 4096
 	// MaxTrait is the largest trait, in bytes of its JSON.
 	MaxTrait = 16 << 10
+	// MaxNames is how many names a trait's path has at most.
+	MaxNames = 4
 	// MaxDepth is how deep lists and maps in a trait may nest.
 	MaxDepth = 16
 	// MaxGroups is the longest list of groups that is looked at.
@@ -65,7 +67,8 @@ type Trust struct {
 
 // TraitSpec is how one trait is made.
 type TraitSpec struct {
-	// Name is the key in the identity's traits, without "/" and "~".
+	// Name is the key in the identity's traits, without "~". One with "/" leads
+	// into objects: address/country.
 	Name string
 	// Values are tried in order: the first that is neither missing nor null
 	// is the value.

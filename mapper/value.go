@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -50,9 +51,12 @@ func Check(v any, form string) (stored any, why string) {
 	return checked.plain, why
 }
 
-// CheckName reports whether a trait may have this name: it is one token of a
-// JSON Pointer that stands for itself.
-func CheckName(name string) bool { return name != "" && !strings.ContainsAny(name, "/~") }
+// CheckName reports whether a trait may have this name: a few tokens of a JSON
+// Pointer that stand for themselves, with "/" between them.
+func CheckName(name string) bool {
+	names := strings.Split(name, "/")
+	return !slices.Contains(names, "") && len(names) <= MaxNames && !strings.Contains(name, "~")
+}
 
 func canonicalForm(form, s string) (string, error) {
 	if form == CanonicalEmail {

@@ -3,6 +3,7 @@ package provider
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/internal/canon"
@@ -182,8 +183,8 @@ func (c *compiler) trait(key strictyaml.Text, t traitSection) (mapper.TraitSpec,
 		Sync:      c.oneOf(t.Sync, mapper.SyncInherit, mapper.SyncInherit, mapper.SyncImport, mapper.SyncForce),
 		Absent:    c.oneOf(t.Absent, mapper.AbsentKeep, mapper.AbsentKeep, mapper.AbsentClear, mapper.AbsentDefault, mapper.AbsentReject),
 	}
-	if !name.MatchString(key.Value) {
-		c.refuse(key, "a trait's name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter")
+	if !isTrait(key.Value) {
+		c.refuse(key, "a trait's name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter; of one inside an object, up to %d of them with / between: address/country", mapper.MaxNames)
 		return spec, false
 	}
 	if len(t.Value) == 0 {
@@ -203,6 +204,12 @@ func (c *compiler) trait(key strictyaml.Text, t traitSection) (mapper.TraitSpec,
 		c.refuse(key, "default has no effect without `absent: default`")
 	}
 	return spec, true
+}
+
+// isTrait reports whether a trait may be called so, in a file.
+func isTrait(path string) bool {
+	names := strings.Split(path, "/")
+	return len(names) <= mapper.MaxNames && !slices.ContainsFunc(names, func(n string) bool { return !name.MatchString(n) })
 }
 
 // oneOf returns the word that was written, or otherwise the default.

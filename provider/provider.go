@@ -9,6 +9,7 @@ package provider
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/internal/strictyaml"
@@ -40,13 +41,15 @@ type Provider struct {
 	outbound []string // the targets that its identities go to
 }
 
-// TraitNames returns the names of the traits that the file decides, sorted, and
+// TraitNames returns the names of the traits that the file decides, of those in
+// objects the objects', sorted, and
 // "groups" among them if it grants any: identity servers keep memberships as a
 // trait of that name.
 func (p *Provider) TraitNames() []string {
 	var names []string
 	for _, t := range p.Mapping.Traits() {
-		names = append(names, t.Path[1:])
+		name, _, _ := strings.Cut(t.Path[1:], "/")
+		names = append(names, name)
 	}
 	if consent, ok := p.Policy.Consent(); ok {
 		names = append(names, consent.Path[1:])

@@ -1,8 +1,10 @@
 package provision
 
 import (
+	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/canon"
@@ -21,7 +23,7 @@ func uniqueKeys(i *identity.Identity, traits []mapper.TraitInfo, mine selection)
 			continue
 		}
 		by, _ := i.ProvenanceOf(t.Path)
-		if !mine(t.Path, by.Source) {
+		if !mine(t.Path, writerOf(i, t.Path)) {
 			continue // whether it is unique is its writer's business
 		}
 		switch t.Canonical {
@@ -81,11 +83,8 @@ func rekey(before, after *identity.Identity, traits []mapper.TraitInfo, mine sel
 // mapping.
 func possibleKeys(i *identity.Identity, of selection) map[identity.Key]bool {
 	keys := map[identity.Key]bool{}
-	for name, v := range i.Traits {
-		path := "/" + name
-		by, _ := i.ProvenanceOf(path)
-		value, ok := v.(string)
-		if !ok || !of(path, by.Source) {
+	for path, value := range texts("", i.Traits, mapper.MaxNames) {
+		if !of(path, writerOf(i, path)) {
 			continue
 		}
 		if c, err := canon.Email(value); err == nil {
@@ -96,6 +95,41 @@ func possibleKeys(i *identity.Identity, of selection) map[identity.Key]bool {
 		}
 	}
 	return keys
+}
+
+// texts yields the strings among traits, by path, down to a depth of names.
+func texts(above string, traits map[string]any, depth int) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for name, v := range traits {
+			path := above + identity.Pointer(name)
+			switch v := v.(type) {
+			case string:
+				if !yield(path, v) {
+					return
+				}
+			case map[string]any:
+				if depth == 1 {
+					continue
+				}
+				for path, text := range texts(path, v, depth-1) {
+					if !yield(path, text) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// writerOf is the source of the value at a path: that of the path itself, or
+// else of the nearest object around it.
+func writerOf(i *identity.Identity, path string) string {
+	for ; path != ""; path = path[:strings.LastIndexByte(path, '/')] {
+		if by, known := i.ProvenanceOf(path); known {
+			return by.Source
+		}
+	}
+	return ""
 }
 
 // mailKeys are the keys that the verified traits can hold as addresses.

@@ -67,7 +67,9 @@ func Amend(patch Patch) Edit {
 		if p.refused() {
 			return nil
 		}
-		p.paths = rekey(p.Before, p.After, traits, func(path, _ string) bool { return touched[path] })
+		p.paths = rekey(p.Before, p.After, traits, func(path, _ string) bool {
+			return slices.ContainsFunc(touched, func(t string) bool { return identity.Overlap(t, path) })
+		})
 		if size(p.After) > max(MaxPatched, size(p.Before)) {
 			return &InvalidError{"", fmt.Sprintf("the identity would be larger than %d bytes", MaxPatched)}
 		}
@@ -90,22 +92,29 @@ func (s *Service) traitsOf(i *identity.Identity) []mapper.TraitInfo {
 
 // amendTraits writes the traits, and returns the paths of those whose value is
 // another now.
-func (p *Plan) amendTraits(values map[string]*any, traits []mapper.TraitInfo) (touched map[string]bool, err error) {
-	touched = map[string]bool{}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
+func (p *Plan) amendTraits(values map[string]*any, traits []mapper.TraitInfo) (touched []string, err error) {
+	names := slices.Sorted(maps.Keys(values))
+	for n, name := range names {
 		path := "/" + name
 		if why := badName(name); why != "" {
 			return nil, &InvalidError{"/traits/" + escape(name), why}
 		}
+		if slices.ContainsFunc(names[:n], func(above string) bool { return identity.Below(name, above) }) {
+			return nil, &InvalidError{"/traits" + path, "the trait is a part of another one that is written as well"}
+		}
 		if values[name] == nil {
-			touched[path] = p.removeTrait(name)
+			if p.removeTrait(name) {
+				touched = append(touched, path)
+			}
 			continue
 		}
 		v, err := checked(path, *values[name], traits)
 		if err != nil {
 			return nil, err
 		}
-		touched[path] = p.setTrait(name, v)
+		if p.setTrait(name, v) {
+			touched = append(touched, path)
+		}
 	}
 	return touched, nil
 }
@@ -122,7 +131,7 @@ func (p *Plan) removeTrait(name string) bool {
 // setTrait reports whether the value is another than before. One that stays the
 // same becomes the administrator's, and whoever verified it still did.
 func (p *Plan) setTrait(name string, v any) bool {
-	stored, has := p.After.Traits[name]
+	stored, has := p.After.Trait("/" + name)
 	by, known := p.After.ProvenanceOf("/" + name)
 	same := has && equalJSON(stored, v)
 	if same && known && by.Source == identity.SourceAdmin {
@@ -141,7 +150,7 @@ func (p *Plan) setTrait(name string, v any) bool {
 func badName(name string) string {
 	switch {
 	case !mapper.CheckName(name):
-		return "the name of a trait has at least one character, and neither / nor ~"
+		return fmt.Sprintf("the name of a trait is at most %d, with / between them, of at least one character each and without ~", mapper.MaxNames)
 	case len(name) > MaxTraitName:
 		return fmt.Sprintf("the name of a trait is at most %d bytes long", MaxTraitName)
 	}

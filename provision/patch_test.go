@@ -167,20 +167,22 @@ func TestAmendInvalid(t *testing.T) {
 		patch provision.Patch
 		path  string
 	}{
-		"no address":          {provision.Patch{Traits: traits("email", secret)}, "/traits/email"},
-		"no string":           {provision.Patch{Traits: traits("username", int64(7))}, "/traits/username"},
-		"an empty user name":  {provision.Patch{Traits: traits("username", "")}, "/traits/username"},
-		"a look-alike":        {provision.Patch{Traits: traits("username", secret+"\u212a")}, "/traits/username"},
-		"too deep":            {provision.Patch{Traits: traits("title", deep)}, "/traits/title"},
-		"too long":            {provision.Patch{Traits: traits("title", strings.Repeat(secret, 1000))}, "/traits/title"},
-		"no name":             {provision.Patch{Traits: traits("", "x")}, "/traits/"},
-		"a path for a name":   {provision.Patch{Traits: traits("a/b", nil)}, "/traits/a~1b"},
-		"a long name":         {provision.Patch{Traits: traits(strings.Repeat("n", 257), "x")}, "/traits/" + strings.Repeat("n", 257)},
-		"a group of nothing":  {provision.Patch{Add: []string{"ok", ""}}, "/groups/add/1"},
-		"a group of controls": {provision.Patch{Remove: []string{secret + "\n"}}, "/groups/remove/0"},
-		"both":                {provision.Patch{Add: []string{"a", "Zoe\u0308"}, Remove: []string{"Zo\u00eb"}}, "/groups/add/1"},
-		"too many":            {provision.Patch{Add: many}, ""},
-		"too large":           {large, ""},
+		"no address":           {provision.Patch{Traits: traits("email", secret)}, "/traits/email"},
+		"no string":            {provision.Patch{Traits: traits("username", int64(7))}, "/traits/username"},
+		"an empty user name":   {provision.Patch{Traits: traits("username", "")}, "/traits/username"},
+		"a look-alike":         {provision.Patch{Traits: traits("username", secret+"\u212a")}, "/traits/username"},
+		"too deep":             {provision.Patch{Traits: traits("title", deep)}, "/traits/title"},
+		"too long":             {provision.Patch{Traits: traits("title", strings.Repeat(secret, 1000))}, "/traits/title"},
+		"no name":              {provision.Patch{Traits: traits("", "x")}, "/traits/"},
+		"no name inside":       {provision.Patch{Traits: traits("a//b", "x")}, "/traits/a~1~1b"},
+		"too many names":       {provision.Patch{Traits: traits("a/b/c/d/e", "x")}, "/traits/a~1b~1c~1d~1e"},
+		"a part and its whole": {provision.Patch{Traits: traits("a", map[string]any{"c": "x"}, "a/b", "x")}, "/traits/a/b"},
+		"a long name":          {provision.Patch{Traits: traits(strings.Repeat("n", 257), "x")}, "/traits/" + strings.Repeat("n", 257)},
+		"a group of nothing":   {provision.Patch{Add: []string{"ok", ""}}, "/groups/add/1"},
+		"a group of controls":  {provision.Patch{Remove: []string{secret + "\n"}}, "/groups/remove/0"},
+		"both":                 {provision.Patch{Add: []string{"a", "Zoe\u0308"}, Remove: []string{"Zo\u00eb"}}, "/groups/add/1"},
+		"too many":             {provision.Patch{Add: many}, ""},
+		"too large":            {large, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := in(t, identity.StateActive)

@@ -117,10 +117,7 @@ func card(w io.Writer, i admin.Identity) error {
 		written[p.Path] = p
 	}
 	traits := [][]string{{"TRAIT", "VALUE", "WRITTEN BY", "AT", "VERIFIED BY"}}
-	for _, name := range slices.Sorted(maps.Keys(i.Traits)) {
-		p := written["/"+name]
-		traits = append(traits, []string{name, value(i.Traits[name]), p.Source, when(p.At), p.VerifiedBy})
-	}
+	traits = append(traits, traitRows("", i.Traits, written)...)
 	groups := [][]string{{"GROUP", "GRANTED BY"}}
 	for _, g := range i.Groups {
 		groups = append(groups, []string{g.Name, g.Source})
@@ -146,4 +143,22 @@ func card(w io.Writer, i admin.Identity) error {
 		held = append(held, []string{h.ID, when(h.At), h.Source, strings.Join(h.Groups, ", ")})
 	}
 	return t.sections(traits, groups, held, links, proposals, ids, consents)
+}
+
+// traitRows are a row for each trait. Of an object that nobody wrote as a whole,
+// each member is a trait.
+func traitRows(above string, traits map[string]any, written map[string]identity.Provenance) [][]string {
+	var rows [][]string
+	for _, name := range slices.Sorted(maps.Keys(traits)) {
+		path := above + identity.Pointer(name)
+		p, known := written[path]
+		object, ok := traits[name].(map[string]any)
+		inside := slices.ContainsFunc(slices.Collect(maps.Keys(written)), func(w string) bool { return identity.Below(w, path) })
+		if ok && !known && inside {
+			rows = append(rows, traitRows(path, object, written)...)
+			continue
+		}
+		rows = append(rows, []string{path[1:], value(traits[name]), p.Source, when(p.At), p.VerifiedBy})
+	}
+	return rows
 }

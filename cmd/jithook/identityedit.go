@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -208,7 +209,7 @@ func newIdentityEditCmd() *cobra.Command {
 and nobody has verified it. A provider changes such a trait only where its file
 says attribute_sync: override_all or sync: force. A trait that was removed, and a
 group that a provider's file grants, may come back with the next login. A path is
-that of a whole trait, /traits/NAME.`,
+that of a trait, /traits/NAME, or of one in an object, /traits/NAME/NAME.`,
 		Example: `  jithook identity edit ID --set /traits/title=Chair --remove /traits/phone
   jithook identity edit ID --set-json '/traits/languages=["de","fr"]' --add-group staff`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -254,8 +255,8 @@ func (a *amendments) body() ([]byte, error) {
 	b := admin.Amendment{Traits: map[string]*any{}, Groups: admin.Memberships{Add: a.addGroup, Remove: a.removeGroup}}
 	note := func(flag, path string, v *any) error {
 		name, ok := strings.CutPrefix(path, "/traits/")
-		if !ok || name == "" || strings.ContainsAny(name, "/~") {
-			return fmt.Errorf("--%s %q: the path of a trait is /traits/NAME", flag, path)
+		if !ok || slices.Contains(strings.Split(name, "/"), "") || strings.Contains(name, "~") {
+			return fmt.Errorf("--%s %q: the path of a trait is /traits/NAME, or /traits/NAME/NAME of one in an object", flag, path)
 		}
 		if _, twice := b.Traits[name]; twice {
 			return fmt.Errorf("--%s %q: this trait is named twice", flag, path)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -154,10 +155,10 @@ func kratosProvider(p *provider.Provider, restored []strictyaml.Text) kratos.Pro
 	out.Claims, out.AllClaims = p.ClaimNames()
 	out.Keep = slices.ContainsFunc(p.Listed, func(t strictyaml.Text) bool { return t.Value == identity.SourceKratosAdmin })
 	for _, t := range p.Mapping.Traits() {
-		name := t.Path[1:]
-		listed := slices.ContainsFunc(restored, func(r strictyaml.Text) bool { return r.Value == name })
+		path := strings.Split(t.Path[1:], "/")
+		listed := slices.ContainsFunc(restored, func(r strictyaml.Text) bool { return r.Value == path[0] })
 		if len(t.ClaimPaths) > 0 && (restored == nil || listed) {
-			out.Traits = append(out.Traits, kratos.Trait{Name: name, ClaimPaths: t.ClaimPaths})
+			out.Traits = append(out.Traits, kratos.Trait{Path: path, ClaimPaths: t.ClaimPaths})
 		}
 	}
 	return out

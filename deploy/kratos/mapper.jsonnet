@@ -9,8 +9,9 @@
 //   subject   path of the claim that is the subject, as in the file's
 //             `subject`; null = the subject that Kratos keys its credential by
 //   claims    names of the claims that the provider's rules read; null = all
-//   traits    [{name, paths}]: Kratos's trait, and where in the claims its
-//             value may stand; the first that is there wins
+//   traits    [{path, paths}]: Kratos's trait (its name, behind those of the
+//             objects that it is in), and where in the claims its value may
+//             stand; the first that is there wins
 //   keep      whether Kratos keeps the claims of the registration, for
 //             administrators to see: the claims source kratos_admin reads them
 //
@@ -42,6 +43,12 @@ local present(object) = {
   if object[name] != null
 };
 
+// nested is an object with a value at a path of member names, to be added to
+// another one.
+local nested(path, value) =
+  if std.length(path) == 1 then { [path[0]]: value }
+  else { [path[0]]+: nested(path[1:], value) };
+
 function(config)
   local claims = std.extVar('claims');
   local raw = at(claims, ['raw_claims']);
@@ -64,10 +71,13 @@ function(config)
       for name in config.claims
       if std.objectHas(vouched, name)
     };
-  local traits = present({
-    [trait.name]: first([at(vouched, path) for path in trait.paths])
-    for trait in config.traits
-  });
+  local traits = std.foldl(
+    function(all, trait)
+      local value = first([at(vouched, path) for path in trait.paths]);
+      if value == null then all else all + nested(trait.path, value),
+    config.traits,
+    {}
+  );
 
   local origin = present({
     provider: config.provider,

@@ -423,7 +423,9 @@ type kratosSide struct{ mapperCode, bodyCode string }
 
 func renderKratos(t *testing.T) kratosSide {
 	t.Helper()
-	plain := func(name string) kratos.Trait { return kratos.Trait{Name: name, ClaimPaths: [][]string{{name}}} }
+	plain := func(name string) kratos.Trait {
+		return kratos.Trait{Path: []string{name}, ClaimPaths: [][]string{{name}}}
+	}
 	d, err := kratos.Render(kratos.Config{
 		HookURL: "http://127.0.0.1:4480", APIKey: kratos.APIKey{Header: "X-API-Key", Value: "key"},
 		Providers: []kratos.Provider{{

@@ -74,17 +74,32 @@ func published(received any, id string) map[string]any {
 
 // addresses says of every e-mail among the traits whether it is verified: what
 // is not said here would keep whatever the mapper said. Kratos drops an address
-// that no trait of the reply yields.
+// that no trait of the reply yields, and has one only once.
 func addresses(traits map[string]any, emails []provision.Email) []address {
 	var out []address
-	for _, name := range slices.Sorted(maps.Keys(traits)) {
-		for _, e := range emails {
-			if traits[name] == any(e.Address) {
-				out = append(out, newAddress(e))
-			}
+	for _, e := range emails {
+		at := slices.IndexFunc(out, func(a address) bool { return a.Value == e.Address })
+		switch {
+		case at < 0 && holds(traits, e.Address):
+			out = append(out, newAddress(e))
+		case at >= 0 && e.Verified:
+			out[at] = newAddress(e)
 		}
 	}
+	slices.SortFunc(out, func(a, b address) int { return strings.Compare(a.Value, b.Value) })
 	return out
+}
+
+// holds reports whether a value of the traits, or of an object in them, is this
+// text.
+func holds(traits map[string]any, text string) bool {
+	for _, v := range traits {
+		object, _ := v.(map[string]any)
+		if v == any(text) || holds(object, text) {
+			return true
+		}
+	}
+	return false
 }
 
 func newAddress(e provision.Email) address {
@@ -93,95 +108,6 @@ func newAddress(e provision.Email) address {
 		a.Status = "completed"
 	}
 	return a
-}
-
-// restorer undoes what a browser can do to the traits in a payload: whatever
-// it posts with a flow wins over Kratos's mapper (seen on v1.3.1).
-type restorer struct {
-	identity *identity.Identity // nil if nobody is known
-	mapped   map[string]any     // what the mapper wrote, out of the client's reach
-	paths    []string           // nil: all
-}
-
-// groups is the trait in which Kratos keeps memberships, where its schema has
-// one: it gets the groups that were granted, not those that were claimed.
-const groups = "groups"
-
-// truth returns what the trait must be, and whether jithook or the mapper
-// says anything about it.
-func (r restorer) truth(name string) (any, bool) {
-	if r.identity != nil {
-		if v, ok := r.identity.Traits[name]; ok {
-			return v, true
-		}
-		if name == groups {
-			return groupNames(r.identity), true
-		}
-	}
-	v, ok := r.mapped[name]
-	return v, ok
-}
-
-// decides reports whether the trait is one that jithook restores.
-func (r restorer) decides(name string) bool { return r.paths == nil || slices.Contains(r.paths, name) }
-
-// registration returns the traits to persist at a first sign-in. A trait that
-// neither we nor the mapper know is the client's invention and goes.
-func (r restorer) registration(received map[string]any) map[string]any {
-	traits := r.restored(received)
-	for name := range received {
-		if _, known := r.truth(name); !known && r.decides(name) {
-			delete(traits, name)
-		}
-	}
-	for _, name := range r.answered() {
-		traits[name] = r.identity.Traits[name]
-	}
-	return traits
-}
-
-// answered are the traits that the person has answered. Kratos's form had them,
-// whatever the configuration says, and may have forgotten them since.
-func (r restorer) answered() []string {
-	if r.identity == nil {
-		return nil
-	}
-	var names []string
-	for _, by := range r.identity.Provenance {
-		if by.Source == identity.SourceUser {
-			name, _, _ := strings.Cut(by.Path[1:], "/")
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// profile returns the traits to persist from the profile form. A trait that
-// neither we nor the mapper know is the person's own to edit.
-func (r restorer) profile(received map[string]any) map[string]any { return r.restored(received) }
-
-// restored returns the received traits with those put right about which there
-// is a truth: what was received, what the mapper wrote, what the person answered,
-// and what the configuration says that Kratos's schema has.
-func (r restorer) restored(received map[string]any) map[string]any {
-	traits := map[string]any{}
-	maps.Copy(traits, received)
-	names := slices.AppendSeq(slices.Collect(maps.Keys(received)), maps.Keys(r.mapped))
-	names = append(names, r.answered()...)
-	for _, name := range append(names, r.paths...) {
-		if v, known := r.truth(name); known && r.decides(name) {
-			traits[name] = v
-		}
-	}
-	return traits
-}
-
-func groupNames(i *identity.Identity) []string {
-	names := make([]string, 0, len(i.Groups))
-	for _, g := range i.Groups {
-		names = append(names, g.Name)
-	}
-	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
 // messages is Kratos's form of a refusal; without at least one message it
