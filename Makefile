@@ -54,6 +54,10 @@ lint: ## gofmt, go.mod, vet, staticcheck, deadcode
 bench-callers: ## p99 of good callers without and with five times as many bad ones, on a machine that does nothing else
 	$(GO) test -run '^$$' -bench BadCallers -benchtime 1x -timeout 10m ./test/callers
 
+.PHONY: mutate
+mutate: ## break each sentence of docs/policy.md in the code and see its case go red (minutes)
+	$(GO) run ./test/cases/mutate
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' ./tools/fuzz.sh

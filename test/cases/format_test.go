@@ -45,7 +45,8 @@ type step struct {
 	Hook   string         `json:"hook"`   // of Kratos: prepare, commit or login, instead of the generic one
 	Silent bool           `json:"silent"` // it brings no claims
 
-	Body map[string]any `json:"body"` // of an admin's call
+	Body     map[string]any `json:"body"`     // of an admin's call
+	Revision int64          `json:"revision"` // that it has seen, where it is not the present one
 
 	Want *want `json:"want"`
 }

@@ -7,6 +7,7 @@ package cases_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -267,7 +268,7 @@ func (h *house) administer(t testing.TB, s step) reply {
 			t.Fatalf("%s: %d holds", s.Admin, len(i.Holds))
 		}
 		if method == http.MethodPatch {
-			header.Set("If-Match", fmt.Sprint(i.Revision))
+			header.Set("If-Match", fmt.Sprint(cmp.Or(s.Revision, i.Revision)))
 		}
 		return i.ID
 	})
