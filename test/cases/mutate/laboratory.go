@@ -88,17 +88,20 @@ func (l laboratory) try(ctx context.Context, n int, m mutation) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	original := filepath.Join(l.root, m.File)
-	data, err := os.ReadFile(original)
-	if err != nil {
-		return err
+	files, why := m.changed(l.root)
+	if why != "" {
+		return errors.New(why)
 	}
-	changed := filepath.Join(dir, filepath.Base(m.File))
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(data), m.Old, m.New, 1)), 0o600); err != nil {
-		return err
+	replaced := map[string]string{}
+	for file, text := range files {
+		changed := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
+		if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
+			return err
+		}
+		replaced[filepath.Join(l.root, file)] = changed
 	}
 	binary := filepath.Join(dir, "cases")
-	if err := l.build(ctx, binary, map[string]string{original: changed}); err != nil {
+	if err := l.build(ctx, binary, replaced); err != nil {
 		return err
 	}
 	text, err := l.play(ctx, binary, []string{m.Case})

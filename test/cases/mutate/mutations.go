@@ -19,7 +19,13 @@ type mutation struct {
 	Sentence string `json:"sentence"`
 	// Case is the one that must notice.
 	Case string `json:"case"`
-	// File has Old once; New stands there instead.
+	change
+	// Also are further changes, where two places guard the sentence.
+	Also []change `json:"also"`
+}
+
+// change is one of the code: File has Old once; New stands there instead.
+type change struct {
 	File string `json:"file"`
 	Old  string `json:"old"`
 	New  string `json:"new"`
@@ -100,14 +106,28 @@ func (m mutation) problem(root string, proves map[string]string) string {
 	if proves[m.Case] != m.Sentence {
 		return fmt.Sprintf("there is no case %q of this sentence", m.Case)
 	}
-	data, err := os.ReadFile(filepath.Join(root, m.File))
-	if err != nil {
-		return fmt.Sprintf("%s cannot be read", m.File)
+	_, why := m.changed(root)
+	return why
+}
+
+// changed returns the files that the mutation changes, or why it does not apply.
+func (m mutation) changed(root string) (files map[string]string, why string) {
+	files = map[string]string{}
+	for _, c := range append([]change{m.change}, m.Also...) {
+		text, begun := files[c.File]
+		if !begun {
+			data, err := os.ReadFile(filepath.Join(root, c.File))
+			if err != nil {
+				return nil, fmt.Sprintf("%s cannot be read", c.File)
+			}
+			text = string(data)
+		}
+		if n := strings.Count(text, c.Old); n != 1 || c.Old == c.New {
+			return nil, fmt.Sprintf("%s has %q %d times, and once is needed", c.File, c.Old, n)
+		}
+		files[c.File] = strings.Replace(text, c.Old, c.New, 1)
 	}
-	if n := strings.Count(string(data), m.Old); n != 1 || m.Old == m.New {
-		return fmt.Sprintf("%s has %q %d times, and once is needed", m.File, m.Old, n)
-	}
-	return ""
+	return files, ""
 }
 
 // read decodes a file strictly.
