@@ -24,6 +24,9 @@ type oneCase struct {
 	Sentence string `json:"sentence"`
 	// Providers are patches of the files in base; without any there is acme.
 	Providers map[string]any `json:"providers"`
+	// Kratos are the credentials that a Kratos has whose Admin API may be asked;
+	// without the key there is none.
+	Kratos []string `json:"kratos"`
 	// Given are steps that pass; nothing else is asked of them.
 	Given []step `json:"given"`
 	Steps []step `json:"steps"`

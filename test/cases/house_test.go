@@ -31,6 +31,7 @@ import (
 	"github.com/jithook/jithook/hook/generic"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
@@ -40,6 +41,8 @@ import (
 const (
 	secret   = "a-secret-of-the-cases"
 	instance = "main"
+	// quarantine is how long a closed account keeps its names.
+	quarantine = 30 * 24 * time.Hour
 )
 
 // counted is a store that counts what is asked of it.
@@ -117,7 +120,9 @@ type house struct {
 	admin   http.Handler
 }
 
-func newHouse(t testing.TB, s store.Store) *house {
+// newHouse returns the server of a case. credentials are those that its Kratos
+// has, which has no Admin API where they are nil.
+func newHouse(t testing.TB, s store.Store, credentials []string) *house {
 	t.Helper()
 	env, err := expr.NewEnv()
 	must(t, err)
@@ -133,6 +138,10 @@ func newHouse(t testing.TB, s store.Store) *house {
 	h.Service = &provision.Service{
 		Store: d, Editable: d, Journal: d, Receipts: d, Later: provision.NewRecorder(d, log, func() {}),
 		Providers: h.live.Set, Userstores: userstores, Now: clock, Log: log,
+		Instances: []string{instance}, Quarantine: quarantine,
+	}
+	if credentials != nil {
+		h.Kratos = map[string]*kratos.Admin{instance: standIn(t, credentials)}
 	}
 	auth, err := hook.NewAuth(hook.Credentials{Now: clock, APIKeys: []hook.APIKey{{
 		Caller: hook.Caller{Name: "cases", Endpoints: []hook.Endpoint{hook.EndpointLogin}, Providers: []string{"*"}, Instance: instance},
@@ -147,6 +156,24 @@ func newHouse(t testing.TB, s store.Store) *house {
 	h.admin = api.Handler()
 	read(t, "base/people.yaml", &h.people)
 	return h
+}
+
+// standIn is the Admin API of a Kratos, as far as a sweep asks it: who has a
+// credential with this identifier (provider:subject).
+func standIn(t testing.TB, credentials []string) *kratos.Admin {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		list := []any{}
+		if slices.Contains(credentials, r.URL.Query().Get("credentials_identifier")) {
+			list = append(list, map[string]any{"id": "k-1"})
+		}
+		_ = json.NewEncoder(w).Encode(list)
+	}))
+	t.Cleanup(srv.Close)
+	a, err := kratos.NewAdmin(srv.URL, "")
+	must(t, err)
+	return a
 }
 
 // edit patches the providers' files and loads them. It returns what is wrong
@@ -210,8 +237,11 @@ func (h *house) login(t testing.TB, s step) reply {
 	if s.Hook == "" {
 		return h.call(t, h.hooks, http.MethodPost, "/hooks/login", body, http.Header{"X-Api-Key": {secret}})
 	}
-	return h.kratos(t, s, id, subject, body)
+	return h.ofKratos(t, s, id, subject, body)
 }
+
+// password is the provider of who signs in with none.
+const password = "password"
 
 // says are the claims of the person that the step names, patched.
 func (h *house) says(t testing.TB, s step, subject string) any {
@@ -227,8 +257,8 @@ func (h *house) says(t testing.TB, s step, subject string) any {
 	return patched(claims, s.Claims)
 }
 
-// kratos performs a login as Kratos's hooks put it to the service.
-func (h *house) kratos(t testing.TB, s step, id, subject string, body map[string]any) reply {
+// ofKratos performs a login as Kratos's hooks put it to the service.
+func (h *house) ofKratos(t testing.TB, s step, id, subject string, body map[string]any) reply {
 	t.Helper()
 	claims, _ := body["claims"].(map[string]any)
 	external, _ := s.With["external_id"].(string)
@@ -236,6 +266,10 @@ func (h *house) kratos(t testing.TB, s step, id, subject string, body map[string
 		Hook: identity.Hook(s.Hook), Caller: "cases", Providers: []string{"*"}, Provider: id,
 		Offers:   []identity.Offer{{Source: identity.SourceKratosMetadata, Provider: id, Issuer: h.issuers[id], Subject: subject, Claims: claims}},
 		External: identity.ExternalID{System: identity.SystemKratos, Instance: instance, ID: external},
+	}
+	l.Answers, _ = s.With["answers"].(map[string]any)
+	if id == password {
+		l.Provider, l.Offers = "", nil
 	}
 	decide := h.Provision
 	if l.Hook == identity.HookCommit {

@@ -23,6 +23,13 @@ func view(i *identity.Identity) map[string]any {
 	provenance, verified := map[string]any{}, map[string]any{}
 	groups := map[string][]string{}
 	keys, holds := map[string]bool{}, map[string][]string{}
+	proposals, consents := map[string]any{}, map[string]any{}
+	for _, p := range i.Proposals {
+		proposals[p.Provider+"/"+p.Subject] = string(p.State)
+	}
+	for _, c := range i.Consents { // the newest comes last
+		consents[c.Path] = c.Version
+	}
 	for _, h := range i.Holds {
 		for _, g := range h.Groups {
 			holds[h.Source] = append(holds[h.Source], g.Name)
@@ -52,6 +59,7 @@ func view(i *identity.Identity) map[string]any {
 		"userstore": i.Userstore, "state": string(i.State), "state_source": i.StateSource,
 		"traits": i.Traits, "groups": groups, "links": links, "external_ids": external, "holds": holds,
 		"provenance": provenance, "verified": verified, "revision": i.Revision,
+		"proposals": proposals, "consents": consents,
 		// What it keeps from others: mail, name.
 		"unique": slices.Sorted(maps.Keys(keys)),
 	}
