@@ -47,6 +47,7 @@ const (
 	CodeStoreUnavailable      Code = "store_unavailable"
 	CodeDeadlineExceeded      Code = "deadline_exceeded"
 	CodeInternal              Code = "internal_error"
+	CodeTargetUnavailable     Code = "target_unavailable"
 	CodeNotFederated          Code = "not_federated"
 	CodeIdentityUnknown       Code = "identity_unknown"
 	CodeCommitUnmatched       Code = "commit_unmatched"
@@ -169,6 +170,7 @@ var codes = []CodeInfo{
 	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},
 	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},
 	{CodeKeysUnavailable, 4990094, "Sign-in is not possible right now. Try again in a moment.", "The provider's keys could not be fetched, so the ID token could not be checked; the log says why. Keys that are known stay good for a day."},
+	{CodeTargetUnavailable, 4990095, "Sign-in is not possible right now. Try again in a moment.", "A target with `on_failure: deny` has not learned of this person within a second. The identity is written, and goes there as soon as it can; the log names the target."},
 	{CodeInternal, 4990093, "Sign-in is not possible right now. Try again in a moment.", "A fault in jithook; the log has the stack under the request id."},
 }
 

@@ -104,7 +104,7 @@ func (q *queue) start(ctx, delivering context.Context, due []identity.Identity) 
 			}
 			leasing.Done()
 			if ok {
-				q.deliver(delivering, c)
+				_ = q.deliver(delivering, c) // it is settled, and logged
 			}
 		})
 	}

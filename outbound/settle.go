@@ -75,7 +75,7 @@ func (q *queue) write(ctx context.Context, i identity.Identity) error {
 }
 
 // deliver makes one attempt, and settles it.
-func (q *queue) deliver(ctx context.Context, c claim) {
+func (q *queue) deliver(ctx context.Context, c claim) error {
 	has, err := q.attempt(ctx, c)
 	stopped := err != nil && ctx.Err() != nil
 	if !stopped {
@@ -95,6 +95,7 @@ func (q *queue) deliver(ctx context.Context, c claim) {
 	default:
 		log.WarnContext(ctx, "not delivered", "attempts", d.Attempts+1, "error", err)
 	}
+	return err
 }
 
 // attempt calls the connector. What it panics at must not end the process.

@@ -47,19 +47,31 @@ type Worker struct {
 	Attempted func(target string, o Outcome, behind time.Duration)
 	// Surveyed, if not nil, sees the backlog of every target now and then.
 	Surveyed func(target string, b store.Backlog)
+
+	making sync.Once
+	queues map[string]*queue // by target
+}
+
+// all returns the queues, by target.
+func (w *Worker) all() map[string]*queue {
+	w.making.Do(func() {
+		w.queues = map[string]*queue{}
+		for target, c := range w.Connectors {
+			w.queues[target] = &queue{
+				Worker: w, target: target, connector: c,
+				woken: make(chan struct{}, 1), slots: make(chan struct{}, parallel),
+			}
+		}
+	})
+	return w.queues
 }
 
 // Run delivers until ctx ends. Then it takes nothing more, gives deliveries
 // under way a few seconds, releases what has not been delivered, and returns.
 func (w *Worker) Run(ctx context.Context) {
 	var all sync.WaitGroup
-	var queues []*queue
-	for target, c := range w.Connectors {
-		q := &queue{
-			Worker: w, target: target, connector: c,
-			woken: make(chan struct{}, 1), slots: make(chan struct{}, parallel),
-		}
-		queues = append(queues, q)
+	queues := w.all()
+	for _, q := range queues {
 		all.Go(func() { q.run(ctx) })
 	}
 	if w.Surveyed != nil {

@@ -13,8 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -82,6 +80,11 @@ type Service struct {
 	Tickets claims.Tickets
 	// ClaimLog keeps claims in records; nil keeps none.
 	ClaimLog *claimlog.Keeper
+	// Blocking are the targets that a login waits for, and whether it is refused
+	// where one does not learn of it; Await has one learn of the identity as it
+	// was last written or read. It may be nil where there are none.
+	Blocking map[string]bool
+	Await    func(ctx context.Context, target string, i identity.Identity) error
 	// Observe, if set, sees every record as it is answered.
 	Observe func(identity.Record)
 
@@ -115,8 +118,9 @@ const attempts = 3
 
 // Provision decides a login and makes it so: plan, apply, and when another
 // writer came first plan again, at most three times, in turn with those of the
-// same subject whom that befell too. It never returns an error: a fault of our own is an Outcome with decision "error", so that
-// whatever happened leaves a record and an answer.
+// same subject whom that befell too. It never returns an error: a fault of our own
+// is an Outcome with decision "error", so that whatever happened leaves a record
+// and an answer.
 func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 	start, flow := s.Now(), flowOf(l)
 	account := s.account(ctx, &l)
@@ -136,11 +140,15 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 			}
 		}
 		if err == nil {
+			if plan.op == opNone && !plan.refused() && !s.tell(ctx, l, plan.After) {
+				plan.deny(identity.Because(identity.CodeTargetUnavailable), "")
+			}
 			plan.Record.Duration = s.Now().Sub(start)
 			out, err = s.apply(ctx, plan)
 		}
 		if err == nil {
 			s.disconnect(ctx, l, plan)
+			out = s.tellWritten(ctx, l, plan, out)
 			return s.finish(ctx, out, start)
 		}
 		v, err = plan.after(err)
@@ -186,34 +194,6 @@ func flowOf(l identity.Login) string {
 		return "message " + l.DecisionID
 	}
 	return "request " + cmp.Or(l.RequestID, newID())
-}
-
-// Preview is Provision without its writes: the same decision, nothing done, no
-// ID token spent. It costs one read more, to see whether a unique trait is
-// taken.
-func (s *Service) Preview(ctx context.Context, l identity.Login) (Outcome, error) {
-	plan, err := s.Plan(ctx, l)
-	if err != nil {
-		return Outcome{}, err
-	}
-	if len(plan.paths) > 0 && (plan.op == opInsert || plan.op == opSwap) {
-		holders, err := s.Store.Look(ctx, plan.After.Userstore, slices.Collect(maps.Keys(plan.paths))...)
-		if err != nil {
-			return Outcome{}, err
-		}
-		for _, h := range holders.Identities {
-			if h.ID == plan.After.ID {
-				continue
-			}
-			for _, k := range h.Keys {
-				if path, ok := plan.paths[k]; ok {
-					plan.taken(path)
-					return plan.outcome(), nil
-				}
-			}
-		}
-	}
-	return plan.outcome(), nil
 }
 
 // apply carries out a plan. Errors: store.ErrConflict (plan again) and other

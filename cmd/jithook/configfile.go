@@ -107,6 +107,8 @@ type targetSection struct {
 	SCIM    *scimSection                          `yaml:"scim"`
 	Webhook *receiverSection                      `yaml:"webhook"`
 	Rules   strictyaml.OneOrMany[strictyaml.Text] `yaml:"rules"`
+	// OnFailure makes a login wait until the target knows.
+	OnFailure *strictyaml.Text `yaml:"on_failure"`
 }
 
 // receiverSection is a target that is told by signed messages.

@@ -22,8 +22,11 @@ import (
 type target struct {
 	name  strictyaml.Text
 	rules []*expr.Program // all must hold
-	scim  scim.Options    // without credentials
-	auth  targetAuth
+	// onFailure says what becomes of a login that waits for the target and finds
+	// it failing; empty, none waits.
+	onFailure string
+	scim      scim.Options // without credentials
+	auth      targetAuth
 	// receiver is where messages are posted to, if it is no SCIM service, and
 	// secrets sign them.
 	receiver string
@@ -36,6 +39,12 @@ type targetAuth struct {
 	user   string // basic, if not empty
 	oauth  scim.ClientCredentials
 }
+
+// What becomes of a login whose target fails.
+const (
+	failureContinue = "continue"
+	failureDeny     = "deny"
+)
 
 var targetName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
@@ -56,6 +65,9 @@ func (r *configReader) outbound(all strictyaml.Map[targetSection], c *config) {
 		}
 		for _, rule := range one.Value.Rules {
 			t.rules = append(t.rules, r.rule(env.CompileBool, rule))
+		}
+		if one.Value.OnFailure != nil {
+			t.onFailure = r.word(one.Value.OnFailure, failureContinue, failureDeny)
 		}
 		switch s := one.Value; {
 		case s.SCIM != nil && s.Webhook == nil:

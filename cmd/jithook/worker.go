@@ -27,8 +27,14 @@ func (a *app) worker() (*outbound.Worker, error) {
 	for _, o := range outbound.Outcomes() {
 		outcomes = append(outcomes, string(o))
 	}
+	a.service.Blocking = map[string]bool{}
+	for _, t := range a.config.targets {
+		if t.onFailure != "" {
+			a.service.Blocking[t.name.Value] = t.onFailure == failureDeny
+		}
+	}
 	m := a.metrics.Outbound(slices.Sorted(maps.Keys(connectors)), outcomes)
-	return &outbound.Worker{
+	w := &outbound.Worker{
 		Store: a.store, Connectors: connectors, Now: now, Log: a.log,
 		Attempted: func(target string, o outbound.Outcome, behind time.Duration) {
 			m.Attempted(target, string(o), o == outbound.Delivered, behind)
@@ -40,5 +46,7 @@ func (a *app) worker() (*outbound.Worker, error) {
 			}
 			m.Backlog(target, b.Waiting, b.Dead, overdue)
 		},
-	}, nil
+	}
+	a.service.Await = w.Await
+	return w, nil
 }

@@ -1,0 +1,52 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"github.com/jithook/jithook/identity"
+)
+
+// tellTime bounds how long a login waits for all its targets, inside the 1.5 s
+// that it has.
+const tellTime = time.Second
+
+// tell has the targets that a login waits for learn of the identity, as far as
+// they have yet to, and reports whether the login may go on. Only those logins
+// wait that somebody is asked for at that very moment: prepare comes before
+// Kratos has the person, and commit can refuse nothing.
+func (s *Service) tell(ctx context.Context, l identity.Login, i *identity.Identity) bool {
+	if i == nil || s.Await == nil || l.Hook != identity.HookGeneric && l.Hook != identity.HookLogin {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
+	for _, d := range i.Outbox {
+		denies, waits := s.Blocking[d.Target]
+		if !waits {
+			continue
+		}
+		if err := s.Await(ctx, d.Target, i.Clone()); err != nil {
+			s.Log.WarnContext(ctx, "a login's target has yet to learn of it", "target", d.Target, "identity_id", i.ID, "denied", denies, "error", err)
+			if denies {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// tellWritten is tell for what has just been written. A login that is refused
+// then says so in its own record: what it wrote stays, and goes out later.
+func (s *Service) tellWritten(ctx context.Context, l identity.Login, p Plan, out Outcome) Outcome {
+	if p.op != opInsert && p.op != opSwap || !out.Record.Decision.Allowed() || s.tell(ctx, l, out.Identity) {
+		return out
+	}
+	r := out.Record
+	r.Decision = identity.Denied
+	r.Reasons = []identity.Reason{identity.Because(identity.CodeTargetUnavailable)}
+	if err := s.Journal.Record(context.WithoutCancel(ctx), []identity.Record{r}, nil); err != nil {
+		s.Log.ErrorContext(ctx, "decision record not amended", "decision_id", r.ID, "error", err)
+	}
+	return Outcome{Record: r}
+}
