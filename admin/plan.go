@@ -25,6 +25,10 @@ type Plan struct {
 	Identity *generic.Identity `json:"identity,omitempty"`
 	Changes  []identity.Change `json:"changes"`
 	Reasons  []identity.Reason `json:"reasons"`
+	// IdentityID is who was found, also for a login that is refused; Match is
+	// how, if a lookup rule did.
+	IdentityID string         `json:"identity_id,omitempty"`
+	Match      identity.Match `json:"match,omitzero"`
 	// Rule is file:line:col, Policy the digest of the provider's file.
 	Rule   string `json:"rule,omitempty"`
 	Policy string `json:"policy,omitempty"`
@@ -61,11 +65,12 @@ func (a *API) plan(c echo.Context) error {
 }
 
 func planOf(out provision.Outcome) Plan {
-	r := generic.Respond(out)
+	r, id := generic.Respond(out), out.Record.IdentityID
 	if r.Identity != nil && r.Decision == identity.Created {
-		r.Identity.ID = "" // made up for the plan; the login makes another
+		r.Identity.ID, id = "", "" // made up for the plan; the login makes another
 	}
 	return Plan{
+		IdentityID: id, Match: out.Match,
 		Decision: r.Decision, Identity: r.Identity, Changes: r.Changes, Reasons: r.Reasons,
 		Rule: out.Record.Rule, Policy: out.Record.Policy,
 	}

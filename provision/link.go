@@ -39,6 +39,7 @@ func (s *Service) link(ctx context.Context, l identity.Login, prov *provider.Pro
 			p.yields = []identity.Identity{*p.Before}
 		}
 		p.known(m.identity)
+		p.found = m.evidence
 	}
 	switch {
 	case m.refusal.Reason.Code != "":

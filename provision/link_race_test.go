@@ -91,3 +91,24 @@ func TestApprovedWhileItsSubjectIsMade(t *testing.T) {
 		}
 	}
 }
+
+// TestLinkedMeanwhile: between this login's look for the subject and its look
+// for the person, another one links the two.
+func TestLinkedMeanwhile(t *testing.T) {
+	h := findable(t, auto)
+	finds := 0
+	h.store.fail = func(op string) error {
+		if op != "find" {
+			return nil
+		}
+		if finds++; finds == 2 {
+			h.store.fail = nil
+			want(t, h.Provision(t.Context(), fromGlobex("g-1")), identity.Linked)
+		}
+		return nil
+	}
+	want(t, h.Provision(t.Context(), fromGlobex("g-1")), identity.Unchanged)
+	if i := h.only(); len(i.Links) != 2 {
+		t.Errorf("%+v", i)
+	}
+}

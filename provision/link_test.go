@@ -63,6 +63,9 @@ func TestLinkedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, preview, identity.Linked, identity.CodeLinked)
+	if preview.Match.Path != "/email" || preview.Match.StoredBy != "provider:acme" {
+		t.Errorf("match %+v", preview.Match)
+	}
 	before := h.only()
 	h.cost(2, 0)
 

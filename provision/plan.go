@@ -61,6 +61,8 @@ type Plan struct {
 	now    time.Time
 	// linked says that the plan gives an identity that was there a subject.
 	linked bool
+	// found is how a lookup rule came to Before, if one did.
+	found identity.Match
 	// promised says that the decision's id stands for it already: it counts only
 	// with its record.
 	promised bool

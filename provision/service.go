@@ -99,6 +99,8 @@ type Outcome struct {
 	Identity *identity.Identity
 	// Emails are the e-mail addresses among its traits.
 	Emails []Email
+	// Match is how a lookup rule came to the record's identity, if one did.
+	Match identity.Match
 	// Unproved says that Kratos lets the person in only if they prove the account
 	// that it has. The Identity is without an id then, unless the link was made
 	// before: it is the person as the provider describes them.

@@ -143,9 +143,9 @@ func (p *Plan) deny(why identity.Reason, rule string) {
 // it writes.
 func (p *Plan) outcome() Outcome {
 	if p.refused() {
-		return Outcome{Record: p.Record}
+		return Outcome{Record: p.Record, Match: p.found}
 	}
-	out := Outcome{Record: p.Record, Identity: p.After, Emails: p.emails, Unproved: p.proof != ""}
+	out := Outcome{Record: p.Record, Identity: p.After, Emails: p.emails, Match: p.found, Unproved: p.proof != ""}
 	if p.stranger != nil {
 		out.Identity = p.stranger
 	}

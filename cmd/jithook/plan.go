@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -59,6 +60,10 @@ func planned(w io.Writer, p admin.Plan) error {
 	t.row("Decision", string(p.Decision))
 	if p.Rule != "" {
 		t.row("Rule", p.Rule)
+	}
+	if p.Match.Path != "" {
+		t.row("Found", p.IdentityID)
+		t.row("Found by", fmt.Sprintf("%s, verified there by %s and here by %s", p.Match.Path, p.Match.ClaimedBy, p.Match.StoredBy))
 	}
 	traits := [][]string{{"TRAIT", "VALUE"}}
 	if i := p.Identity; i != nil {
