@@ -98,10 +98,14 @@ func (s *Service) clear(ctx context.Context, subject identity.Key, p *Plan) (boo
 		return false, nil
 	}
 	for _, i := range looked.Identities {
-		if !yields(i, *p.Before) {
+		switch {
+		case i.ID == p.Before.ID:
+			// Another login has taken it since; the write will say so.
+		case yields(i, *p.Before):
+			p.yields = append(p.yields, i)
+		default:
 			return false, nil
 		}
-		p.yields = append(p.yields, i)
 	}
 	return true, nil
 }

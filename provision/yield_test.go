@@ -239,6 +239,27 @@ func TestPendingYieldsOnTheRevisionRead(t *testing.T) {
 			}
 		})
 	}
+	t.Run("taken by another login since", func(t *testing.T) {
+		h := open(t, acme, globexAuto)
+		h.first("s-1", "k-1")
+		h.await()
+		api := h.holds("acme:s-1", "globex:g-1")
+		reads := 0
+		h.store.fail = func(op string) error {
+			if op == "find" {
+				reads++
+			}
+			if reads == 2 {
+				h.store.fail = nil
+				want(t, h.Provision(t.Context(), signIn("globex")), identity.Linked)
+			}
+			return nil
+		}
+		want(t, h.Provision(t.Context(), signIn("globex")), identity.Unchanged)
+		if len(api.removed()) > 0 {
+			t.Errorf("removed %v", api.removed())
+		}
+	})
 	t.Run("committed before the deletion", func(t *testing.T) {
 		h, _ := pendingBeside(t)
 		h.await()
