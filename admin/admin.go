@@ -44,6 +44,8 @@ type API struct {
 	Userstore *directory.Directory
 	Service   *provision.Service
 	Providers func() *provider.Set
+	// Targets are the systems that are told of identities.
+	Targets []string
 	// Token admits; an empty one admits nobody.
 	Token string
 	// Host is the name in the listen address: the one host name, besides
@@ -71,6 +73,7 @@ func (a *API) Handler() http.Handler {
 	v1.GET("/identities/:id", a.identity)
 	v1.GET(exportPath, a.export)
 	a.mountEdits(v1)
+	a.mountOutbound(v1)
 	a.mountLinks(v1)
 	a.mountHolds(v1)
 	v1.GET("/decisions", a.decisions)

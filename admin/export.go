@@ -67,13 +67,8 @@ func (a *API) export(c echo.Context) error {
 
 // writeExport writes an Export.
 func (a *API) writeExport(w io.Writer, i identity.Identity, records iter.Seq2[identity.Record, error]) error {
-	e := Export{Identity: view(i), Outbox: []Delivery{}, Resources: []Resource{}, Decisions: []Decision{}}
-	for _, d := range i.Outbox {
-		e.Outbox = append(e.Outbox, Delivery{d.Target, d.Revision, d.Since, d.Due, d.Attempts, d.Failure, d.Dead})
-	}
-	for _, r := range i.Resources {
-		e.Resources = append(e.Resources, Resource{r.Target, r.ID, append([]string{}, r.Groups...)})
-	}
+	o := outbox(i)
+	e := Export{Identity: view(i), Outbox: o.Outbox, Resources: o.Resources, Decisions: []Decision{}}
 	text, err := json.Marshal(e)
 	if err != nil {
 		return err

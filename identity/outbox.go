@@ -35,6 +35,10 @@ type Delivery struct {
 // once it is due. A pending identity releases nothing.
 func (i *Identity) Released(d Delivery) bool { return i.State != StatePending && !d.Dead }
 
+// HavingGivenUp is what an identity has whose delivery to the target was given up;
+// see Having.
+func HavingGivenUp(target string) string { return "given_up:" + target }
+
 // DeliveryTo returns the index of the target's entry in the outbox, or -1.
 func (i *Identity) DeliveryTo(target string) int {
 	return slices.IndexFunc(i.Outbox, func(d Delivery) bool { return d.Target == target })

@@ -93,5 +93,10 @@ func (i *Identity) Having() []string {
 	if len(i.Holds) > 0 {
 		has = append(has, HavingHold)
 	}
+	for _, d := range i.Outbox {
+		if d.Dead {
+			has = append(has, HavingGivenUp(d.Target))
+		}
+	}
 	return has
 }

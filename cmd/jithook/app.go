@@ -81,7 +81,7 @@ func (a *app) open() error {
 func (a *app) admin(token string) *admin.API {
 	host, _, _ := net.SplitHostPort(a.config.adminListen)
 	return &admin.API{
-		Store: a.store, Userstore: a.store, Service: a.service, Providers: a.live.Set, Token: token, Host: host,
+		Store: a.store, Userstore: a.store, Service: a.service, Providers: a.live.Set, Targets: a.config.targetsToTell(), Token: token, Host: host,
 		Metrics: a.metrics.Handler(), Log: a.log,
 	}
 }

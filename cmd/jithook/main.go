@@ -49,7 +49,7 @@ Exit codes: 0 yes · 1 could not do it (usage, I/O, malformed) ·
 		SilenceErrors: true,
 	}
 	root.AddCommand(newDevCmd(), newServeCmd(), newCheckCmd(), newPlanCmd(), newIdentityCmd(), newLinksCmd(), newHoldsCmd(),
-		newDecisionsCmd(), newStoreCmd(), newMapCmd(), newKratosCmd(), newVersionCmd())
+		newDecisionsCmd(), newOutboundCmd(), newStoreCmd(), newMapCmd(), newKratosCmd(), newVersionCmd())
 	return root
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/outbound"
 	"github.com/jithook/jithook/outbound/scim"
 	outgoing "github.com/jithook/jithook/outbound/webhook"
@@ -181,6 +182,16 @@ func (c config) targetNames() []string {
 	for _, t := range c.targets {
 		names = append(names, t.name.Value)
 	}
+	return names
+}
+
+// targetsToTell are all that are told of identities.
+func (c config) targetsToTell() []string {
+	names := c.targetNames()
+	for _, i := range c.instances {
+		names = append(names, kratos.StateTarget(i.name.Value))
+	}
+	slices.Sort(names)
 	return names
 }
 

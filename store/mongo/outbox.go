@@ -59,14 +59,19 @@ func (s *Store) SetOutbox(ctx context.Context, i identity.Identity) error {
 		}
 		set, rest := bson.D{
 			{Key: fieldOutboxVer, Value: i.OutboxVersion}, {Key: fieldResources, Value: encodeResources(i.Resources)}, {Key: fieldWrite, Value: write},
-		}, bson.D{}
+		}, []string{}
 		if len(outbox) > 0 {
 			set = append(set, bson.E{Key: fieldOutbox, Value: outbox})
 		} else {
-			rest = unset(fieldOutbox)
+			rest = append(rest, fieldOutbox)
+		}
+		if having := i.Having(); len(having) > 0 {
+			set = append(set, bson.E{Key: fieldHaving, Value: having})
+		} else {
+			rest = append(rest, fieldHaving)
 		}
 		return db.update(ctx, version(i.ID, i.Revision, i.OutboxVersion-1),
-			append(bson.D{{Key: "$set", Value: set}}, rest...),
+			append(bson.D{{Key: "$set", Value: set}}, unset(rest...)...),
 			func() error { return db.resolveUpdate(ctx, i.ID, write, i.Revision, nil) })
 	})
 }

@@ -95,6 +95,7 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"SwapAgainstLease", testSwapAgainstLease},
 		{"Proposals", testProposals},
 		{"Holds", testHolds},
+		{"GivenUp", testGivenUp},
 		{"OutboxPending", testOutboxPending},
 		{"OutboxDelete", testOutboxDelete},
 		{"Due", testDue},

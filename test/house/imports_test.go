@@ -93,7 +93,7 @@ var rules = []rule{
 	},
 	{
 		path:    "admin",
-		project: []string{"identity", "internal/claimlog", "internal/strictjson", "internal/problem", "claims", "provider", "store", "store/directory", "store/transfer", "store/verify", "provision", "hook", "hook/generic"},
+		project: []string{"identity", "internal/claimlog", "internal/strictjson", "internal/problem", "claims", "provider", "store", "store/directory", "store/transfer", "store/verify", "outbound", "provision", "hook", "hook/generic"},
 		modules: []string{"github.com/labstack/echo/v4"},
 	},
 	{path: "cmd/jithook", project: []string{anything}, modules: []string{anything}},

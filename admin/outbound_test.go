@@ -1,0 +1,97 @@
+package admin_test
+
+// These tests prove what the API shows of deliveries to other systems, that what
+// was given up can be asked for again or dropped, and that nothing else is touched.
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/jithook/jithook/admin"
+	"github.com/jithook/jithook/identity"
+)
+
+func TestOutbound(t *testing.T) {
+	w := newWorld(t)
+	w.api.Targets = []string{"crm", "hr"}
+	id := ann(t, w)
+	i, err := w.store.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	i.Outbox = []identity.Delivery{
+		{Target: "hr", Revision: 1, Since: since, Due: since, Attempts: 50, Failure: "create user: the target answered 409", Dead: true},
+		{Target: "old", Revision: 1, Since: since, Due: since.Add(time.Hour)},
+	}
+	i.Remember(identity.Resource{Target: "hr", ID: "u-1", Groups: []string{"eng"}})
+	i.OutboxVersion++
+	if err := w.store.SetOutbox(t.Context(), i); err != nil {
+		t.Fatal(err)
+	}
+	status := func(want ...admin.Target) {
+		t.Helper()
+		got := into[admin.Targets](t, w.get(t, "/outbound"))
+		if diff := cmp.Diff(want, got.Targets, cmpopts.IgnoreFields(admin.Target{}, "Due")); diff != "" {
+			t.Error(diff)
+		}
+	}
+	listed := func(query string, want int) {
+		t.Helper()
+		got := into[admin.Deliveries](t, w.get(t, "/outbound/"+query))
+		if len(got.Deliveries) != want || want > 0 && got.Deliveries[0].IdentityID != id {
+			t.Errorf("%s: %+v", query, got)
+		}
+	}
+	post := func(path string) reply { return w.ask(t, request(http.MethodPost, path, "")) }
+	drop := func(path string) reply { return w.ask(t, request(http.MethodDelete, path, "")) }
+
+	status(admin.Target{Name: "crm"}, admin.Target{Name: "hr", GivenUp: 1})
+	listed("hr?given_up=true", 1)
+	listed("hr", 0)
+	listed("crm?given_up=true", 0)
+	listed("old?page_size=1", 1)
+	shown := into[admin.Outbox](t, w.get(t, "/identities/"+id+"/outbox"))
+	if len(shown.Outbox) != 2 || !shown.Outbox[0].Dead || shown.Outbox[0].Attempts != 50 || len(shown.Resources) != 1 || shown.Resources[0].ID != "u-1" {
+		t.Errorf("%+v", shown)
+	}
+
+	for path, status := range map[string]int{
+		"/identities/" + id + "/outbox/old/retry":    http.StatusNotFound, // nobody would deliver it
+		"/identities/nobody/outbox/hr/retry":         http.StatusNotFound,
+		"/identities/" + id + "/outbox/hr/retry?x=1": http.StatusBadRequest,
+	} {
+		refused(t, post(path), status)
+	}
+	again := into[admin.Outbox](t, post("/identities/"+id+"/outbox/hr/retry"))
+	if d := again.Outbox[0]; d.Dead || d.Attempts != 0 || d.Failure != "" || !d.Since.Equal(since) {
+		t.Errorf("%+v", d)
+	}
+	into[admin.Outbox](t, post("/identities/"+id+"/outbox/crm/retry")) // of somebody that it has not been told of
+	status(admin.Target{Name: "crm", Waiting: 1}, admin.Target{Name: "hr", Waiting: 1})
+	listed("hr?given_up=true", 0)
+	listed("crm", 1)
+
+	into[admin.Outbox](t, drop("/identities/"+id+"/outbox/old"))
+	refused(t, drop("/identities/"+id+"/outbox/old"), http.StatusNotFound)
+	i, err = w.store.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Outbox[0].Lease, i.Outbox[0].Due = "l", time.Now().Add(time.Hour)
+	i.OutboxVersion++
+	if err := w.store.SetOutbox(t.Context(), i); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, drop("/identities/"+id+"/outbox/hr"), http.StatusConflict)
+	refused(t, w.get(t, "/outbound/hr?given_up=yes"), http.StatusBadRequest)
+	refused(t, w.get(t, "/outbound?x=1"), http.StatusBadRequest)
+	refused(t, w.get(t, "/identities/nobody/outbox"), http.StatusNotFound)
+	if after := into[admin.Identity](t, w.get(t, "/identities/"+id)); after.Revision != 1 {
+		t.Errorf("the identity is at revision %d", after.Revision)
+	}
+}
