@@ -168,6 +168,12 @@ func TestWhoIsLinked(t *testing.T) {
 		"a value nobody vouches for": {auto, func(h *house) {
 			h.edit2(strings.Replace(second(auto), "federated: claims.email", "federated: claims.contact", 1))
 		}, fromGlobex("g-1", with("contact", "ann@acme.example"), with("email", "mallory@acme.example")), identity.Created, identity.CodeCreated},
+		"another value than the trait's": {auto, func(h *house) {
+			h.edit2(strings.Replace(second(auto), "federated: claims.email", "federated: claims.contact", 1))
+		}, fromGlobex("g-1", with("contact", "mallory@acme.example")), identity.Denied, identity.CodeTraitTaken},
+		"no value beside the trait's": {auto, func(h *house) {
+			h.edit2(strings.Replace(second(auto), "federated: claims.email", "federated: claims.contact", 1))
+		}, fromGlobex("g-1"), identity.Denied, identity.CodeTraitTaken},
 		"a rule that fails": {auto, func(h *house) {
 			h.edit2(strings.Replace(second(auto), "federated: claims.email", "federated: claims.email.x", 1))
 		}, fromGlobex("g-1"), identity.Denied, identity.CodeRuleError},

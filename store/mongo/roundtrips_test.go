@@ -72,11 +72,14 @@ func (s *spy) want(t *testing.T, name string, want ...string) {
 	}
 }
 
-func service(t *testing.T, home *mongo.Store, own map[string]store.Store) *provision.Service {
+func service(t *testing.T, home *mongo.Store, own map[string]store.Store, more ...string) *provision.Service {
 	t.Helper()
 	env, err := expr.NewEnv()
 	must(t, err)
 	files := fstest.MapFS{"acme.yaml": {Data: []byte(acme)}}
+	for n, file := range more {
+		files[fmt.Sprint(n, ".yaml")] = &fstest.MapFile{Data: []byte(file)}
+	}
 	names := []string{"default", "employees"}
 	set, problems := provider.Loader{Env: env, Userstores: names, Now: time.Now}.Load(files)
 	if len(problems) > 0 {
