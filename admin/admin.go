@@ -23,6 +23,7 @@ import (
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/problem"
+	"github.com/jithook/jithook/outbound"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
@@ -44,8 +45,10 @@ type API struct {
 	Userstore *directory.Directory
 	Service   *provision.Service
 	Providers func() *provider.Set
-	// Targets are the systems that are told of identities.
-	Targets []string
+	// Targets are the systems that are told of identities, Comparers those that
+	// this process can ask what they have.
+	Targets   []string
+	Comparers map[string]outbound.Comparer
 	// Token admits; an empty one admits nobody.
 	Token string
 	// Host is the name in the listen address: the one host name, besides
@@ -125,7 +128,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 // exports and sweeps.
 func bound(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.HasPrefix(c.Path(), storePath) || strings.HasSuffix(c.Path(), exportPath) || strings.HasSuffix(c.Path(), sweepPath) {
+		if strings.HasPrefix(c.Path(), storePath) || strings.HasSuffix(c.Path(), exportPath) || strings.HasSuffix(c.Path(), sweepPath) || strings.HasSuffix(c.Path(), reconcilePath) {
 			return next(c)
 		}
 		ctx, cancel := context.WithTimeout(c.Request().Context(), timeout)

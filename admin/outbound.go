@@ -61,6 +61,7 @@ const farAhead = 365 * 24 * time.Hour
 func (a *API) mountOutbound(v1 *echo.Group) {
 	v1.GET("/outbound", a.targets)
 	v1.GET("/outbound/:target", a.deliveries)
+	v1.POST("/outbound/:target"+reconcilePath, a.reconcile)
 	v1.GET("/identities/:id/outbox", a.outbox)
 	v1.POST("/identities/:id/outbox/:target/retry", a.retry)
 	v1.DELETE("/identities/:id/outbox/:target", a.drop)

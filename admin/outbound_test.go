@@ -4,6 +4,8 @@ package admin_test
 // was given up can be asked for again or dropped, and that nothing else is touched.
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -13,7 +15,56 @@ import (
 
 	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/outbound"
 )
+
+// differing is a target that has one identity otherwise, or is down.
+type differing struct {
+	id   string
+	down error
+}
+
+func (d differing) Compare(_ context.Context, i identity.Identity, _ identity.Delivery) ([]outbound.Difference, error) {
+	if d.down != nil || i.ID != d.id {
+		return nil, d.down
+	}
+	return []outbound.Difference{{What: "update user", Attributes: []string{"title"}}}, nil
+}
+
+func TestReconcile(t *testing.T) {
+	w := newWorld(t)
+	id := ann(t, w)
+	step := func(target, query string) reply {
+		return w.ask(t, request(http.MethodPost, "/outbound/"+target+"/reconcile"+query, ""))
+	}
+	refused(t, step("hr", ""), http.StatusNotFound)
+	w.api.Comparers = map[string]outbound.Comparer{"hr": differing{id: id}, "down": differing{down: errors.New("the target answered 503")}}
+	for _, mend := range []string{"false", "true"} {
+		got := into[admin.Reconciled](t, step("hr", "?mend="+mend))
+		want := admin.Reconciled{Checked: 1, Identities: []outbound.Drift{{
+			IdentityID: id, Differences: []outbound.Difference{{What: "update user", Attributes: []string{"title"}}}, Mended: mend == "true",
+		}}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("mend=%s (-want +got):\n%s", mend, diff)
+		}
+		i, err := w.store.Get(t.Context(), id)
+		if err != nil || len(i.Outbox) == 1 != (mend == "true") {
+			t.Errorf("mend=%s: outbox %+v, %v", mend, i.Outbox, err)
+		}
+	}
+	if got := into[admin.Reconciled](t, step("hr", "")); len(got.Identities) != 0 || got.Checked != 1 {
+		t.Errorf("about to be told: %+v", got)
+	}
+	i, err := w.store.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Outbox, i.OutboxVersion = nil, i.OutboxVersion+1
+	if err := w.store.SetOutbox(t.Context(), i); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, step("down", ""), http.StatusServiceUnavailable)
+}
 
 func TestOutbound(t *testing.T) {
 	w := newWorld(t)

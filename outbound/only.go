@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jithook/jithook/identity"
@@ -19,17 +20,44 @@ type Only struct {
 
 // Deliver implements Connector.
 func (o Only) Deliver(ctx context.Context, i identity.Identity, d identity.Delivery) (identity.Resource, error) {
-	has, told := i.Resource(d.Target)
-	wanted, err := o.Wants(ctx, &i, told)
+	concerned, err := o.judge(ctx, &i, d)
+	if err != nil {
+		has, _ := i.Resource(d.Target)
+		return has, err
+	}
+	if !concerned {
+		return identity.Resource{}, nil
+	}
+	return o.Connector.Deliver(ctx, i, d)
+}
+
+// Compare implements Comparer, if the Connector is one.
+func (o Only) Compare(ctx context.Context, i identity.Identity, d identity.Delivery) ([]Difference, error) {
+	c, ok := o.Connector.(Comparer)
+	if !ok {
+		return nil, errors.New("this kind of target cannot be compared")
+	}
+	concerned, err := o.judge(ctx, &i, d)
+	if err != nil || !concerned {
+		return nil, err
+	}
+	return c.Compare(ctx, i, d)
+}
+
+// judge reports whether the target is concerned, and makes the identity what the
+// target has to take it for.
+func (o Only) judge(ctx context.Context, i *identity.Identity, d identity.Delivery) (concerned bool, err error) {
+	_, told := i.Resource(d.Target)
+	wanted, err := o.Wants(ctx, i, told)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return has, ctx.Err()
+		return false, ctx.Err()
 	case err != nil:
-		return has, &RejectedError{fmt.Errorf("who goes to this target cannot be told: %w", err)}
+		return false, &RejectedError{fmt.Errorf("who goes to this target cannot be told: %w", err)}
 	case !wanted && !told:
-		return identity.Resource{}, nil
+		return false, nil
 	case !wanted:
 		i.State, i.Groups = identity.StateDeprovisioned, nil
 	}
-	return o.Connector.Deliver(ctx, i, d)
+	return true, nil
 }

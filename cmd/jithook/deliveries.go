@@ -16,7 +16,7 @@ import (
 
 func newOutboundCmd() *cobra.Command {
 	return group("outbound", "What other systems have yet to learn", newOutboundStatusCmd(), newOutboundListCmd(), newOutboundShowCmd(),
-		newOutboundRetryCmd(), newOutboundDropCmd())
+		newOutboundRetryCmd(), newOutboundDropCmd(), newOutboundReconcileCmd())
 }
 
 func newOutboundStatusCmd() *cobra.Command {

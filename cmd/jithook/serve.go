@@ -98,7 +98,9 @@ func serve(ctx context.Context, c config, listening func()) error {
 		log.Warn("no provider is set up: every login is denied", "folder", c.providersDir)
 	}
 	listening()
-	return a.run(ctx, worker, map[net.Listener]http.Handler{hooks: e, adminL: a.admin(token).Handler()})
+	api := a.admin(token)
+	api.Comparers = comparers(worker)
+	return a.run(ctx, worker, map[net.Listener]http.Handler{hooks: e, adminL: api.Handler()})
 }
 
 // run serves until ctx ends or a listener breaks, then drains: first requests,

@@ -11,6 +11,21 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
+// comparers are the worker's targets that can be asked what they have; those of a
+// Kratos cannot.
+func comparers(w *outbound.Worker) map[string]outbound.Comparer {
+	out := map[string]outbound.Comparer{}
+	if w == nil {
+		return out
+	}
+	for name, c := range w.Connectors {
+		if one, ok := c.(outbound.Comparer); ok {
+			out[name] = one
+		}
+	}
+	return out
+}
+
 // worker returns what delivers to other systems, nil if there is none to tell.
 func (a *app) worker() (*outbound.Worker, error) {
 	connectors, err := a.targetConnectors()

@@ -102,6 +102,16 @@ func (t *task) take(ctx context.Context, account, name string) error {
 
 // setMember grants or takes a membership.
 func (t *task) setMember(ctx context.Context, group, account string, grant bool) error {
+	if t.found != nil { // a target need not show in a user which groups it is in
+		switch r, err := t.get(ctx, groups, group); {
+		case err != nil:
+			return err
+		case r == nil:
+			return &statusError{what: "update group", status: http.StatusNotFound}
+		case slices.Contains(r.references("members"), account) == grant:
+			return nil
+		}
+	}
 	if t.dry(ctx, "update group", []string{"members"}) {
 		return nil
 	}
@@ -190,6 +200,9 @@ func (t *task) named(ctx context.Context, name string) (string, error) {
 // else has put into the wrong one cannot be moved without losing it: so of all
 // processes only one may make it.
 func (t *task) makeGroup(ctx context.Context, name string) (string, error) {
+	if t.dry(ctx, "create group", nil) {
+		return "", nil
+	}
 	if first, err := t.First(ctx, "group "+name); err != nil || !first {
 		return "", errors.Join(errors.New("create group: another process may be making it"), err)
 	}
@@ -201,7 +214,7 @@ func (t *task) makeGroup(ctx context.Context, name string) (string, error) {
 		}
 		return id, again
 	}
-	if err != nil || made == nil {
+	if err != nil {
 		return "", err
 	}
 	return made.id(), nil

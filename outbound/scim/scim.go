@@ -99,7 +99,10 @@ type Connector struct {
 	asked    time.Time // when features was read; zero if never
 }
 
-var _ outbound.Connector = (*Connector)(nil)
+var (
+	_ outbound.Connector = (*Connector)(nil)
+	_ outbound.Comparer  = (*Connector)(nil)
+)
 
 // CheckURL returns what is wrong with the URL of a target. It makes no
 // connection.
@@ -124,6 +127,18 @@ func New(o Options) (*Connector, error) {
 // deactivated there, first of all and whatever else may fail; who was barred
 // before the target was ever told is nobody to tell it of.
 func (c *Connector) Deliver(ctx context.Context, i identity.Identity, d identity.Delivery) (identity.Resource, error) {
+	return c.deliver(ctx, i, d, nil)
+}
+
+// Compare implements outbound.Comparer.
+func (c *Connector) Compare(ctx context.Context, i identity.Identity, d identity.Delivery) ([]outbound.Difference, error) {
+	found := []outbound.Difference{}
+	_, err := c.deliver(ctx, i, d, &found)
+	return found, err
+}
+
+// deliver is Deliver, or where found is not nil what it would write.
+func (c *Connector) deliver(ctx context.Context, i identity.Identity, d identity.Delivery, found *[]outbound.Difference) (identity.Resource, error) {
 	has, told := i.Resource(d.Target)
 	if i.Barred() && !told {
 		return identity.Resource{}, nil
@@ -132,10 +147,10 @@ func (c *Connector) Deliver(ctx context.Context, i identity.Identity, d identity
 	if err != nil {
 		return has, err
 	}
-	t := task{Connector: c, features: f, identity: i}
+	t := task{Connector: c, features: f, identity: i, found: found}
 	before := has
 	err = t.run(ctx, &has)
-	if c.DryRun { // what was not done is not noted
+	if c.DryRun || found != nil { // what was not done is not noted
 		has = before
 	}
 	return has, err
@@ -146,6 +161,8 @@ type task struct {
 	*Connector
 	features features
 	identity identity.Identity
+	// found, if not nil, is what would be written: nothing is then.
+	found *[]outbound.Difference
 }
 
 // run brings the target up to the identity; has is what the target has, as far

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/outbound"
 )
 
 // kind is a kind of resource: its endpoint, and its name in errors.
@@ -159,8 +160,12 @@ func member(form, account string, grant bool) []operation {
 	return []operation{op}
 }
 
-// dry reports whether nothing is to be written, and logs what would be.
+// dry reports whether nothing is to be written, and logs or notes what would be.
 func (t *task) dry(ctx context.Context, what string, paths []string) bool {
+	if t.found != nil {
+		*t.found = append(*t.found, outbound.Difference{What: what, Attributes: append([]string{}, paths...)})
+		return true
+	}
 	if t.DryRun {
 		t.Log.InfoContext(ctx, "dry run: the target would be told", "identity_id", t.identity.ID, "what", what, "attributes", paths)
 	}

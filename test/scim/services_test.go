@@ -69,7 +69,7 @@ func (s peer) call(method, path string, body any) map[string]any {
 	}
 	defer answer.Body.Close()
 	var out map[string]any
-	if err := json.NewDecoder(answer.Body).Decode(&out); answer.StatusCode < 300 && err != nil {
+	if err := json.NewDecoder(answer.Body).Decode(&out); answer.StatusCode < 300 && answer.StatusCode != http.StatusNoContent && err != nil {
 		s.t.Fatal(err)
 	}
 	if answer.StatusCode >= 300 {
@@ -243,6 +243,26 @@ func life(t *testing.T, s *server.Server, at peer, end string) {
 	edit("activate")
 	want["active"] = true
 	same("activated")
+
+	// What the service's own people undo is found, and mended.
+	compare := func(mend string, differ int) {
+		t.Helper()
+		var out struct{ Identities []struct{ Mended bool } }
+		answer := s.Ask(t, "POST", "/admin/v1/outbound/hr/reconcile?mend="+mend, nil)
+		if answer.Decode(t, &out); answer.Status != http.StatusOK || len(out.Identities) != differ {
+			t.Errorf("compared: %d %s", answer.Status, answer.Body)
+		}
+	}
+	await(t, "all told", func() bool {
+		return bytes.Contains(s.Ask(t, "GET", "/admin/v1/outbound", nil).Body, []byte(`"waiting":0`))
+	})
+	compare("false", 0)
+	at.call("DELETE", "/Users/"+fmt.Sprint(user["id"]), nil)
+	compare("false", 1)
+	compare("true", 1)
+	await(t, "made again", func() bool { user = at.find("Users", "externalId", id); return user != nil })
+	same("made again")
+	wantMembers("eng", true)
 
 	// Leaving the rule deprovisions there, and coming back undoes it.
 	gone := func(what string) {
