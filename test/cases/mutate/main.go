@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -47,9 +48,6 @@ func mutate(ctx context.Context, pattern string, workers int) error {
 	if err != nil {
 		return err
 	}
-	if len(problems) > 0 {
-		return fmt.Errorf("the tables have problems:\n%s", strings.Join(problems, "\n"))
-	}
 	mutations = slices.DeleteFunc(mutations, func(m mutation) bool { return !chosen.MatchString(m.Sentence) && !chosen.MatchString(m.Case) })
 	dir, err := os.MkdirTemp("", "jithook-mutate-")
 	if err != nil {
@@ -60,5 +58,9 @@ func mutate(ctx context.Context, pattern string, workers int) error {
 	if err := l.sound(ctx, mutations); err != nil {
 		return err
 	}
-	return l.all(ctx, mutations, workers)
+	err = l.all(ctx, mutations, workers)
+	if len(problems) > 0 {
+		err = errors.Join(err, fmt.Errorf("the tables have problems:\n%s", strings.Join(problems, "\n")))
+	}
+	return err
 }
