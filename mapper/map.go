@@ -63,7 +63,7 @@ func (t trait) mapped(ctx context.Context, v expr.Vars) (Trait, error) {
 	if err != nil {
 		return Trait{}, err
 	}
-	mapped := Trait{Path: t.path, Action: Set, CanonicalForm: t.canonical, Unique: t.unique, Required: t.required, Sync: t.sync}
+	mapped := Trait{Path: t.path, Action: Set, CanonicalForm: t.canonical, Unique: t.unique, Required: t.required, Sync: t.sync, Numbered: t.numbered}
 	if plain == nil {
 		return t.absentee(mapped)
 	}

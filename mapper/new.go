@@ -25,6 +25,7 @@ type trait struct {
 	canonical        string
 	unique, required bool
 	absent, sync     string
+	numbered         bool
 	fallback         value
 	trust            *trust
 }
@@ -119,7 +120,7 @@ func place(t TraitSpec) expr.Source {
 func (c *compiler) trait(s TraitSpec, trusted *trust) trait {
 	t := trait{
 		path: "/" + s.Name, canonical: s.Canonical, unique: s.Unique, required: s.Required,
-		absent: cmp.Or(s.Absent, AbsentKeep), sync: cmp.Or(s.Sync, SyncInherit), trust: trusted,
+		absent: cmp.Or(s.Absent, AbsentKeep), sync: cmp.Or(s.Sync, SyncInherit), numbered: s.OnTaken == TakenSuffix, trust: trusted,
 	}
 	for _, v := range s.Values {
 		t.values = append(t.values, c.keep(c.env.Compile(v)))
@@ -139,6 +140,10 @@ func (c *compiler) trait(s TraitSpec, trusted *trust) trait {
 		c.refuse(at, "trait %q: unique needs a canonical form, so that two spellings of one value are the same", s.Name)
 	case t.absent == AbsentDefault && s.Unique:
 		c.refuse(at, "trait %q: a unique trait cannot have a default, which only one identity could take", s.Name)
+	case !slices.Contains([]string{"", TakenDeny, TakenSuffix}, s.OnTaken):
+		c.refuse(at, "trait %q: on_taken %q is neither deny nor suffix", s.Name, s.OnTaken)
+	case t.numbered && (!s.Unique || s.Canonical != CanonicalUsername):
+		c.refuse(at, "trait %q: on_taken: suffix is for a unique username (canonical: username, unique: true): nothing else may get a number", s.Name)
 	case !slices.Contains([]string{SyncInherit, SyncImport, SyncForce}, t.sync):
 		c.refuse(at, "trait %q: sync %q is none of inherit, import and force", s.Name, s.Sync)
 	case !slices.Contains([]string{AbsentKeep, AbsentClear, AbsentDefault, AbsentReject}, t.absent):

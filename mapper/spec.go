@@ -26,6 +26,13 @@ const (
 	AbsentReject  = "reject"  // the login is refused
 )
 
+// What becomes of a login whose unique trait somebody else has. The empty string
+// is TakenDeny.
+const (
+	TakenDeny   = "deny"
+	TakenSuffix = "suffix" // a username gets a number
+)
+
 // When a trait is written to an identity that exists. The empty string is
 // SyncInherit.
 const (
@@ -82,7 +89,9 @@ type TraitSpec struct {
 	Unique   bool
 	Required bool
 	Sync     string
-	Absent   string
+	// OnTaken may be TakenSuffix for a unique CanonicalUsername only.
+	OnTaken string
+	Absent  string
 	// Default is the value for AbsentDefault. It is never verified.
 	Default any
 }
@@ -136,6 +145,8 @@ type Trait struct {
 	// Verified says that the provider vouches for the value, and may.
 	Verified bool
 	Sync     string // SyncInherit, SyncImport or SyncForce
+	// Numbered says that the value may get a number where somebody has it.
+	Numbered bool
 }
 
 // Groups are the groups of a result.

@@ -180,6 +180,7 @@ func (c *compiler) trait(key strictyaml.Text, t traitSection) (mapper.TraitSpec,
 	spec := mapper.TraitSpec{
 		Name: key.Value, Unique: t.Unique, Required: t.Required, Default: t.Default,
 		Canonical: c.oneOf(t.Canonical, "", mapper.CanonicalEmail, mapper.CanonicalUsername),
+		OnTaken:   c.oneOf(t.OnTaken, mapper.TakenDeny, mapper.TakenDeny, mapper.TakenSuffix),
 		Sync:      c.oneOf(t.Sync, mapper.SyncInherit, mapper.SyncInherit, mapper.SyncImport, mapper.SyncForce),
 		Absent:    c.oneOf(t.Absent, mapper.AbsentKeep, mapper.AbsentKeep, mapper.AbsentClear, mapper.AbsentDefault, mapper.AbsentReject),
 	}

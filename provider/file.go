@@ -104,6 +104,7 @@ type traitSection struct {
 	Unique    bool                                  `yaml:"unique"`
 	Required  bool                                  `yaml:"required"`
 	Sync      *strictyaml.Text                      `yaml:"sync"`
+	OnTaken   *strictyaml.Text                      `yaml:"on_taken"`
 	Absent    *strictyaml.Text                      `yaml:"absent"`
 	Default   any                                   `yaml:"default"`
 }

@@ -39,6 +39,8 @@ type Plan struct {
 	op operation
 	// paths says which trait holds a unique key, for the answer "taken".
 	paths map[identity.Key]string
+	// names are the unique traits that may get a number where they are taken.
+	names map[string]string
 	// there says that the identity which the caller names was found, even if
 	// nothing in this login proves that it is about it.
 	there bool
@@ -261,10 +263,12 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		return
 	}
 	s.renewEvidence(d.source, result, p)
-	if p.ask(l, prov, d.due(result.Traits)); !p.undecided() {
+	due := d.due(result.Traits)
+	if p.ask(l, prov, due); !p.undecided() {
 		return
 	}
 	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(path, source string) bool { return p.answered[path] || d.changed(path, source) })
+	p.names = d.names(due)
 	if p.Before != nil && !slices.Equal(p.Before.Keys, p.After.Keys) && len(p.Record.Change) == 0 {
 		// The mapping was edited: what is unique now is not what was.
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})

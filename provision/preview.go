@@ -6,32 +6,49 @@ import (
 	"slices"
 
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
 )
 
 // Preview is Provision without its writes: the same decision, nothing done, no
 // ID token spent. It costs one read more, to see whether a unique trait is
-// taken.
+// taken, and two for one that gets a number then.
 func (s *Service) Preview(ctx context.Context, l identity.Login) (Outcome, error) {
 	plan, err := s.Plan(ctx, l)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if len(plan.paths) > 0 && (plan.op == opInsert || plan.op == opSwap) {
-		holders, err := s.Store.Look(ctx, plan.After.Userstore, slices.Collect(maps.Keys(plan.paths))...)
+	for range maxNumber {
+		if len(plan.paths) == 0 || plan.op != opInsert && plan.op != opSwap {
+			break
+		}
+		key, held, err := s.heldByOther(ctx, &plan)
 		if err != nil {
 			return Outcome{}, err
 		}
-		for _, h := range holders.Identities {
-			if h.ID == plan.After.ID {
-				continue
-			}
-			for _, k := range h.Keys {
-				if path, ok := plan.paths[k]; ok {
-					plan.taken(path)
-					return plan.outcome(), nil
-				}
-			}
+		if !held {
+			break
+		}
+		again, err := s.renumber(ctx, &plan, &store.TakenError{Key: key})
+		if err != nil {
+			return Outcome{}, err
+		}
+		if !again {
+			plan.taken(plan.paths[key])
+			break
 		}
 	}
 	return plan.outcome(), nil
+}
+
+// heldByOther returns a key of a unique trait that another identity has.
+func (s *Service) heldByOther(ctx context.Context, p *Plan) (k identity.Key, held bool, err error) {
+	holders, err := s.Store.Look(ctx, p.After.Userstore, slices.Collect(maps.Keys(p.paths))...)
+	for _, h := range holders.Identities {
+		for _, k := range h.Keys {
+			if _, unique := p.paths[k]; unique && h.ID != p.After.ID {
+				return k, true, err
+			}
+		}
+	}
+	return "", false, err
 }

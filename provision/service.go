@@ -201,7 +201,7 @@ func flowOf(l identity.Login) string {
 // apply carries out a plan. Errors: store.ErrConflict (plan again) and other
 // store errors (nothing is half-written).
 func (s *Service) apply(ctx context.Context, p Plan) (Outcome, error) {
-	err := s.write(ctx, p)
+	err := s.put(ctx, &p)
 	if p.takenMeanwhile(err) {
 		p.deny(identity.Because(identity.CodeSubjectTaken), "")
 		err = s.write(ctx, p)

@@ -39,6 +39,9 @@ func (d *difference) trait(t mapper.Trait) string {
 	switch t.Action {
 	case mapper.Set:
 		value := traitValue(t)
+		if t.Numbered && isNumbered(stored, t.Canonical) {
+			value = stored // what became of the name when it was taken
+		}
 		same := has && equalJSON(stored, value)
 		by, _ := d.identity.ProvenanceOf(t.Path)
 		verifiedBy := d.verifiedBy(t, by, same)
