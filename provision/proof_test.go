@@ -6,6 +6,7 @@
 package provision_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -125,6 +126,7 @@ func (h *house) deaf() {
 // asks for it, and asking again costs no write.
 func TestAwaited(t *testing.T) {
 	h, api := known(t, auto)
+	h.now = h.now.Add(2 * time.Hour) // so that a login would be noted
 	out := h.Provision(t.Context(), annByGlobex("g-1"))
 	want(t, out, identity.Unchanged, identity.CodeProofAwaited)
 	h.cost(2, 1)
@@ -199,6 +201,29 @@ func TestAwaitedAndAnother(t *testing.T) {
 	}
 	identifiers(api.account, "acme:s-1", "globex:g-1")
 	want(t, h.Provision(t.Context(), signIn("acme")), identity.Linked)
+}
+
+// TestMarkWithoutACredential: Kratos says that it has connected something, and
+// shows nothing.
+func TestMarkWithoutACredential(t *testing.T) {
+	h, api := known(t, auto)
+	identifiers(api.account)
+	want(t, h.Provision(t.Context(), linking(signIn(""))), identity.Denied, identity.CodeLinkingDisabled)
+}
+
+// TestAwaitedAreFew: whoever has many accounts with her address does not fill her
+// identity.
+func TestAwaitedAreFew(t *testing.T) {
+	h, _ := known(t, auto)
+	for n := range 16 {
+		want(t, h.Provision(t.Context(), annByGlobex(fmt.Sprint("g-", n))), identity.Unchanged, identity.CodeProofAwaited)
+	}
+	want(t, h.Provision(t.Context(), annByGlobex("g-16")), identity.Denied, identity.CodeLinkRefused)
+	h.now = h.now.Add(time.Hour)
+	want(t, h.Provision(t.Context(), annByGlobex("g-16")), identity.Unchanged, identity.CodeProofAwaited)
+	if i := h.only(); len(i.Proposals) != 1 {
+		t.Errorf("%d proposals", len(i.Proposals))
+	}
 }
 
 // TestPendingOfEarlierDays: the subject has been pending since before policy
