@@ -302,6 +302,26 @@ func TestEvidenceIsRenewed(t *testing.T) {
 	}
 }
 
+// TestUnverifiedRenewsNothing: a value that stays, and of which the provider no
+// longer says that it is verified, gets no younger.
+func TestUnverifiedRenewsNothing(t *testing.T) {
+	h := findable(t, auto)
+	made := h.now
+	next := open(t, replace(string(h.files["a.yaml"].Data), "enabled: true", "enabled: true\n  attribute_sync: none"), second(auto))
+	h.Providers = next.Providers
+	h.now = made.Add(40 * 24 * time.Hour)
+	want(t, h.Provision(t.Context(), generic("s-1", ann(with("email_verified", false)))), identity.Unchanged)
+	i := h.only()
+	if by, _ := i.ProvenanceOf("/email"); !by.Vouched().Equal(made) {
+		t.Errorf("%+v", by)
+	}
+	want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Updated)
+	i = h.only()
+	if by, _ := i.ProvenanceOf("/email"); !by.Vouched().Equal(h.now) {
+		t.Errorf("%+v", by)
+	}
+}
+
 // TestAdministratorRenewsNothing: who takes a value over has not verified it.
 func TestAdministratorRenewsNothing(t *testing.T) {
 	h := findable(t, auto)
