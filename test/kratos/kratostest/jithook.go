@@ -49,6 +49,8 @@ type JithookConfig struct {
 	KratosAdmin string
 	// Store is the section store; nil stands for an embedded file.
 	Store map[string]any
+	// Outbound is the section outbound; nil leaves it out.
+	Outbound map[string]any
 }
 
 // NewJithook writes a configuration.
@@ -84,6 +86,9 @@ func NewJithook(t testing.TB, c JithookConfig) *Jithook {
 		"kratos":    hooks,
 		// The providers of tests are on this machine.
 		"network": map[string]any{"allow_addresses": []string{"127.0.0.1", "::1"}},
+	}
+	if c.Outbound != nil {
+		config["outbound"] = c.Outbound
 	}
 	text, err := json.Marshal(config) // JSON is YAML
 	if err != nil {
