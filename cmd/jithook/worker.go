@@ -11,16 +11,16 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
-// comparers are the worker's targets that can be asked what they have; those of a
-// Kratos cannot.
+// comparers are the worker's targets that can be asked what they have.
 func comparers(w *outbound.Worker) map[string]outbound.Comparer {
 	out := map[string]outbound.Comparer{}
 	if w == nil {
 		return out
 	}
 	for name, c := range w.Connectors {
-		if one, ok := c.(outbound.Comparer); ok {
-			out[name] = one
+		only, some := c.(outbound.Only)
+		if _, ok := only.Connector.(outbound.Comparer); some && ok {
+			out[name] = only
 		}
 	}
 	return out
