@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,46 +61,59 @@ func TestNoted(t *testing.T) {
 		var failure error
 		var saw identity.Resource
 		var sawTold bool
+		var mu sync.Mutex
+		says := func(has identity.Resource, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			answer, failure = has, err
+		}
+		seen := func() (identity.Resource, bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			return saw, sawTold
+		}
 		c := directory(func(_ identity.Identity, has identity.Resource, told bool) (identity.Resource, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			saw, sawTold = has, told
 			return answer, failure
 		})
 		tell(t, s, c)
 
 		// Told for the first time, and nobody knows what it has done.
-		failure = errDown
+		says(identity.Resource{}, errDown)
 		change(t, s, id, members("eng", "staff"))
 		time.Sleep(time.Minute)
 		maybe := identity.Resource{Target: hr, Groups: []string{"eng", "staff"}}
 		wantNoted(t, s, id, maybe)
-		if !sawTold {
+		if _, told := seen(); !told {
 			t.Error("an attempt that failed does not count as told")
 		}
 
 		// It has made the account, and failed at the groups: one goes, one comes.
-		answer = identity.Resource{ID: "u-1"}
+		says(identity.Resource{ID: "u-1"}, errDown)
 		change(t, s, id, members("staff", "board"))
 		time.Sleep(time.Hour)
 		wantNoted(t, s, id, identity.Resource{Target: hr, ID: "u-1", Groups: []string{"board", "eng", "staff"}})
 
 		// An answer that knows nothing takes nothing away; a success says all.
-		answer = identity.Resource{}
+		says(identity.Resource{}, errDown)
 		time.Sleep(2 * time.Hour)
 		wantNoted(t, s, id, identity.Resource{Target: hr, ID: "u-1", Groups: []string{"board", "eng", "staff"}})
-		if saw.ID != "u-1" || !slices.Equal(saw.Groups, []string{"board", "eng", "staff"}) {
-			t.Errorf("the connector saw %+v", saw)
+		if has, _ := seen(); has.ID != "u-1" || !slices.Equal(has.Groups, []string{"board", "eng", "staff"}) {
+			t.Errorf("the connector saw %+v", has)
 		}
-		failure, answer = nil, identity.Resource{ID: "u-1", Groups: []string{"staff", "board"}}
+		says(identity.Resource{ID: "u-1", Groups: []string{"staff", "board"}}, nil)
 		time.Sleep(2 * time.Hour)
 		wantNoted(t, s, id, identity.Resource{Target: hr, ID: "u-1", Groups: []string{"board", "staff"}})
 
-		answer = identity.Resource{}
+		says(identity.Resource{}, nil)
 		change(t, s, id, members())
 		time.Sleep(time.Minute)
 		wantNoted(t, s, id)
 		change(t, s, id, nothing)
 		time.Sleep(time.Minute)
-		if sawTold {
+		if _, told := seen(); told {
 			t.Error("what the target has nothing of counts as told")
 		}
 	})
@@ -111,11 +126,11 @@ func TestNotedBeforeItIsTold(t *testing.T) {
 		s := open(t)
 		i := people(t, s, 1, hr)[0]
 		i = change(t, s, i.ID, members("eng"))
-		attempts := 0
+		var attempts atomic.Int64
 		c := directory(func(i identity.Identity, _ identity.Resource, told bool) (identity.Resource, error) {
 			wantNoted(t, s, i.ID, identity.Resource{Target: hr, Groups: []string{"eng"}})
-			if attempts++; told != (attempts > 1) {
-				t.Errorf("attempt %d: told = %v", attempts, told)
+			if n := attempts.Add(1); told != (n > 1) {
+				t.Errorf("attempt %d: told = %v", n, told)
 			}
 			panic("dies")
 		})
