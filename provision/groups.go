@@ -13,15 +13,30 @@ import (
 )
 
 // groupsDue reports whether this login may change what the provider granted. A
-// pending identity is still being made.
+// pending identity is still being made, and so is a link that was made without
+// claims, such as one that an administrator approved: its first login counts.
 func (p *Plan) groupsDue(sync policy.GroupSync, e claims.Evidence) bool {
 	switch sync {
 	case policy.GroupsNone:
 		return false
 	case policy.GroupsAssign:
-		return p.Before == nil || p.Before.State == identity.StatePending || p.Before.Link(e.Issuer, e.Subject) < 0
+		return p.Before == nil || p.Before.State == identity.StatePending || p.Before.Link(e.Issuer, e.Subject) < 0 || p.untried(e)
 	}
 	return true
+}
+
+// untried reports whether the link to the subject was made after the identity,
+// and has brought no claims yet.
+func (p *Plan) untried(e claims.Evidence) bool {
+	at := -1
+	if p.Before != nil {
+		at = p.Before.Link(e.Issuer, e.Subject)
+	}
+	if at < 0 {
+		return false
+	}
+	l := p.Before.Links[at]
+	return l.ClaimsTime.IsZero() && l.ReceivedAt.IsZero() && !l.LinkedAt.Equal(p.Before.CreatedAt)
 }
 
 // regroup brings the groups of a mapping into the identity. A mapping without a
@@ -30,6 +45,9 @@ func (p *Plan) groupsDue(sync policy.GroupSync, e claims.Evidence) bool {
 // returns a further reason for the decision, if there is one.
 func (p *Plan) regroup(d difference, rule policy.GroupPolicy, e claims.Evidence, g mapper.Groups) identity.Code {
 	due := p.groupsDue(rule.Sync, e)
+	if rule.Sync == policy.GroupsAssign && p.untried(e) {
+		p.changed("/links/"+escape(p.After.Links[p.After.Link(e.Issuer, e.Subject)].Provider), identity.OpSet) // it is used now, whatever it grants
+	}
 	if due && g.Managed && !g.Known {
 		p.unknownGroups(d, rule, e)
 		return ""

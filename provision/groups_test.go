@@ -83,6 +83,66 @@ func TestAssignWhilePending(t *testing.T) {
 	}
 }
 
+// TestAssignWhenLinked: for somebody who is there already, a provider's link is
+// made later, and its first claims count, once; those that came before it, and
+// with it, may be none.
+func TestAssignWhenLinked(t *testing.T) {
+	from := func(names ...any) identity.Login { return fromGlobex("g-1", with("groups", append([]any{}, names...))) }
+	for name, c := range map[string]struct {
+		jit   string
+		link  func(*testing.T, *house)
+		first identity.Login
+		want  string
+	}{
+		"at once":     {auto, func(*testing.T, *house) {}, from("staff"), "staff"},
+		"grants none": {auto, func(*testing.T, *house) {}, from(), ""},
+		"approved": {confirm, func(t *testing.T, h *house) {
+			h.Provision(t.Context(), from("eng"))
+			i := h.only()
+			h.admin(provision.Approve(i.ProposalID(i.Proposals[0])), identity.Linked)
+		}, from("staff"), "staff"},
+		"approved, grants none": {confirm, func(t *testing.T, h *house) {
+			h.Provision(t.Context(), from("eng"))
+			i := h.only()
+			h.admin(provision.Approve(i.ProposalID(i.Proposals[0])), identity.Linked)
+		}, from(), ""},
+		"by Kratos, with old claims": {auto, func(t *testing.T, h *house) {
+			want(t, h.Provision(t.Context(), byKratos(identity.HookLogin, "k-9")), identity.Linked)
+		}, from("staff"), "staff"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := findable(t, c.jit+"\n  group_sync: assign")
+			h.now = h.now.Add(time.Minute)
+			c.link(t, h)
+			for n, l := range []identity.Login{c.first, from("eng"), c.first} {
+				h.now = h.now.Add(time.Minute)
+				out := h.Provision(t.Context(), l)
+				var granted []string
+				for _, g := range h.only().Groups {
+					if g.Source == "provider:globex" {
+						granted = append(granted, g.Name)
+					}
+				}
+				if got := strings.Join(granted, ","); got != c.want || n > 0 && out.Record.Decision != identity.Unchanged {
+					t.Errorf("login %d: %s, groups %q, want %q", n+1, out.Record.Decision, got, c.want)
+				}
+			}
+		})
+	}
+}
+
+// TestAssignFromTheRegistration: whoever was made of what Kratos had kept has
+// been assigned their groups, though no claims of a login were applied.
+func TestAssignFromTheRegistration(t *testing.T) {
+	h := open(t, grouped("group_sync: assign"))
+	want(t, h.Provision(t.Context(), kratos(identity.HookLogin, "k-1", "s-1", ann())), identity.Created)
+	h.now = h.now.Add(time.Minute)
+	want(t, h.Provision(t.Context(), sends("staff")), identity.Unchanged)
+	if got := groups(h.only()); !slices.Equal(got, []string{"engineering"}) {
+		t.Errorf("groups %v", got)
+	}
+}
+
 // TestGroupSyncEdited: what a file granted under one method is the ledger's
 // under the next: only mirror takes it back.
 func TestGroupSyncEdited(t *testing.T) {
