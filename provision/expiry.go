@@ -36,8 +36,19 @@ func (s *Service) expiry(r Rule) (e expiry, ok bool) {
 			code: identity.CodeLeaseOver, state: identity.StateActive, page: sweepPage,
 			over: (*Service).unused, change: (*Service).endLease,
 		}, leases
+	case RuleOrphaned:
+		return expiry{
+			code: identity.CodeProviderGone, page: sweepPage,
+			over: (*Service).orphaned, change: (*Service).disown,
+		}, true
 	}
 	return expiry{}, false
+}
+
+// orphaned reports whether the identity has groups that nobody answers for any
+// more. Nobody noted since when: its last change stands for that.
+func (s *Service) orphaned(_ time.Time, i *identity.Identity) (since time.Time, over bool) {
+	return i.UpdatedAt, slices.ContainsFunc(i.Groups, func(g identity.Group) bool { return s.ownerless(i, g) })
 }
 
 // abandoned reports whether nobody went on with the sign-in that made a pending

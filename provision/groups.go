@@ -125,15 +125,17 @@ func sortGroups(groups []identity.Group) {
 	})
 }
 
-// disown revokes what providers granted that have no file any more: nobody
-// answers for it. One that goes on under another name does. Without any
-// provider nothing is revoked: that is a folder that was lost, more likely than
-// one that was emptied.
+// disown revokes what providers granted that have no file any more.
 func (s *Service) disown(p *Plan) {
-	if p.refused() || p.Before == nil || s.Providers().Len() == 0 {
-		return
+	if !p.refused() && p.Before != nil {
+		p.revoke(func(g identity.Group) bool { return s.ownerless(p.After, g) })
 	}
-	p.revoke(func(g identity.Group) bool {
-		return strings.HasPrefix(g.Source, identity.ProviderSource("")) && len(s.speakers(p.After, g.Source)) == 0
-	})
+}
+
+// ownerless reports whether nobody answers for a membership any more: the
+// provider that granted it has no file, and does not go on under another name.
+// Without any provider nothing is ownerless: that is a folder that was lost, more
+// likely than one that was emptied.
+func (s *Service) ownerless(i *identity.Identity, g identity.Group) bool {
+	return s.Providers().Len() > 0 && strings.HasPrefix(g.Source, identity.ProviderSource("")) && len(s.speakers(i, g.Source)) == 0
 }

@@ -268,6 +268,42 @@ func TestProviderRemoved(t *testing.T) {
 	})
 }
 
+// TestOrphanedGroups: what nobody answers for is found without a login of the
+// person, whatever their state, and nothing else is.
+func TestOrphanedGroups(t *testing.T) {
+	globex := replace(replace(acme, "provider: acme", "provider: globex"), "issuer: https://acme.example", "issuer: https://globex.example")
+	renamed := replace(acme, "provider: acme", "provider: acme2")
+	for name, c := range map[string]struct {
+		files []string
+		do    func(*house)
+		fate  provision.Fate
+	}{
+		"the file is gone":       {[]string{globex}, nil, provision.FateDone},
+		"of a suspended one":     {[]string{globex}, func(h *house) { h.admin(provision.Suspend(), identity.Updated) }, provision.FateDone},
+		"still there":            {[]string{acme, globex}, nil, ""},
+		"under another name":     {[]string{renamed, globex}, nil, ""},
+		"no provider at all":     {nil, nil, ""},
+		"an administrator's own": {[]string{globex}, func(h *house) { h.admin(provision.Unlink("acme"), identity.Updated) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t)
+			h.Provision(t.Context(), sends("eng", "staff"))
+			h.admin(provision.Amend(provision.Patch{Add: []string{"board", "staff"}}), identity.Updated)
+			if c.do != nil {
+				c.do(h)
+			}
+			if h.Providers = open(t, c.files...).Providers; c.files == nil {
+				h.Providers = func() *provider.Set { return &provider.Set{} }
+			}
+			h.swept(provision.RuleOrphaned, c.fate)
+			h.swept(provision.RuleOrphaned, "")
+			if got := groups(h.only()); c.fate != "" && !slices.Equal(got, []string{"board", "staff"}) {
+				t.Errorf("groups %v", got)
+			}
+		})
+	}
+}
+
 // TestGroupsUnknownMax: unknown groups are kept for so long, from the first login
 // that did not know them, and then refused until they are known.
 func TestGroupsUnknownMax(t *testing.T) {

@@ -103,7 +103,7 @@ func TestTransitions(t *testing.T) {
 			"another": func(h *house) { h.Provision(h.t.Context(), generic("s-1", ann(with("name", "Ann Other")))) },
 		},
 		provision.BySweep: {
-			"pending": sweep(provision.RulePending), "quarantine": sweep(provision.RuleQuarantine), "inactive": sweep(provision.RuleInactive),
+			"pending": sweep(provision.RulePending), "quarantine": sweep(provision.RuleQuarantine), "inactive": sweep(provision.RuleInactive), "orphaned": sweep(provision.RuleOrphaned),
 		},
 	}
 	type way struct {

@@ -23,10 +23,17 @@ const (
 	// RuleInactive suspends who has not signed in for the time that the files
 	// of all their providers give.
 	RuleInactive Rule = "inactive"
+	// RuleOrphaned revokes groups whose provider has no file any more, as the
+	// person's next login would. A file that is gone for an hour must not cost
+	// everybody their groups: it is no matter of time, somebody asks for it.
+	RuleOrphaned Rule = "orphaned"
 )
 
 // Rules returns the closed list of rules.
-func Rules() []Rule { return []Rule{RulePending, RuleQuarantine, RuleInactive} }
+func Rules() []Rule { return []Rule{RulePending, RuleQuarantine, RuleInactive, RuleOrphaned} }
+
+// Timed reports whether time alone brings the rule about.
+func (r Rule) Timed() bool { return r != RuleOrphaned }
 
 // Sweep is one step of a walk through all identities.
 type Sweep struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,6 +36,9 @@ func (a *app) sweeps(ctx context.Context) {
 		case <-time.After(every/2 + rand.N(every)):
 		}
 		for _, rule := range provision.Rules() {
+			if !rule.Timed() {
+				continue
+			}
 			if err := a.sweepAll(ctx, rule); err != nil && ctx.Err() == nil {
 				a.log.Error("a sweep broke off; the next one goes on", "rule", rule, "error", err)
 			}
@@ -81,8 +85,13 @@ func newIdentitySweepCmd() *cobra.Command {
   inactive    who has not signed in for the jit.inactive_after of all their
               providers is suspended; never whose state an administrator has set
 
-The server does the same by itself, every lifecycle.sweep. Exit code 2 while
-somebody is left.`,
+The server does the same by itself, every lifecycle.sweep. No matter of time, and
+only done where it is named:
+
+  orphaned    groups whose provider has no file any more are revoked, as the
+              person's next login would
+
+Exit code 2 while somebody is left.`,
 		Example: "  jithook identity sweep\n  jithook identity sweep --inactive --apply -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var rules []provision.Rule
@@ -92,7 +101,7 @@ somebody is left.`,
 				}
 			}
 			if len(rules) == 0 {
-				rules = provision.Rules()
+				rules = slices.DeleteFunc(provision.Rules(), func(r provision.Rule) bool { return !r.Timed() })
 			}
 			return from.with(func(c *client) error { return sweepIdentities(cmd, c, out, rules, apply) })
 		},
