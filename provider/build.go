@@ -213,16 +213,27 @@ func isTrait(path string) bool {
 	return len(names) <= mapper.MaxNames && !slices.ContainsFunc(names, func(n string) bool { return !name.MatchString(n) })
 }
 
-// oneOf returns the word that was written, or otherwise the default.
+// oneOf returns the word that was written, or otherwise the default. A word of
+// WSO2's becomes ours, for whoever reads the text again.
 func (c *compiler) oneOf(t *strictyaml.Text, otherwise string, words ...string) string {
 	if t == nil {
 		return otherwise
 	}
-	if !slices.Contains(words, t.Value) {
-		c.refuse(*t, "%q is none of %q", t.Value, words)
-		return otherwise
+	for _, ours := range wso2[t.Value] {
+		if slices.Contains(words, ours) {
+			t.Value = ours
+		}
 	}
-	return t.Value
+	why, refused := wso2Refused[t.Value]
+	switch {
+	case slices.Contains(words, t.Value):
+		return t.Value
+	case refused && slices.Contains(words, policy.SchemePrompt):
+		c.refuse(*t, "%s: %s", t.Value, why)
+	default:
+		c.refuse(*t, "%q is none of %q", t.Value, words)
+	}
+	return otherwise
 }
 
 func source(t strictyaml.Text) expr.Source {
