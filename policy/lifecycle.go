@@ -7,6 +7,12 @@ import "time"
 type Lifecycle struct {
 	// InactiveAfter is the lease of who does not sign in; 0 is for ever.
 	InactiveAfter time.Duration
+	// ReturnSuspended and ReturnDeprovisioned let a login undo what this very
+	// provider has done to the person's state.
+	ReturnSuspended, ReturnDeprovisioned bool
+	// MaxCreatesPerHour bounds the identities that the provider's logins make
+	// in one hour of the clock; 0 does not.
+	MaxCreatesPerHour int
 }
 
 // Lifecycle returns what the policy says of the life of identities.

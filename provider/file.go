@@ -59,11 +59,14 @@ type jitSection struct {
 	OnLookupMiss *strictyaml.Text `yaml:"on_lookup_miss"`
 	Protected    *strictyaml.Text `yaml:"protected"`
 
-	InactiveAfter lease `yaml:"inactive_after"`
+	InactiveAfter   lease            `yaml:"inactive_after"`
+	OnSuspended     *strictyaml.Text `yaml:"on_suspended"`
+	OnDeprovisioned *strictyaml.Text `yaml:"on_deprovisioned"`
 }
 
 type limitsSection struct {
-	MaxGroupRemovals *placed[int] `yaml:"max_group_removals"`
+	MaxGroupRemovals  *placed[int] `yaml:"max_group_removals"`
+	MaxCreatesPerHour limit        `yaml:"max_creates_per_hour"`
 }
 
 type lookupSection struct {

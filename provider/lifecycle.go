@@ -27,7 +27,35 @@ func (l *lease) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
 	return nil
 }
 
+// limit is how often something may happen.
+type limit int
+
+// DecodeYAML implements strictyaml.Decoder. It refuses 0, which could mean no
+// limit or nothing at all.
+func (l *limit) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
+	var v int
+	if problems := n.Decode(&v); len(problems) > 0 {
+		return problems
+	}
+	if v < 1 {
+		return []strictyaml.Problem{n.Problemf("a limit is 1 at least; without one, leave the key out")}
+	}
+	*l = limit(v)
+	return nil
+}
+
+// What a login does to a state that its provider has set.
+const (
+	stateDeny     = "deny"
+	stateActivate = "activate"
+)
+
 // lifecycle is what the file says of the life of identities.
 func (c *compiler) lifecycle(jit jitSection) policy.Lifecycle {
-	return policy.Lifecycle{InactiveAfter: time.Duration(jit.InactiveAfter)}
+	return policy.Lifecycle{
+		InactiveAfter:       time.Duration(jit.InactiveAfter),
+		ReturnSuspended:     c.oneOf(jit.OnSuspended, stateDeny, stateDeny, stateActivate) == stateActivate,
+		ReturnDeprovisioned: c.oneOf(jit.OnDeprovisioned, stateDeny, stateDeny, stateActivate) == stateActivate,
+		MaxCreatesPerHour:   int(jit.Limits.MaxCreatesPerHour),
+	}
 }

@@ -42,9 +42,9 @@ func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence,
 	}
 	found := looked.Identities
 	p.partial, p.pinned = looked.Partial, cmp.Or(looked.Pins[subject], v.pinned)
-	// Whoever of them is barred bars the login.
+	// Whoever of them is barred bars the login, unless it may undo that.
 	for _, i := range found {
-		if p.known(i); p.veto() {
+		if p.known(i); !s.returns(l, e, &i) && p.veto() {
 			return nil
 		}
 		p.there = p.there || i.ID == l.Known

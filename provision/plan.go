@@ -121,6 +121,9 @@ func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Ac
 	} else if err := s.withClaims(ctx, l, prov, evidence, &p); err != nil {
 		return p, err
 	}
+	if p.After != nil && p.After.Barred() {
+		p.veto() // whichever way it came here: nobody passes who is barred
+	}
 	s.ahead(ctx, l, &p)
 	p.remind(prov)
 	return p, nil
@@ -203,6 +206,9 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	if err := s.link(ctx, l, prov, e, m, p); err != nil || p.refused() {
 		return err
 	}
+	if s.comeBack(l, e, p); p.refused() {
+		return nil
+	}
 	if p.Before != nil && p.awaited == nil && !s.takes(e, p) {
 		p.acknowledge(l)
 		if p.ask(l, prov, nil); p.undecided() {
@@ -269,6 +275,7 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 	}
 	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(path, source string) bool { return p.answered[path] || d.changed(path, source) })
 	p.names = d.names(due)
+	s.retake(p)
 	if p.Before != nil && !slices.Equal(p.Before.Keys, p.After.Keys) && len(p.Record.Change) == 0 {
 		// The mapping was edited: what is unique now is not what was.
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})

@@ -103,6 +103,13 @@ func (c *counting) Pin(ctx context.Context, k identity.Key, userstore string) er
 	return c.Store.Pin(ctx, k, userstore)
 }
 
+func (c *counting) Spend(ctx context.Context, b store.Budget) (bool, error) {
+	if err := c.gate("spend", &c.writes); err != nil {
+		return false, err
+	}
+	return c.Store.Spend(ctx, b)
+}
+
 func (c *counting) Record(ctx context.Context, r []identity.Record, touched []store.Touch) error {
 	if err := c.gate("record", &c.writes); err != nil {
 		return err
@@ -136,7 +143,7 @@ func open(t *testing.T, files ...string) *house {
 	log := slog.New(slog.DiscardHandler)
 	d := directory.New(h.store, nil)
 	h.Service = &provision.Service{
-		Store: d, Editable: d, Journal: h.store, Later: provision.NewRecorder(h.store, log, func() {}),
+		Store: d, Editable: d, Journal: h.store, Budgets: h.store, Later: provision.NewRecorder(h.store, log, func() {}),
 		Providers:  func() *provider.Set { return set },
 		Userstores: []string{"default", "employees"}, Now: clock, Log: log,
 	}
@@ -146,6 +153,7 @@ func open(t *testing.T, files ...string) *house {
 // edit replaces the providers' files.
 func (h *house) edit(files ...string) {
 	next := open(h.t, files...)
+	next.now = h.now
 	h.Providers = next.Providers
 }
 

@@ -59,6 +59,8 @@ type Service struct {
 	Journal  Journal
 	// Receipts may be nil where nobody calls Deliver.
 	Receipts Receipts
+	// Budgets may be nil where no provider's file limits anything.
+	Budgets Budgets
 	// Later takes what need not be durable before the answer.
 	Later *Recorder
 	// Providers returns the live set of providers' files.
@@ -128,6 +130,7 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 	account := s.account(ctx, &l)
 	var out Outcome
 	var v view
+	var counted bool
 	done := func() {}
 	defer func() { done() }()
 	for attempt := range attempts {
@@ -140,6 +143,9 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 			if out, before, err = s.decided(ctx, l); before {
 				return out
 			}
+		}
+		if err == nil {
+			err = s.afford(ctx, &plan, &counted)
 		}
 		if err == nil {
 			if plan.op == opNone && !plan.refused() && !s.tell(ctx, l, plan.After) {

@@ -31,7 +31,8 @@ type Transition struct {
 	By       []Actor
 }
 
-// Transitions returns every way there is.
+// Transitions returns every way there is. A login brings back only those whom
+// its own provider barred, and only where its file says so.
 func Transitions() []Transition {
 	const pending, active, suspended, deprovisioned = identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned
 	return []Transition{
@@ -44,11 +45,11 @@ func Transitions() []Transition {
 		{active, suspended, []Actor{ByAdmin, BySweep}},
 		{active, deprovisioned, []Actor{ByAdmin}},
 		{active, Nobody, []Actor{ByAdmin}},
-		{suspended, active, []Actor{ByAdmin}},
+		{suspended, active, []Actor{ByAdmin, ByLogin}},
 		{suspended, pending, []Actor{ByAdmin}},
 		{suspended, deprovisioned, []Actor{ByAdmin}},
 		{suspended, Nobody, []Actor{ByAdmin}},
-		{deprovisioned, active, []Actor{ByAdmin}},
+		{deprovisioned, active, []Actor{ByAdmin, ByLogin}},
 		{deprovisioned, pending, []Actor{ByAdmin}},
 		{deprovisioned, Nobody, []Actor{ByAdmin}},
 	}
@@ -84,10 +85,17 @@ func (s *Service) unbar(p *Plan) {
 		p.After.RenewedAt = p.now // the sweep counts from here
 	}
 	p.paths = rekey(p.Before, p.After, nil, none)
-	if p.Before.State == identity.StateDeprovisioned && !slices.ContainsFunc(p.Before.Keys, ofName) {
-		p.paths = s.nameKeys(p.After)
-		p.After.Keys = sortKeys(slices.AppendSeq(p.After.Keys, maps.Keys(p.paths)))
+	s.retake(p)
+}
+
+// retake gives whoever comes back the names and addresses that it let go of.
+func (s *Service) retake(p *Plan) {
+	if p.Before == nil || p.Before.State != identity.StateDeprovisioned || slices.ContainsFunc(p.Before.Keys, ofName) {
+		return
 	}
+	names := s.nameKeys(p.After)
+	maps.Copy(p.paths, names)
+	p.After.Keys = sortKeys(slices.AppendSeq(p.After.Keys, maps.Keys(names)))
 }
 
 // ofName reports whether a key is that of a name or an address.

@@ -59,6 +59,7 @@ var lives = map[string]func(*house){
 	"closed":                    func(h *house) { h.signsIn(); h.admin(provision.Deprovision(), identity.Updated) },
 	"closed while pending":      func(h *house) { h.prepares(); h.admin(provision.Deprovision(), identity.Updated) },
 	"suspended by its provider": func(h *house) { h.signsIn(); h.leaseEnds() },
+	"closed by its provider":    func(h *house) { h.signsIn(); h.barredBy("provider:acme", identity.StateDeprovisioned) },
 	"closed, then active by hand": func(h *house) {
 		h.signsIn()
 		h.admin(provision.Deprovision(), identity.Updated)
@@ -114,7 +115,7 @@ func TestTransitions(t *testing.T) {
 	for life, make := range lives {
 		for by, all := range does {
 			for name, do := range all {
-				h := open(t, leased("30d"))
+				h := open(t, returning("activate", "activate"))
 				h.Quarantine = 30 * day
 				h.asks(map[string]*knows{"main": {}})
 				if make != nil {

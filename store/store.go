@@ -151,6 +151,11 @@ type Store interface {
 	// and returns how many it removed.
 	DropReceipts(ctx context.Context, before time.Time, limit int) (int, error)
 
+	// Spend takes one of what a budget has left, and reports whether there was
+	// one. Of many callers as many have one as there are; a call whose outcome
+	// is unclear may have taken one. Errors: ErrConflict.
+	Spend(ctx context.Context, b Budget) (left bool, err error)
+
 	// Ping returns nil if a read works now.
 	Ping(ctx context.Context) error
 

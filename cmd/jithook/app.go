@@ -70,7 +70,7 @@ func (a *app) open() error {
 	}
 	a.recorder = provision.NewRecorder(s, a.log, a.metrics.RecordDropped)
 	a.service = &provision.Service{
-		Store: s, Editable: s, Journal: s, Receipts: s, Later: a.recorder, Providers: a.live.Set, Kratos: admins, Userstores: a.config.userstores,
+		Store: s, Editable: s, Journal: s, Receipts: s, Budgets: s, Later: a.recorder, Providers: a.live.Set, Kratos: admins, Userstores: a.config.userstores,
 		Instances: a.config.kratosCallers(), Quarantine: a.config.quarantine,
 		Now: now, Log: a.log, ClaimLog: claimLog, Observe: a.metrics.Login,
 	}

@@ -33,7 +33,7 @@ func (a *app) worker() (*outbound.Worker, error) {
 		return nil, err
 	}
 	for instance, admin := range a.service.Kratos {
-		connectors[kratos.StateTarget(instance)] = kratosstate.Connector{Admin: admin, Instance: instance}
+		connectors[kratos.StateTarget(instance)] = kratosstate.Connector{Admin: admin, Instance: instance, MayReturn: a.service.MayReturn}
 	}
 	if len(connectors) == 0 {
 		return nil, nil

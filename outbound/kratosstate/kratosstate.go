@@ -21,6 +21,10 @@ type Connector struct {
 	// Instance is the Kratos's name in the configuration: the identity's id
 	// there means something only together with it.
 	Instance string
+	// MayReturn reports whether a sign-in of somebody who is barred may undo
+	// that. Kratos asks nobody about who is inactive there, so these stay
+	// active, without a session: jithook's login hook keeps them out.
+	MayReturn func(*identity.Identity) bool
 }
 
 var _ outbound.Connector = Connector{}
@@ -33,7 +37,7 @@ func (c Connector) Deliver(ctx context.Context, i identity.Identity, _ identity.
 	if !ok {
 		return identity.Resource{}, nil
 	}
-	err := c.Admin.SetActive(ctx, id, !i.Barred())
+	err := c.Admin.SetActive(ctx, id, !i.Barred() || c.MayReturn != nil && c.MayReturn(&i))
 	if err == nil && i.Barred() {
 		err = c.Admin.EndSessions(ctx, id)
 	}

@@ -45,12 +45,13 @@ var (
 	bucketDecisionsBy  = []byte("decisions_by")  // term, id → nothing
 	bucketReceipts     = []byte("receipts")      // store.Receipt.Key → document; see receipts.go
 	bucketReceiptsBy   = []byte("receipts_by")   // time, key → nothing
+	bucketBudgets      = []byte("budgets")       // store.Budget.Key → document
 )
 
 func buckets() [][]byte {
 	return [][]byte{
 		bucketMeta, bucketIdentities, bucketKeys, bucketIdentitiesBy, bucketDue, bucketDecisions, bucketDecisionsBy,
-		bucketReceipts, bucketReceiptsBy,
+		bucketReceipts, bucketReceiptsBy, bucketBudgets,
 	}
 }
 

@@ -119,6 +119,11 @@ func (d *Directory) DropReceipts(ctx context.Context, before time.Time, limit in
 	return d.places[home].Store.DropReceipts(ctx, before, limit)
 }
 
+// Spend takes one of a budget, which is at home.
+func (d *Directory) Spend(ctx context.Context, b store.Budget) (left bool, err error) {
+	return d.places[home].Store.Spend(ctx, b)
+}
+
 // Count is about how much all stores hold; zero where one of them does not
 // know.
 func (d *Directory) Count(ctx context.Context) (store.Count, error) {

@@ -18,6 +18,7 @@ type database struct {
 	identities *driver.Collection
 	decisions  *driver.Collection
 	receipts   *driver.Collection
+	budgets    *driver.Collection
 	meta       *driver.Collection
 }
 
@@ -26,6 +27,7 @@ const (
 	nameIdentities = "identities"
 	nameDecisions  = "decisions"
 	nameReceipts   = "receipts"
+	nameBudgets    = "budgets"
 	nameMeta       = "meta"
 	nameProbe      = "probe"
 )
@@ -107,6 +109,7 @@ func (s *Store) prepare() error {
 		identities: d.Collection(nameIdentities),
 		decisions:  d.Collection(nameDecisions),
 		receipts:   d.Collection(nameReceipts),
+		budgets:    d.Collection(nameBudgets),
 		meta:       d.Collection(nameMeta),
 	}
 	for _, step := range []func(context.Context) error{

@@ -102,6 +102,7 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Backlog", testBacklog},
 		{"Receive", testReceive},
 		{"DropReceipts", testDropReceipts},
+		{"Spend", testSpend},
 		{"RaceFirstLogin", c.testRaceFirstLogin},
 		{"RaceOneEmail", testRaceOneEmail},
 		{"RaceIncrements", c.testRaceIncrements},
@@ -111,6 +112,7 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"RacePins", c.testRacePins},
 		{"RaceOutbox", c.testRaceOutbox},
 		{"RaceReceive", c.testRaceReceive},
+		{"RaceSpend", c.testRaceSpend},
 	} {
 		if c.Several && strings.Contains(part.name, "Pin") {
 			continue

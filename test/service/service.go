@@ -67,7 +67,7 @@ func Over(s store.Store, w io.Writer, files ...string) (*provision.Service, erro
 	}
 	d := directory.New(s, nil)
 	return &provision.Service{
-		Store: d, Editable: d, Journal: d, Receipts: d, Later: provision.NewRecorder(d, log, func() {}),
+		Store: d, Editable: d, Journal: d, Receipts: d, Budgets: d, Later: provision.NewRecorder(d, log, func() {}),
 		Providers:  func() *provider.Set { return set },
 		Userstores: userstores, Now: time.Now, Log: log,
 	}, nil

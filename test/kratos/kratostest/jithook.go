@@ -191,6 +191,12 @@ func (j *Jithook) Admin(t testing.TB, path string, out any) {
 	j.admin(t, http.MethodGet, path, out)
 }
 
+// Post posts to the admin API and decodes the answer into out.
+func (j *Jithook) Post(t testing.TB, path string, out any) {
+	t.Helper()
+	j.admin(t, http.MethodPost, path, out)
+}
+
 // Edit posts to the admin API, such as "/admin/v1/identities/ID/suspend".
 func (j *Jithook) Edit(t testing.TB, path string) {
 	t.Helper()
