@@ -244,10 +244,12 @@ func (s *Target) create(endpoint string, sent Doc) (int, any) {
 
 func (s *Target) taken(endpoint string, name, by any) bool {
 	text, _ := name.(string)
-	return endpoint == "Users" && slices.ContainsFunc(s.matching(endpoint, "", ""), func(d Doc) bool {
-		has, _ := d["userName"].(string)
-		return strings.EqualFold(has, text) && d["id"] != by
-	})
+	for id, d := range s.docs[endpoint] {
+		if has, _ := d["userName"].(string); endpoint == "Users" && id != by && strings.EqualFold(has, text) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Target) conflict() (int, any) {
