@@ -174,7 +174,7 @@ func (d *database) commands() []string {
 func (d *database) clear(t *testing.T) {
 	t.Helper()
 	must(t, d.store.Ping(t.Context()))
-	for _, name := range []string{"identities", "decisions", "receipts"} {
+	for _, name := range []string{"identities", "decisions", "receipts", "budgets"} {
 		_, err := d.client.Collection(name).DeleteMany(t.Context(), bson.D{})
 		must(t, err)
 	}

@@ -102,6 +102,11 @@ func (c *counted) Record(ctx context.Context, records []identity.Record, touched
 	return c.Store.Record(ctx, records, touched)
 }
 
+func (c *counted) Spend(ctx context.Context, b store.Budget) (bool, error) {
+	c.write("spend")
+	return c.Store.Spend(ctx, b)
+}
+
 // asked marks what a step waits for, and not what the store does by itself.
 type asked struct{}
 
@@ -136,7 +141,7 @@ func newHouse(t testing.TB, s store.Store, credentials []string) *house {
 	log, d := slog.New(slog.DiscardHandler), directory.New(h.store, nil)
 	h.live = provider.NewLive(h.folder, provider.Loader{Env: env, Userstores: userstores, Now: clock}, log, nil)
 	h.Service = &provision.Service{
-		Store: d, Editable: d, Journal: d, Receipts: d, Later: provision.NewRecorder(d, log, func() {}),
+		Store: d, Editable: d, Journal: d, Receipts: d, Budgets: d, Later: provision.NewRecorder(d, log, func() {}),
 		Providers: h.live.Set, Userstores: userstores, Now: clock, Log: log,
 		Instances: []string{instance}, Quarantine: quarantine,
 	}
