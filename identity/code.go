@@ -84,6 +84,7 @@ const (
 	CodeLeaseOver      Code = "lease_over"
 	CodeProviderGone   Code = "provider_gone"
 	CodeCreateLimit    Code = "create_limit"
+	CodeKratosGone     Code = "kratos_gone"
 )
 
 // CodeInfo describes a reason code.
@@ -167,6 +168,7 @@ var codes = []CodeInfo{
 	{CodeQuarantineOver, 4990121, "Your account was closed.", "A deprovisioned identity has let go of its names and addresses after `lifecycle.quarantine`; others may take them. It keeps its subjects, so that the person is not made anew."},
 	{CodeLeaseOver, 4990122, "Your account is suspended, because you have not used it for a long time. Ask your administrator.", "Nobody signed in for `jit.inactive_after`: the identity is suspended by its provider. An administrator activates it, or with `jit.on_suspended: activate` the next sign-in does."},
 	{CodeProviderGone, 4990073, "Your account was updated.", "A provider that granted groups has no file any more: `jithook identity sweep --orphaned` revoked them. A login of the person would have."},
+	{CodeKratosGone, 4990124, "Your account was updated.", "The identity is bound no longer to one that its Kratos has deleted: the person's next sign-in is a first one for Kratos, and finds this identity by its subject."},
 	{CodeCreateLimit, 4990123, "No new accounts can be made right now. Try again in an hour.", "This provider's logins have made `jit.limits.max_creates_per_hour` accounts in this hour. Who has an account signs in as ever."},
 	{CodeConflict, 4990090, "Another sign-in of yours is in progress. Try again.", "Three plans in a row were overtaken by other writers."},
 	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},

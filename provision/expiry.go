@@ -41,6 +41,8 @@ func (s *Service) expiry(r Rule) (e expiry, ok bool) {
 			code: identity.CodeProviderGone, page: sweepPage,
 			over: (*Service).orphaned, change: (*Service).disown,
 		}, true
+	case RuleGone:
+		return s.gone(), len(s.Kratos) > 0
 	}
 	return expiry{}, false
 }

@@ -192,9 +192,7 @@ func (s *Service) rebind(ctx context.Context, l identity.Login, recorded string,
 		return false
 	}
 	old := identity.ExternalID{System: l.External.System, Instance: l.External.Instance, ID: recorded}
-	p.After.ExternalIDs = slices.DeleteFunc(p.After.ExternalIDs, func(e identity.ExternalID) bool { return e == old })
-	p.After.Keys = slices.DeleteFunc(p.After.Keys, func(k identity.Key) bool { return k == identity.ExtKey(old) })
-	p.changed("/external_ids/"+old.System, identity.OpRemove)
+	p.unbind(old)
 	return true
 }
 

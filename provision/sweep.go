@@ -27,13 +27,17 @@ const (
 	// person's next login would. A file that is gone for an hour must not cost
 	// everybody their groups: it is no matter of time, somebody asks for it.
 	RuleOrphaned Rule = "orphaned"
+	// RuleGone unbinds identities from those that their Kratos has deleted. It
+	// is no matter of time either: whoever asks has seen to it that the Admin
+	// API is the right one.
+	RuleGone Rule = "gone"
 )
 
 // Rules returns the closed list of rules.
-func Rules() []Rule { return []Rule{RulePending, RuleQuarantine, RuleInactive, RuleOrphaned} }
+func Rules() []Rule { return []Rule{RulePending, RuleQuarantine, RuleInactive, RuleOrphaned, RuleGone} }
 
 // Timed reports whether time alone brings the rule about.
-func (r Rule) Timed() bool { return r != RuleOrphaned }
+func (r Rule) Timed() bool { return r != RuleOrphaned && r != RuleGone }
 
 // Sweep is one step of a walk through all identities.
 type Sweep struct {
@@ -81,6 +85,9 @@ const (
 	// FateUnasked: a Kratos that may have the person has no Admin API here, or
 	// there is no subject to ask for.
 	FateUnasked Fate = "cannot_ask"
+
+	// fateFine is that of who is not expired after all.
+	fateFine Fate = "fine"
 )
 
 // Fates returns the closed list of fates.
@@ -125,7 +132,11 @@ func (s *Service) Sweep(ctx context.Context, w Sweep) (Swept, error) {
 		}
 		e := Expired{IdentityID: i.ID, Userstore: i.Userstore, Since: since, Fate: FateDue}
 		if rule.spared != nil {
-			if why := rule.spared(ctx, &i); why != "" {
+			why := rule.spared(ctx, &i)
+			if why == fateFine {
+				continue
+			}
+			if why != "" {
 				e.Fate = why
 			}
 		}

@@ -90,6 +90,7 @@ only done where it is named:
 
   orphaned    groups whose provider has no file any more are revoked, as the
               person's next login would
+  gone        the same as jithook kratos reconcile
 
 Exit code 2 while somebody is left.`,
 		Example: "  jithook identity sweep\n  jithook identity sweep --inactive --apply -o json",
@@ -110,6 +111,33 @@ Exit code 2 while somebody is left.`,
 		only[r] = cmd.Flags().Bool(string(r), false, "this rule, and others that are named")
 	}
 	cmd.Flags().BoolVar(&apply, "apply", false, "do it; without this flag nothing is written")
+	from.bind(cmd)
+	out.bind(cmd)
+	return cmd
+}
+
+func newKratosReconcileCmd() *cobra.Command {
+	from := access{rules: true}
+	var out format
+	var apply bool
+	cmd := &cobra.Command{
+		Use: "reconcile", Short: "Find who was deleted in Kratos", Args: cobra.NoArgs,
+		Long: `Ask every Kratos that has an Admin API here about each identity that is bound to
+one of its own, and list those that it has deleted. With --apply they are bound
+to it no longer: the person's next sign-in is a first one for Kratos, and finds
+the identity by its subject. Whoever is suspended or deprovisioned stays bound,
+and out.
+
+A Kratos at a wrong address has deleted everybody: look at the list first. Exit
+code 2 while somebody is left.`,
+		Example: "  jithook kratos reconcile\n  jithook kratos reconcile --apply",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return from.with(func(c *client) error {
+				return sweepIdentities(cmd, c, out, []provision.Rule{provision.RuleGone}, apply)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&apply, "apply", false, "unbind them; without this flag nothing is written")
 	from.bind(cmd)
 	out.bind(cmd)
 	return cmd

@@ -174,3 +174,33 @@ func TestLeaseAndReturn(t *testing.T) {
 		})
 	}
 }
+
+// Whom Kratos has deleted is found, and comes back as who they were.
+func TestReconcile(t *testing.T) {
+	w, _ := inFile(t, acmeFile)
+	for _, subject := range []string{"gone", "there"} {
+		w.person(subject)
+		if r := w.signIn(kratostest.SignIn{Subject: subject}); r.Outcome != kratostest.OutcomeSession {
+			t.Fatalf("%q %+v %s", r.Outcome, r.Messages, r.Error)
+		}
+	}
+	us := w.wantWhole("gone")
+	w.k.DeleteIdentity(t, us.ExternalIDs["kratos"])
+	for _, apply := range []string{"false", "true"} {
+		var swept struct {
+			Identities []struct {
+				IdentityID string `json:"identity_id"`
+			}
+		}
+		if w.j.Post(t, "/admin/v1/sweep?rule=gone&apply="+apply, &swept); len(swept.Identities) != 1 || swept.Identities[0].IdentityID != us.ID {
+			t.Fatalf("apply=%s: %+v", apply, swept)
+		}
+	}
+	if r := w.signIn(kratostest.SignIn{Subject: "gone"}); r.Outcome != kratostest.OutcomeSession {
+		t.Fatalf("%q %+v %s", r.Outcome, r.Messages, r.Error)
+	}
+	if again := w.wantWhole("gone").ID; again != us.ID {
+		t.Errorf("the identity is %s, and was %s", again, us.ID)
+	}
+	w.wantWhole("there")
+}
