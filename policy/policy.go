@@ -39,6 +39,9 @@ type Spec struct {
 	Lifecycle Lifecycle
 	// AttributeSync says what a returning login does to stored traits.
 	AttributeSync AttributeSync
+	// RetryStoreErrors has an identity server that repeats failed calls repeat
+	// one that the store has failed, rather than tell the person.
+	RetryStoreErrors bool
 	// File is where the policy stands. It is the rule that a verdict names
 	// where Allow is nil.
 	File string
@@ -72,7 +75,8 @@ type Policy struct {
 	consent   *Consent
 	lifecycle Lifecycle
 
-	attributeSync AttributeSync
+	attributeSync    AttributeSync
+	retryStoreErrors bool
 }
 
 type denial struct {
@@ -84,7 +88,7 @@ type denial struct {
 // expression that does not compile.
 func New(env *expr.Env, s Spec) (*Policy, error) {
 	p := &Policy{
-		enabled: s.Enabled, userstore: s.Userstore.Name, file: s.File, groups: s.Groups,
+		enabled: s.Enabled, userstore: s.Userstore.Name, file: s.File, retryStoreErrors: s.RetryStoreErrors, groups: s.Groups,
 		scheme: s.Scheme, consent: s.Consent, lifecycle: s.Lifecycle, attributeSync: cmp.Or(s.AttributeSync, PreserveLocal),
 	}
 	var errs []error
@@ -114,6 +118,10 @@ func New(env *expr.Env, s Spec) (*Policy, error) {
 // Enabled reports whether logins may create and sync at all. Decide does not
 // ask it: what else a disabled policy means is the caller's business.
 func (p *Policy) Enabled() bool { return p.enabled }
+
+// RetriesStoreErrors reports whether the identity server is to repeat a call that
+// the store has failed.
+func (p *Policy) RetriesStoreErrors() bool { return p.retryStoreErrors }
 
 // Userstore returns the name of the userstore for new identities; where an
 // expression yields it, from is its text and name is empty.

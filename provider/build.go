@@ -109,6 +109,7 @@ func (c *compiler) policy(f file) *policy.Policy {
 	jit := f.JIT
 	spec := policy.Spec{
 		Enabled: jit.Enabled, Userstore: policy.Userstore{Name: DefaultUserstore}, Groups: c.groupPolicy(f), Linking: c.linking(f), Lifecycle: c.lifecycle(jit), File: f.Provider.File,
+		RetryStoreErrors: c.oneOf(jit.OnStoreError, storeErrorMessage, storeErrorMessage, storeErrorRetry) == storeErrorRetry,
 	}
 	c.scheme(&spec, jit, f.Traits)
 	switch u := jit.Userstore; {

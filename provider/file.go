@@ -62,6 +62,8 @@ type jitSection struct {
 	InactiveAfter   lease            `yaml:"inactive_after"`
 	OnSuspended     *strictyaml.Text `yaml:"on_suspended"`
 	OnDeprovisioned *strictyaml.Text `yaml:"on_deprovisioned"`
+
+	OnStoreError *strictyaml.Text `yaml:"on_store_error"`
 }
 
 type limitsSection struct {

@@ -44,6 +44,12 @@ func (l *limit) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
 	return nil
 }
 
+// What Kratos is answered when the store has failed.
+const (
+	storeErrorMessage = "message"
+	storeErrorRetry   = "retry"
+)
+
 // What a login does to a state that its provider has set.
 const (
 	stateDeny     = "deny"

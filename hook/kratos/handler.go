@@ -53,7 +53,7 @@ func (h *Handler) prepare(c echo.Context) error {
 	case out.Record.Decision == identity.Prompt:
 		return c.JSON(http.StatusUnprocessableEntity, questions(out.Record))
 	case !out.Record.Decision.Allowed():
-		return deny(c, out.Record)
+		return h.deny(c, out.Record)
 	}
 	return c.JSON(http.StatusOK, h.prepared(p, out))
 }
@@ -86,7 +86,7 @@ func (h *Handler) login(c echo.Context) error {
 	}
 	out := h.Service.Provision(c.Request().Context(), p.login(c, identity.HookLogin))
 	if !out.Record.Decision.Allowed() {
-		return deny(c, out.Record)
+		return h.deny(c, out.Record)
 	}
 	return c.NoContent(http.StatusNoContent)
 }

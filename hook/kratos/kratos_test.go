@@ -324,6 +324,23 @@ func TestOurOwnFaults(t *testing.T) {
 	}
 }
 
+// Kratos repeats a 503 and shows a 424: the provider's file chooses for what the
+// store has failed, and for nothing else.
+func TestStoreErrorsAreRepeated(t *testing.T) {
+	s := serveFile(t, strings.Replace(acme, "enabled: true", "enabled: true, on_store_error: retry", 1))
+	if status, _ := s.post("/registration/prepare", payload(nobody, func(i, _ object) { delete(i, "metadata_public") })); status != http.StatusForbidden {
+		t.Errorf("a denial is answered %d", status)
+	}
+	s.Bolt.Close()
+	status, reply := s.post("/registration/prepare", payload(nobody))
+	if _, reason := message(t, reply); status != http.StatusServiceUnavailable || reason != "store_unavailable" {
+		t.Errorf("prepare: %d %s", status, reason)
+	}
+	if status, _ := s.post("/registration/commit", payload("k-1", signedIn())); status != 204 {
+		t.Errorf("commit: %d", status)
+	}
+}
+
 // TestProviderOfTheSession: the provider of a login is the one that its session
 // names, never the metadata's.
 func TestProviderOfTheSession(t *testing.T) {

@@ -134,14 +134,26 @@ type messageContext struct {
 }
 
 // deny refuses a flow. A fault of our own is no 5xx, which Kratos would repeat
-// three times and then show with the hook's URL.
-func deny(c echo.Context, r identity.Record) error {
+// three times, for three seconds, and then show with the hook's URL; unless the
+// provider's file wants just that of a store that fails.
+func (h *Handler) deny(c echo.Context, r identity.Record) error {
 	if r.Decision == identity.Error {
 		why := r.Reasons[0]
 		why.Text += " (reference " + r.ID + ")"
+		if h.repeats(r) {
+			return c.JSON(http.StatusServiceUnavailable, denial(why, r.ID))
+		}
 		return c.JSON(http.StatusFailedDependency, denial(why, r.ID))
 	}
 	return c.JSON(http.StatusForbidden, denial(r.Reasons[0], r.ID))
+}
+
+// repeats reports whether Kratos is to repeat a call. It may: what a login has
+// written, the next attempt finds.
+func (h *Handler) repeats(r identity.Record) bool {
+	transient := []identity.Code{identity.CodeStoreUnavailable, identity.CodeConflict, identity.CodeDeadlineExceeded}
+	prov, ok := h.Service.Providers().Get(r.Provider)
+	return ok && prov.Policy.RetriesStoreErrors() && slices.Contains(transient, r.Reasons[0].Code)
 }
 
 func denial(why identity.Reason, decisionID string) messages {

@@ -38,6 +38,9 @@ func (b *breakable) gate(ctx context.Context, op string) error {
 		return nil
 	case *p == op:
 		return fmt.Errorf("test: %w", store.ErrUnavailable)
+	case *p == "once "+op:
+		b.heal()
+		return fmt.Errorf("test: %w", store.ErrUnavailable)
 	case *p == "hanging "+op:
 		<-ctx.Done()
 		return fmt.Errorf("test: %w: %w", store.ErrUnavailable, ctx.Err())
@@ -73,9 +76,15 @@ func (b *breakable) heal()          { b.broken.Store(nil) }
 // be broken.
 func brokenWorld(t *testing.T, more ...map[string]any) (world, *breakable, service.Service) {
 	t.Helper()
+	return brokenWorldOf(t, acmeFile, more...)
+}
+
+// brokenWorldOf is brokenWorld with this provider's file.
+func brokenWorldOf(t *testing.T, file string, more ...map[string]any) (world, *breakable, service.Service) {
+	t.Helper()
 	url, answerWith := hookServer(t)
 	w := newWorld(t, kratostest.JithookConfig{HookURL: url, Restore: kratosTraits}, more...)
-	s := service.Open(t, io.Discard, strings.Replace(acmeFile, "ISSUER", w.op.Issuer, 1))
+	s := service.Open(t, io.Discard, strings.Replace(file, "ISSUER", w.op.Issuer, 1))
 	b := &breakable{Store: s.Bolt}
 	s.Store = directory.New(b, nil)
 	answerWith(hooksOf(t, w.j, s, kratosTraits))
@@ -135,6 +144,23 @@ func TestStoreFailsInPrepare(t *testing.T) {
 		b.heal()
 		if r := w.signIn(kratostest.SignIn{Start: kratostest.StartRegistration, Subject: subject}); r.Outcome != kratostest.OutcomeSession {
 			t.Errorf("%s, healed: %q %+v %s", op, r.Outcome, r.Messages, r.Error)
+		}
+	}
+}
+
+// TestStoreFailsOnce: where the provider's file says so, Kratos repeats what the store has failed, and the person
+// sees nothing of it.
+func TestStoreFailsOnce(t *testing.T) {
+	w, b, s := brokenWorldOf(t, strings.Replace(acmeFile, "enabled: true", "enabled: true\n  on_store_error: retry", 1))
+	for _, op := range []string{"find", "insert"} {
+		subject := "repeated-" + op
+		w.person(subject)
+		b.fail("once " + op)
+		if r := w.signIn(kratostest.SignIn{Start: kratostest.StartRegistration, Subject: subject}); r.Outcome != kratostest.OutcomeSession {
+			t.Errorf("%s: %q %+v %s", op, r.Outcome, r.Messages, r.Error)
+		}
+		if n := len(w.found(s, subject)); n != 1 {
+			t.Errorf("%s: %d identities", op, n)
 		}
 	}
 }
