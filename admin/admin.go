@@ -85,6 +85,7 @@ func (a *API) Handler() http.Handler {
 	v1.POST("/plan", a.plan)
 	v1.GET("/openapi.json", openapi)
 	v1.POST(sweepPath, a.sweep)
+	v1.POST("/kratos/:instance"+adoptPath, a.adopt)
 	a.mountStore(v1)
 	return e
 }
@@ -125,10 +126,11 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // bound limits every request but those that limit themselves: below /store,
-// exports and sweeps.
+// exports, sweeps, and steps that ask another system.
 func bound(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.HasPrefix(c.Path(), storePath) || strings.HasSuffix(c.Path(), exportPath) || strings.HasSuffix(c.Path(), sweepPath) || strings.HasSuffix(c.Path(), reconcilePath) {
+		if strings.HasPrefix(c.Path(), storePath) || strings.HasSuffix(c.Path(), exportPath) || strings.HasSuffix(c.Path(), sweepPath) || strings.HasSuffix(c.Path(), reconcilePath) ||
+			strings.HasSuffix(c.Path(), adoptPath) {
 			return next(c)
 		}
 		ctx, cancel := context.WithTimeout(c.Request().Context(), timeout)

@@ -85,6 +85,7 @@ const (
 	CodeProviderGone   Code = "provider_gone"
 	CodeCreateLimit    Code = "create_limit"
 	CodeKratosGone     Code = "kratos_gone"
+	CodeImported       Code = "imported"
 )
 
 // CodeInfo describes a reason code.
@@ -170,6 +171,7 @@ var codes = []CodeInfo{
 	{CodeProviderGone, 4990073, "Your account was updated.", "A provider that granted groups has no file any more: `jithook identity sweep --orphaned` revoked them. A login of the person would have."},
 	{CodeKratosGone, 4990124, "Your account was updated.", "The identity is bound no longer to one that its Kratos has deleted: the person's next sign-in is a first one for Kratos, and finds this identity by its subject."},
 	{CodeCreateLimit, 4990123, "No new accounts can be made right now. Try again in an hour.", "This provider's logins have made `jit.limits.max_creates_per_hour` accounts in this hour. Who has an account signs in as ever."},
+	{CodeImported, 4990130, "Your account was taken over.", "`jithook kratos import` made the identity for somebody whom Kratos had already: linked to the subjects that Kratos lets in, with Kratos's traits, which nobody has verified. The next login with claims brings what the provider says."},
 	{CodeConflict, 4990090, "Another sign-in of yours is in progress. Try again.", "Three plans in a row were overtaken by other writers."},
 	{CodeStoreUnavailable, 4990091, "Sign-in is not possible right now. Try again in a moment.", "The userstore failed or could not say whether it wrote. Nothing is half-made; the next login repairs it."},
 	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},

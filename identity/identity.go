@@ -71,7 +71,7 @@ type Identity struct {
 // Provenance says who wrote the value at a path, and who vouches for it.
 type Provenance struct {
 	Path   string    `json:"path"`   // JSON Pointer (RFC 6901) into the traits
-	Source string    `json:"source"` // SourceAdmin, SourceUser or a ProviderSource
+	Source string    `json:"source"` // SourceAdmin, SourceUser, SourceImport or a ProviderSource
 	At     time.Time `json:"at"`
 	// VerifiedBy is the source that verified the very value stored; empty if
 	// nobody did. It goes when the value changes.
@@ -140,6 +140,10 @@ const (
 
 // SourceAdmin is the source of what an administrator did.
 const SourceAdmin = "admin"
+
+// SourceImport is the source of what an identity server had already when it was
+// taken over. It is nobody's word: whoever has a better one replaces it.
+const SourceImport = "import"
 
 // ProviderSource is the source of what the provider's claims wrote.
 func ProviderSource(provider string) string { return "provider:" + provider }

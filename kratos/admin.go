@@ -92,6 +92,9 @@ type Account struct {
 	Credentials []Credential
 	// Metadata is metadata_admin.jithook, nil where there is none.
 	Metadata map[string]any
+	// Traits are Kratos's own: at a registration that nobody checked, what the
+	// person chose to say.
+	Traits map[string]any
 }
 
 // Credential is the right to sign in as a subject of a provider.
@@ -113,7 +116,8 @@ func (a *Admin) Account(ctx context.Context, id string) (Account, error) {
 	state, _ := tree["state"].(string)
 	metadata, _ := tree["metadata_admin"].(map[string]any)
 	ours, _ := metadata["jithook"].(map[string]any)
-	return Account{ID: id, Active: state == "active", Credentials: credentials(tree), Metadata: ours}, nil
+	traits, _ := tree["traits"].(map[string]any)
+	return Account{ID: id, Active: state == "active", Credentials: credentials(tree), Metadata: ours, Traits: traits}, nil
 }
 
 // credentials returns the federated credentials of an identity, nil where the

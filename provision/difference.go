@@ -26,8 +26,12 @@ type difference struct {
 	wrote []string
 }
 
-// owns reports whether what source wrote is this mapping's to change.
-func (d *difference) owns(source string) bool { return source == d.source || d.heir(source) }
+// owns reports whether what source wrote is this mapping's to change. What was
+// imported is everybody's: no provider has said it, and whoever filled in a form
+// of Kratos's may have.
+func (d *difference) owns(source string) bool {
+	return source == d.source || source == identity.SourceImport || d.heir(source)
+}
 
 // equalJSON compares JSON values. Numbers are compared by value: a store may
 // give back an int64 where a float64 without a fraction went in.

@@ -37,7 +37,8 @@ func Transitions() []Transition {
 	const pending, active, suspended, deprovisioned = identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned
 	return []Transition{
 		{Nobody, pending, []Actor{ByLogin}},
-		{Nobody, active, []Actor{ByLogin}},
+		{Nobody, active, []Actor{ByLogin, ByAdmin}},
+		{Nobody, suspended, []Actor{ByAdmin}},
 		{pending, active, []Actor{ByLogin}},
 		{pending, suspended, []Actor{ByAdmin}},
 		{pending, deprovisioned, []Actor{ByAdmin}},

@@ -92,10 +92,19 @@ func TestTransitions(t *testing.T) {
 	sweep := func(r provision.Rule) func(*house) {
 		return func(h *house) { h.now = h.now.Add(100 * day); h.sweep(r, true) }
 	}
+	imports := func(state string) func(*house) {
+		return func(h *house) {
+			c := &crowd{}
+			c.has("k-1", []string{"acme:s-1"}, nil, with("state", state))
+			h.moves(c)
+			h.adopt(provision.Adoption{Apply: true})
+		}
+	}
 	does := map[provision.Actor]map[string]func(*house){
 		provision.ByAdmin: {
 			"suspend": edit(provision.Suspend()), "deprovision": edit(provision.Deprovision()), "activate": edit(provision.Activate()),
 			"delete": edit(provision.Delete()), "unlink": edit(provision.Unlink("acme")),
+			"import": imports("active"), "import of who is inactive": imports("inactive"),
 		},
 		provision.ByLogin: {
 			"prepare": (*house).prepares, "sign in": (*house).signsIn,
@@ -128,9 +137,6 @@ func TestTransitions(t *testing.T) {
 					return provision.Nobody
 				}
 				from := state()
-				if from == provision.Nobody && by == provision.ByAdmin {
-					continue // there is nobody to edit
-				}
 				if do(h); from != state() {
 					taken[way{from, state(), by}] = life + ", " + name
 				}

@@ -45,6 +45,7 @@ func TestAdminAPI(t *testing.T) {
 		ID: made.ID, Active: true,
 		Credentials: []kratos.Credential{{Provider: "acme", Subject: "a:1"}, {Provider: "globex", Subject: "g-1"}},
 		Metadata:    map[string]any{"provider": "acme", "claims": map[string]any{"big": int64(9007199254740993)}},
+		Traits:      map[string]any{"email": "Ann@acme.example"},
 	}
 	holds := func() kratos.Account {
 		t.Helper()

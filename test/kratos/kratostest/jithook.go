@@ -185,6 +185,17 @@ func (j *Jithook) Run(t testing.TB, args ...string) string {
 	return string(out)
 }
 
+// Try is Run of a command that may end with another exit code than 0.
+func (j *Jithook) Try(t testing.TB, args ...string) (out string, code int) {
+	t.Helper()
+	cmd := j.command(args...)
+	text, err := cmd.Output()
+	if cmd.ProcessState == nil {
+		t.Fatalf("jithook %v: %v", args, err)
+	}
+	return string(text), cmd.ProcessState.ExitCode()
+}
+
 // Admin asks the admin API and decodes the answer into out.
 func (j *Jithook) Admin(t testing.TB, path string, out any) {
 	t.Helper()
