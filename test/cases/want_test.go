@@ -20,7 +20,7 @@ import (
 // empty.
 func view(i *identity.Identity) map[string]any {
 	links, external := map[string]any{}, map[string]any{}
-	provenance, verified := map[string]any{}, map[string]any{}
+	provenance, verified, written := map[string]any{}, map[string]any{}, map[string]any{}
 	groups := map[string][]string{}
 	keys, holds := map[string]bool{}, map[string][]string{}
 	proposals, consents := map[string]any{}, map[string]any{}
@@ -45,7 +45,7 @@ func view(i *identity.Identity) map[string]any {
 		external[e.System] = e.ID
 	}
 	for _, p := range i.Provenance {
-		provenance[p.Path] = p.Source
+		provenance[p.Path], written[p.Path] = p.Source, p.At
 		if p.VerifiedBy != "" {
 			verified[p.Path] = p.VerifiedBy
 		}
@@ -58,7 +58,7 @@ func view(i *identity.Identity) map[string]any {
 	return map[string]any{
 		"userstore": i.Userstore, "state": string(i.State), "state_source": i.StateSource,
 		"traits": i.Traits, "groups": groups, "links": links, "external_ids": external, "holds": holds,
-		"provenance": provenance, "verified": verified, "revision": i.Revision,
+		"provenance": provenance, "written_at": written, "verified": verified, "revision": i.Revision,
 		"proposals": proposals, "consents": consents,
 		// What it keeps from others: mail, name.
 		"unique": slices.Sorted(maps.Keys(keys)),
