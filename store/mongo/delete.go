@@ -49,7 +49,7 @@ func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt
 				return err
 			}
 		}
-		return store.ErrConflict
+		return cmp.Or(db.takeBack(ctx, r, true), store.ErrConflict)
 	})
 }
 

@@ -60,3 +60,45 @@ func TestDeleteRecord(t *testing.T) {
 		})
 	}
 }
+
+// What other systems have yet to learn changes before each attempt: who stands
+// after the last one has no record of being gone.
+func TestDeleteOvertakenByDeliveries(t *testing.T) {
+	w := newWorld(t, peer.Server(t))
+	w.quiet(t, w.store)
+	i, _ := moved(t, w.direct)
+	r := newRecord(i)
+	var rules []*faultproxy.Rule
+	for n := 1; n <= 3; n++ {
+		at := faultproxy.Match{Command: "delete", Collection: "identities", Nth: n}
+		rules = append(rules, w.proxy.On(at, faultproxy.Delay(time.Second)))
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		now := i
+		for _, rule := range rules {
+			select {
+			case <-rule.Arrived():
+			case <-t.Context().Done():
+				return
+			}
+			now.OutboxVersion++
+			now.Outbox = nil
+			now.Arm("hr", time.Now())
+			if err := w.direct.SetOutbox(t.Context(), now); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	if err := w.store.Delete(impatient(t, 20*time.Second), i.ID, i.Revision, i.RenewedAt, r); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("Delete: %v, want ErrConflict", err)
+	}
+	<-done
+	if _, err := w.direct.Get(t.Context(), i.ID); err != nil {
+		t.Errorf("Get: %v", err)
+	}
+	if _, err := w.direct.Decision(t.Context(), r.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the record of a deletion that was not: %v", err)
+	}
+}
