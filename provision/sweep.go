@@ -85,6 +85,9 @@ const (
 	// FateUnasked: a Kratos that may have the person has no Admin API here, or
 	// there is no subject to ask for.
 	FateUnasked Fate = "cannot_ask"
+	// FateDamaged: the identity cannot be read, nor is its Userstore or Since
+	// known. For a backup.
+	FateDamaged Fate = "damaged"
 
 	// fateFine is that of who is not expired after all.
 	fateFine Fate = "fine"
@@ -92,7 +95,7 @@ const (
 
 // Fates returns the closed list of fates.
 func Fates() []Fate {
-	return []Fate{FateDue, FateDone, FateChanged, FateKnown, FateUnheard, FateUnasked}
+	return []Fate{FateDue, FateDone, FateChanged, FateKnown, FateUnheard, FateUnasked, FateDamaged}
 }
 
 // expiry is how a rule is carried out.
@@ -120,11 +123,14 @@ func (s *Service) Sweep(ctx context.Context, w Sweep) (Swept, error) {
 	if !ok {
 		return Swept{Found: []Expired{}}, nil
 	}
-	page, err := s.Editable.List(ctx, store.Query{State: rule.state, PageSize: rule.page, PageToken: w.PageToken})
+	page, err := s.Editable.List(ctx, store.Query{State: rule.state, PageSize: rule.page, PageToken: w.PageToken, Damaged: true})
 	if err != nil {
 		return Swept{}, err
 	}
-	out := Swept{Found: []Expired{}, Checked: len(page.Identities), NextPageToken: page.NextPageToken}
+	out := Swept{Found: []Expired{}, Checked: len(page.Identities) + len(page.Damaged), NextPageToken: page.NextPageToken}
+	for _, id := range page.Damaged {
+		out.Found = append(out.Found, Expired{IdentityID: id, Fate: FateDamaged})
+	}
 	for _, i := range page.Identities {
 		since, over := rule.over(s, s.Now(), &i)
 		if !over {

@@ -8,6 +8,7 @@ package provision_test
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/jithook/jithook/identity"
 	adminapi "github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provision"
+	"github.com/jithook/jithook/store"
 )
 
 // knows is a Kratos that has a credential of each of these identifiers.
@@ -209,6 +211,47 @@ func TestPendingSweepAsksNoKratosThatIsDown(t *testing.T) {
 	h.now = h.now.Add(2 * day)
 	if found := h.sweep(provision.RulePending, true); len(found) != 3 || len(k.calls) != 1 {
 		t.Errorf("found %+v after %d calls", found, len(k.calls))
+	}
+}
+
+// spoilt is a store of which one identity cannot be read.
+type spoilt struct {
+	provision.Editable
+	id string
+}
+
+func (s spoilt) List(ctx context.Context, q store.Query) (store.Page, error) {
+	p, err := s.Editable.List(ctx, q)
+	p.Identities = slices.DeleteFunc(p.Identities, func(i identity.Identity) bool {
+		if i.ID == s.id && q.Damaged {
+			p.Damaged = append(p.Damaged, i.ID)
+		}
+		return i.ID == s.id
+	})
+	return p, err
+}
+
+// Who cannot be read is named, left alone, and keeps nobody else from going.
+func TestSweepPassesOverDamaged(t *testing.T) {
+	h := open(t)
+	var all []string
+	for _, s := range []string{"s-1", "s-2", "s-3"} {
+		out := h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, s, ann(with("email", s+"@acme.example"), without("preferred_username"))))
+		want(t, out, identity.Created)
+		all = append(all, out.Record.IdentityID)
+	}
+	h.asks(map[string]*knows{"main": {}})
+	h.Editable = spoilt{h.Editable, all[0]}
+	h.now = h.now.Add(2 * day)
+	fates := map[string]provision.Fate{}
+	for _, e := range h.sweep(provision.RulePending, true) {
+		fates[e.IdentityID] = e.Fate
+	}
+	if fates[all[0]] != provision.FateDamaged || fates[all[1]] != provision.FateDone || fates[all[2]] != provision.FateDone {
+		t.Errorf("%v of %v, want the first damaged and the others gone", fates, all)
+	}
+	if left := h.only(); left.ID != all[0] {
+		t.Errorf("%s is left, want the damaged one", left.ID)
 	}
 }
 

@@ -214,12 +214,17 @@ type Query struct {
 	Having    string
 	PageSize  int
 	PageToken string
+	// Damaged passes over identities that cannot be read, and names them.
+	// Without it one is an error: a list that lacks somebody must not look whole.
+	Damaged bool
 }
 
 // Page is a page of identities.
 type Page struct {
 	Identities    []identity.Identity
 	NextPageToken string
+	// Damaged are the ids of those within the page that cannot be read.
+	Damaged []string
 }
 
 // DecisionQuery selects records like Query selects identities.

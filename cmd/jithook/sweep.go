@@ -57,6 +57,9 @@ func (a *app) sweepAll(ctx context.Context, rule provision.Rule) error {
 		}
 		for _, e := range out.Found {
 			fates[e.Fate]++
+			if e.Fate == provision.FateDamaged {
+				a.log.Error("an identity cannot be read: restore a backup", "identity_id", e.IdentityID)
+			}
 		}
 		token = out.NextPageToken
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -123,7 +124,12 @@ func TestDamagedDocuments(t *testing.T) {
 	wantFailure(t, err, "damaged", "geheim")
 	_, err = s.List(t.Context(), store.Query{State: identity.StatePending})
 	wantFailure(t, err, "damaged", "geheim")
-	insert(t, s, newIdentity(1)) // the others go on
+	other := newIdentity(1)
+	insert(t, s, other) // the others go on
+	page, err := s.List(t.Context(), store.Query{Damaged: true})
+	if err != nil || !slices.Contains(page.Damaged, broken.ID) || !slices.ContainsFunc(page.Identities, func(i identity.Identity) bool { return i.ID == other.ID }) {
+		t.Errorf("List: damaged %v of %d others, %v, want %s", page.Damaged, len(page.Identities), err, broken.ID)
+	}
 }
 
 // When the time runs out during the commit, the caller learns that the outcome

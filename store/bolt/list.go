@@ -26,10 +26,13 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 		}
 		page.Identities, page.NextPageToken, err = collect(ctx, identitiesOf(tx, q), p, func(id []byte) (identity.Identity, bool, error) {
 			i, err := load(tx, id)
-			if err != nil {
+			switch {
+			case err != nil && q.Damaged:
+				page.Damaged = append(page.Damaged, string(id))
+				return identity.Identity{}, false, nil
+			case err != nil:
 				return identity.Identity{}, false, err
-			}
-			if i == nil {
+			case i == nil:
 				return identity.Identity{}, false, errDangles
 			}
 			return *i, matches(q, i), nil

@@ -50,6 +50,8 @@ type fragile struct {
 	down  atomic.Bool
 	short atomic.Bool // its pages have one item, as they may
 	calls atomic.Int64
+	// damaged are those that it cannot read.
+	damaged []string
 }
 
 var errDown = errors.Join(errors.New("down"), store.ErrUnavailable)
@@ -104,7 +106,15 @@ func (f *fragile) List(ctx context.Context, q store.Query) (store.Page, error) {
 	if f.short.Load() {
 		q.PageSize = 1
 	}
-	return f.Store.List(ctx, q)
+	p, err := f.Store.List(ctx, q)
+	p.Identities = slices.DeleteFunc(p.Identities, func(i identity.Identity) bool {
+		gone := slices.Contains(f.damaged, i.ID)
+		if gone {
+			p.Damaged = append(p.Damaged, i.ID)
+		}
+		return gone
+	})
+	return p, err
 }
 
 func (f *fragile) Decisions(ctx context.Context, q store.DecisionQuery) (store.DecisionPage, error) {
@@ -434,6 +444,35 @@ func TestPages(t *testing.T) {
 	}
 	if asked := w.asked(); !maps.Equal(asked, map[string]int64{"employees": 1}) {
 		t.Errorf("a list of employees asked %v", asked)
+	}
+}
+
+// Whoever cannot be read is named once, on the page where they would have been.
+func TestPagesOfDamaged(t *testing.T) {
+	w := open(t, "employees")
+	stores := map[string]*fragile{"default": w.home, "employees": w.places["employees"]}
+	var all, damaged []string
+	for n := range 12 {
+		userstore := []string{"default", "employees", "employees"}[n%3]
+		i := w.insert(t, userstore, fed())
+		all = append(all, i.ID)
+		if n%4 == 1 {
+			stores[userstore].damaged = append(stores[userstore].damaged, i.ID)
+			damaged = append(damaged, i.ID)
+		}
+	}
+	for size := 1; size < 14; size++ {
+		var named []string
+		got := pages(t, func(token string) ([]string, string) {
+			p, err := w.List(t.Context(), store.Query{PageSize: size, PageToken: token, Damaged: true})
+			must(t, err)
+			named = append(named, p.Damaged...)
+			return append(ids(p.Identities, func(i identity.Identity) string { return i.ID }), p.Damaged...), p.NextPageToken
+		})
+		slices.Sort(got)
+		if !slices.Equal(named, damaged) || !slices.Equal(got, all) {
+			t.Errorf("pages of %d: %d, %d of them damaged, want %d and %d", size, len(got), len(named), len(all), len(damaged))
+		}
 	}
 }
 

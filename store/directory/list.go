@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
@@ -18,16 +19,37 @@ func (d *Directory) List(ctx context.Context, q store.Query) (store.Page, error)
 		n := d.place(q.Userstore)
 		places = places[n : n+1]
 	}
+	var mu sync.Mutex
+	var damaged []string
 	all, next, err := listing[identity.Identity]{
 		places: places, kind: store.TokenIdentities, size: store.PageSize(q.PageSize),
 		page: func(ctx context.Context, s store.Store) ([]identity.Identity, string, error) {
 			p, err := s.List(ctx, q)
+			mu.Lock()
+			defer mu.Unlock()
+			damaged = append(damaged, p.Damaged...)
 			return p.Identities, p.NextPageToken, err
 		},
 		id:     func(i identity.Identity) string { return i.ID },
 		before: func(a, b string) int { return strings.Compare(a, b) },
 	}.merge(ctx)
-	return store.Page{Identities: all, NextPageToken: next}, err
+	if err != nil {
+		return store.Page{}, err
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return store.Page{Identities: all, NextPageToken: next, Damaged: within(damaged, next)}, nil
+}
+
+// within returns in order the ids of a page that ends with the token: whoever is
+// behind it comes again.
+func within(ids []string, token string) []string {
+	slices.Sort(ids)
+	end, err := store.ParsePageToken(store.TokenIdentities, token)
+	if err != nil || end == "" {
+		return ids
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return id > end })
 }
 
 // Decisions returns a page of the records of all stores, newest first; see List.

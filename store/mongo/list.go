@@ -7,6 +7,7 @@ import (
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
 )
 
@@ -22,15 +23,43 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 		if err != nil {
 			return err
 		}
-		docs, next, err := pageOf(ctx, db.identities, filter, p, identityOptions(), func(d identityDoc) string { return d.ID })
+		docs, next, err := pageOf(ctx, db.identities, filter, p, identityOptions(), idOf)
 		if err != nil {
 			return err
 		}
-		page.NextPageToken = next
-		page.Identities, err = decodeAll(docs, decodeIdentity)
-		return err
+		page = store.Page{Identities: make([]identity.Identity, 0, len(docs)), NextPageToken: next}
+		for _, raw := range docs {
+			i, err := decodeRaw(raw)
+			switch {
+			case err == nil:
+				page.Identities = append(page.Identities, i)
+			case !q.Damaged:
+				return err
+			default:
+				page.Damaged = append(page.Damaged, idOf(raw))
+			}
+		}
+		return nil
 	})
-	return page, err
+	if err != nil {
+		return store.Page{}, err
+	}
+	return page, nil
+}
+
+// idOf returns the id of a document, which may be damaged.
+func idOf(raw bson.Raw) string {
+	id, _ := raw.Lookup(fieldID).StringValueOK()
+	return id
+}
+
+// decodeRaw decodes an identity from what the server sent.
+func decodeRaw(raw bson.Raw) (identity.Identity, error) {
+	var doc identityDoc
+	if bson.Unmarshal(raw, &doc) != nil {
+		return identity.Identity{}, damaged("document", idOf(raw))
+	}
+	return decodeIdentity(doc)
 }
 
 // term selects the documents whose field has, or holds, the value.

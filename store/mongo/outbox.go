@@ -103,11 +103,7 @@ func (s *Store) Due(ctx context.Context, target string, now time.Time, limit int
 			return err
 		}
 		for _, raw := range docs {
-			var doc identityDoc
-			if bson.Unmarshal(raw, &doc) != nil {
-				continue
-			}
-			if i, err := decodeIdentity(doc); err == nil {
+			if i, err := decodeRaw(raw); err == nil {
 				found = append(found, i)
 			}
 		}

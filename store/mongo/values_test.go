@@ -8,6 +8,7 @@ package mongo_test
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
+	"github.com/jithook/jithook/store/verify"
 )
 
 // wantFailure checks that err is the store's own and keeps the secrets.
@@ -146,8 +148,19 @@ func TestDamagedDocuments(t *testing.T) {
 			_, err = s.Get(t.Context(), i.ID)
 			wantFailure(t, err, "damaged", "geheim")
 			_, err = s.List(t.Context(), store.Query{})
-			wantFailure(t, err, "damaged", "geheim")
-			insert(t, s, newIdentity(1)) // the others go on
+			wantFailure(t, err, i.ID+" is damaged", "geheim")
+			other := newIdentity(1)
+			insert(t, s, other) // the others go on
+			page, err := s.List(t.Context(), store.Query{Damaged: true})
+			must(t, err)
+			if !slices.Equal(page.Damaged, []string{i.ID}) || !slices.ContainsFunc(page.Identities, func(o identity.Identity) bool { return o.ID == other.ID }) {
+				t.Errorf("List: damaged %v of %d others, want %s", page.Damaged, len(page.Identities), i.ID)
+			}
+			found, err := verify.Checker{Store: s, Now: time.Now}.Page(t.Context(), "", true)
+			must(t, err)
+			if !slices.ContainsFunc(found.Findings, func(f store.Finding) bool { return f.Code == store.FindingDamaged && f.IdentityID == i.ID }) {
+				t.Errorf("verify: %v, want that %s is damaged", found.Findings, i.ID)
+			}
 			_, err = people.DeleteOne(t.Context(), bson.M{"_id": i.ID})
 			must(t, err)
 		})

@@ -104,15 +104,19 @@ func (c Checker) count(ctx context.Context) (int64, error) {
 }
 
 func (c Checker) identities(ctx context.Context, token string, mend bool) (store.Inspection, error) {
-	page, err := c.Store.List(ctx, store.Query{PageSize: pageSize, PageToken: token})
+	page, err := c.Store.List(ctx, store.Query{PageSize: pageSize, PageToken: token, Damaged: true})
 	if err != nil {
 		return store.Inspection{}, err
 	}
-	out := store.Inspection{Findings: []store.Finding{}, Checked: int64(len(page.Identities))}
+	out := store.Inspection{Findings: []store.Finding{}, Checked: int64(len(page.Identities) + len(page.Damaged))}
 	if page.NextPageToken != "" {
 		out.NextPageToken = ofIdentities + page.NextPageToken
 	}
-	if c.Inspector == nil {
+	if c.Inspector == nil { // which names who is damaged
+		for _, id := range page.Damaged {
+			out.Findings = append(out.Findings, store.Finding{Code: store.FindingDamaged, IdentityID: id,
+				Text: "the identity cannot be read, and its logins fail: restore a backup"})
+		}
 		found, err := c.lookUps(ctx, page.Identities)
 		if err != nil {
 			return store.Inspection{}, err
