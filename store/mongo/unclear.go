@@ -27,6 +27,10 @@ import (
 //   - neither: store.ErrConflict, plan again. The write may still arrive. A
 //     late insert has an id that nobody uses again, and meets the unique index;
 //     a late change meets the revision.
+//
+// MongoDB promises linearizable reads for a filter that identifies one document,
+// and ours asks for the holders of keys too: the worst that one of those who is
+// not seen costs is a conflict and a new plan, which meets the unique index.
 
 // early ends at two thirds of the time that ctx has left, so that a write
 // without an answer leaves time to read back.

@@ -63,11 +63,13 @@ type write struct {
 var writes = map[string]write{
 	"Insert": {"insert", func(ctx context.Context, s *mongo.Store, i *identity.Identity, r identity.Record) error {
 		*i = newIdentity(2)
+		i.Arm("hr", time.Now())
 		return s.Insert(ctx, *i, r)
 	}},
 	"Swap": {"update", func(ctx context.Context, s *mongo.Store, i *identity.Identity, r identity.Record) error {
 		i.Revision++
 		i.Keys = newIdentity(1).Keys
+		i.Arm("hr", time.Now())
 		return s.Swap(ctx, *i, r)
 	}},
 	"Renew": {"update", func(ctx context.Context, s *mongo.Store, i *identity.Identity, r identity.Record) error {
