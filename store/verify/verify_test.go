@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"go.etcd.io/bbolt"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
@@ -91,6 +92,48 @@ func check(t *testing.T, c verify.Checker, mend bool) []store.Finding {
 		}
 	}
 	return all
+}
+
+// Who cannot be read is named once, and keeps nobody else from being checked.
+func TestDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jithook.db")
+	s, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken, other := person(), person()
+	stray(&other)
+	put(t, s, broken)
+	put(t, s, other)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte("identities")).Put([]byte(broken.ID), []byte(`{"traits":{"geheim":`))
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = bolt.Open(path, bolt.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	for name, c := range checkers(s) {
+		t.Run(name, func(t *testing.T) {
+			found := map[string]store.FindingCode{}
+			all := check(t, c, false)
+			for _, f := range all {
+				found[f.IdentityID] = f.Code
+			}
+			if len(all) != 2 || found[broken.ID] != store.FindingDamaged || found[other.ID] != store.FindingKeyStray {
+				t.Errorf("found %v", all)
+			}
+		})
+	}
 }
 
 func TestFindings(t *testing.T) {

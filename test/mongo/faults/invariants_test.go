@@ -61,7 +61,9 @@ func i1OnePerSubject(t testing.TB, all []identity.Identity) {
 }
 
 // i2SuccessIsDurable: who was told to go on has an identity with a link, as the
-// answer says, and what the answer decided has its record.
+// answer says, and what the answer decided has its record. That what other
+// systems have yet to learn stands with it is proven by store/mongo's
+// TestUnclearWrites.
 func i2SuccessIsDurable(t testing.TB, s *mongo.Store, r result, p *person) {
 	t.Helper()
 	if !r.passed() || r.path == commit.path { // commit passes whatever happened
