@@ -73,6 +73,9 @@ type Provenance struct {
 	Path   string    `json:"path"`   // JSON Pointer (RFC 6901) into the traits
 	Source string    `json:"source"` // SourceAdmin, SourceUser, SourceImport or a ProviderSource
 	At     time.Time `json:"at"`
+	// ClaimsTime is when the provider made the claims that the value is from;
+	// zero if nobody knows, and where no provider wrote it.
+	ClaimsTime time.Time `json:"claims_time,omitzero"`
 	// VerifiedBy is the source that verified the very value stored; empty if
 	// nobody did. It goes when the value changes.
 	VerifiedBy string `json:"verified_by,omitempty"`
@@ -88,6 +91,16 @@ func (p Provenance) Vouched() time.Time {
 		return p.At
 	}
 	return p.VerifiedAt
+}
+
+// Stated returns since when the value holds: the time of its claims, or that of
+// the write where they have none. Claims that arrive in another order than they
+// were made in are told apart by it.
+func (p Provenance) Stated() time.Time {
+	if p.ClaimsTime.IsZero() {
+		return p.At
+	}
+	return p.ClaimsTime
 }
 
 // Group is one membership and who granted it.
@@ -195,6 +208,7 @@ func (i Identity) UTC() Identity {
 	}
 	for n := range i.Provenance {
 		i.Provenance[n].At, i.Provenance[n].VerifiedAt = i.Provenance[n].At.UTC(), i.Provenance[n].VerifiedAt.UTC()
+		i.Provenance[n].ClaimsTime = i.Provenance[n].ClaimsTime.UTC()
 	}
 	for n := range i.Links {
 		i.Links[n].LinkedAt = i.Links[n].LinkedAt.UTC()

@@ -299,6 +299,51 @@ func TestLateClaimsOfAnotherProvider(t *testing.T) {
 	}
 }
 
+// Of two providers' dated claims the newer ones stand, whichever arrive first,
+// and however long after both were made; undated ones are as new as their
+// login, and so is what an administrator writes.
+func TestClaimsOfTwoProvidersInAnyOrder(t *testing.T) {
+	at := func(l identity.Login, when time.Time) identity.Login { l.At = when; return l }
+	older := func(now time.Time) identity.Login {
+		return at(generic("s-1", ann(with("name", "Older"))), now.Add(-50*time.Second))
+	}
+	newer := func(now time.Time) identity.Login {
+		return at(viaGlobex(ann(with("name", "Newer"))), now.Add(-20*time.Second))
+	}
+	undated := func(time.Time) identity.Login { return viaGlobex(ann(with("name", "Undated"))) }
+	for name, c := range map[string]struct {
+		logins []func(now time.Time) identity.Login
+		want   string
+	}{
+		"the older first":              {[]func(time.Time) identity.Login{older, newer}, "Newer"},
+		"the newer first":              {[]func(time.Time) identity.Login{newer, older}, "Newer"},
+		"the older come again":         {[]func(time.Time) identity.Login{older, newer, older}, "Newer"},
+		"undated ones, then the older": {[]func(time.Time) identity.Login{undated, older}, "Undated"},
+		"the older, then undated ones": {[]func(time.Time) identity.Login{older, undated}, "Undated"},
+	} {
+		for _, method := range []string{"override_all inherit", "none force"} {
+			t.Run(name+" "+method, func(t *testing.T) {
+				m, sync, _ := strings.Cut(method, " ")
+				h := both(t, synced(m, "sync: "+sync), globexOf(m, "sync: "+sync))
+				h.now = h.now.Add(time.Hour)
+				now := h.now
+				for _, login := range c.logins {
+					h.now = h.now.Add(time.Second)
+					h.Provision(t.Context(), login(now))
+				}
+				if got := h.only().Traits["name"]; got != c.want {
+					t.Errorf("name %v, want %v", got, c.want)
+				}
+				h.admin(provision.Amend(provision.Patch{Traits: traits("name", "By hand")}), identity.Updated)
+				h.Provision(t.Context(), at(generic("s-1", ann(with("name", "Newest"))), now))
+				if got := h.only().Traits["name"]; got != "By hand" {
+					t.Errorf("name %v after an administrator wrote it", got)
+				}
+			})
+		}
+	}
+}
+
 // Its own older claims overwrite nothing, whatever the method.
 func TestLateClaimsUnderEveryMethod(t *testing.T) {
 	for _, c := range []string{"override_all inherit", "preserve_local inherit", "none force", "override_all force"} {

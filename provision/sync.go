@@ -48,7 +48,7 @@ func (d *difference) trait(t mapper.Trait) string {
 		if same && by.VerifiedBy == verifiedBy {
 			return ""
 		}
-		d.identity.SetTrait(value, identity.Provenance{Path: t.Path, Source: d.source, At: d.at, VerifiedBy: verifiedBy})
+		d.identity.SetTrait(value, identity.Provenance{Path: t.Path, Source: d.source, At: d.at, ClaimsTime: d.dated, VerifiedBy: verifiedBy})
 		return identity.OpSet
 	case mapper.Clear:
 		if d.identity.RemoveTrait(t.Path) {
@@ -101,10 +101,11 @@ func (d *difference) frozen(sync string) bool {
 	return !d.creating && d.methodOf(sync) == policy.SyncNone
 }
 
-// later reports whether somebody else wrote a value after these claims were
-// made: they are what was true before, and come late.
+// later reports whether somebody else's value is newer than these claims: they
+// are what was true before, and come late. Two providers' claims are compared by
+// when they were made, so that it does not matter which arrive first.
 func (d *difference) later(by identity.Provenance) bool {
-	return !d.owns(by.Source) && !d.dated.IsZero() && d.dated.Before(by.At)
+	return !d.owns(by.Source) && !d.dated.IsZero() && d.dated.Before(by.Stated())
 }
 
 // answered reports whether a value is what the person answered at sign-in. A

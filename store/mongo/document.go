@@ -62,6 +62,7 @@ type provenanceDoc struct {
 	Path       string `bson:"path"`
 	Source     string `bson:"source"`
 	At         string `bson:"at"`
+	ClaimsTime string `bson:"claims_time,omitempty"`
 	VerifiedBy string `bson:"verified_by"`
 	VerifiedAt string `bson:"verified_at,omitempty"`
 }
@@ -188,7 +189,7 @@ func encodeIdentity(i identity.Identity, write string) (identityDoc, error) {
 		Content: contentDoc{
 			Userstore: i.Userstore, State: string(i.State), StateSource: i.StateSource, StateAt: w.stamp(i.StateAt), Traits: traits,
 			Provenance: convert(i.Provenance, func(p identity.Provenance) provenanceDoc {
-				return provenanceDoc{p.Path, p.Source, w.stamp(p.At), p.VerifiedBy, w.stamp(p.VerifiedAt)}
+				return provenanceDoc{p.Path, p.Source, w.stamp(p.At), w.stamp(p.ClaimsTime), p.VerifiedBy, w.stamp(p.VerifiedAt)}
 			}),
 			Groups: convert(i.Groups, func(g identity.Group) groupDoc { return groupDoc(g) }),
 			Links: convert(i.Links, func(l identity.Link) linkDoc {
@@ -222,7 +223,10 @@ func decodeIdentity(d identityDoc) (identity.Identity, error) {
 	i := identity.Identity{
 		ID: d.ID, Userstore: c.Userstore, State: identity.State(c.State), StateSource: c.StateSource, StateAt: r.time(c.StateAt), Traits: traits,
 		Provenance: convert(c.Provenance, func(p provenanceDoc) identity.Provenance {
-			return identity.Provenance{Path: p.Path, Source: p.Source, At: r.time(p.At), VerifiedBy: p.VerifiedBy, VerifiedAt: r.time(p.VerifiedAt)}
+			return identity.Provenance{
+				Path: p.Path, Source: p.Source, At: r.time(p.At), ClaimsTime: r.time(p.ClaimsTime),
+				VerifiedBy: p.VerifiedBy, VerifiedAt: r.time(p.VerifiedAt),
+			}
 		}),
 		Groups: convert(c.Groups, func(g groupDoc) identity.Group { return identity.Group(g) }),
 		Links: convert(c.Links, func(l linkDoc) identity.Link {

@@ -143,7 +143,7 @@ func newIdentity(keys ...identity.Key) identity.Identity {
 		ID: newID(), Userstore: "default", State: identity.StatePending, StateSource: identity.ProviderSource("acme"), StateAt: clock.Add(time.Second),
 		Traits: map[string]any{"email": "ada@example.com", "n": int64(0)},
 		Provenance: []identity.Provenance{
-			{Path: "/email", Source: "provider:acme", At: clock, VerifiedBy: "provider:acme", VerifiedAt: clock.Add(time.Hour)},
+			{Path: "/email", Source: "provider:acme", At: clock, ClaimsTime: clock.Add(-time.Minute), VerifiedBy: "provider:acme", VerifiedAt: clock.Add(time.Hour)},
 		},
 		Groups: []identity.Group{{Name: "eng", Source: "provider:acme"}},
 		Links: []identity.Link{{
