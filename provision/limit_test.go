@@ -2,7 +2,7 @@ package provision_test
 
 // These tests prove that a provider's logins make no more identities in an hour
 // than its file lets them, on however many servers, that nobody else is slowed,
-// and that who begins again is not counted again.
+// and that who begins again is not counted again, who cannot be made not at all.
 
 import (
 	"fmt"
@@ -51,13 +51,13 @@ func TestCreateLimit(t *testing.T) {
 	want(t, h.Provision(t.Context(), create(3, identity.HookGeneric)), identity.Created)
 }
 
-// A limit costs a first login one write, and no other login anything; without
-// one nobody counts.
+// A limit costs a first login one read and one write, and no other login
+// anything; without one nobody counts.
 func TestCreateLimitCosts(t *testing.T) {
 	for file, first := range map[string]int64{limited(5): 2, acme: 1} {
 		h := open(t, file)
 		want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Created)
-		h.cost(1, first)
+		h.cost(first, first)
 		want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Unchanged)
 		h.cost(1, 0)
 		want(t, h.Provision(t.Context(), generic("s-2", ann(with("guest", true)))), identity.Denied)
@@ -81,6 +81,23 @@ func TestCreateLimitAndFaults(t *testing.T) {
 	if n := len(h.all()); n != 0 {
 		t.Errorf("%d identities", n)
 	}
+}
+
+// Who wants what somebody has uses nothing up, however often.
+func TestCreateLimitAndTakenTraits(t *testing.T) {
+	h := open(t, limited(3))
+	want(t, h.Provision(t.Context(), generic("s-1", number(1))), identity.Created)
+	h.cost(2, 2)
+	for _, bob := range []identity.Login{
+		generic("s-2", number(1)), kratos(identity.HookPrepare, nobody, "s-2", number(1)), generic("s-2", number(1)),
+	} {
+		want(t, h.Provision(t.Context(), bob), identity.Denied, identity.CodeTraitTaken)
+		h.cost(2, 1)
+	}
+	want(t, h.Provision(t.Context(), generic("s-3", number(3))), identity.Created)
+	want(t, h.Provision(t.Context(), generic("s-4", number(4))), identity.Created)
+	want(t, h.Provision(t.Context(), generic("s-2", number(1))), identity.Denied, identity.CodeTraitTaken)
+	want(t, h.Provision(t.Context(), generic("s-2", number(2))), identity.Denied, identity.CodeCreateLimit)
 }
 
 func TestCreateLimitOverReplicas(t *testing.T) {

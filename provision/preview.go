@@ -17,27 +17,33 @@ func (s *Service) Preview(ctx context.Context, l identity.Login) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
-	for range maxNumber {
-		if len(plan.paths) == 0 || plan.op != opInsert && plan.op != opSwap {
-			break
-		}
-		key, held, err := s.heldByOther(ctx, &plan)
-		if err != nil {
-			return Outcome{}, err
-		}
-		if !held {
-			break
-		}
-		again, err := s.renumber(ctx, &plan, &store.TakenError{Key: key})
-		if err != nil {
-			return Outcome{}, err
-		}
-		if !again {
-			plan.taken(plan.paths[key])
-			break
-		}
+	if err := s.foresee(ctx, &plan); err != nil {
+		return Outcome{}, err
 	}
 	return plan.outcome(), nil
+}
+
+// foresee refuses a plan, or gives its name a number, where a write would find a
+// unique trait taken, as far as a read can tell.
+func (s *Service) foresee(ctx context.Context, p *Plan) error {
+	for range maxNumber {
+		if len(p.paths) == 0 || p.op != opInsert && p.op != opSwap {
+			return nil
+		}
+		key, held, err := s.heldByOther(ctx, p)
+		if err != nil || !held {
+			return err
+		}
+		again, err := s.renumber(ctx, p, &store.TakenError{Key: key})
+		if err != nil {
+			return err
+		}
+		if !again {
+			p.taken(p.paths[key])
+			return nil
+		}
+	}
+	return nil
 }
 
 // heldByOther returns a key of a unique trait that another identity has.
