@@ -37,7 +37,7 @@ func TestBolt(t *testing.T) {
 				s, err := bolt.Open(filepath.Join(t.TempDir(), "jithook.db"), bolt.Options{})
 				must(t, err)
 				t.Cleanup(func() { s.Close() })
-				play(t, c, newHouse(t, s, c.Kratos), tally, nil)
+				play(t, c, newHouse(t, s, c), tally, nil)
 			})
 		}
 	})
@@ -58,7 +58,7 @@ func TestMongo(t *testing.T) {
 				db := <-free
 				defer func() { free <- db }()
 				db.clear(t)
-				play(t, c, newHouse(t, db.store, c.Kratos), tally, db.commands)
+				play(t, c, newHouse(t, db.store, c), tally, db.commands)
 			})
 		}
 	})

@@ -27,6 +27,8 @@ type oneCase struct {
 	// Kratos are the credentials that a Kratos has whose Admin API may be asked;
 	// without the key there is none.
 	Kratos []string `json:"kratos"`
+	// OtherKratos are those of a second one; without the key there is no such.
+	OtherKratos []string `json:"other_kratos"`
 	// Given are steps that pass; nothing else is asked of them.
 	Given []step `json:"given"`
 	Steps []step `json:"steps"`
@@ -37,7 +39,7 @@ type oneCase struct {
 type step struct {
 	Login     string         `json:"login"`     // who signs in: [provider/]subject
 	Admin     string         `json:"admin"`     // METHOD path below /admin/v1; {ann} is the id of the identity that ann has, {held:ann} of what is held of it
-	Providers map[string]any `json:"providers"` // patches of the files in force; null removes one
+	Providers map[string]any `json:"providers"` // patches of the files in force; null removes one, a text is one
 	Wait      duration       `json:"wait"`      // how far the clock moves
 
 	// Of a login.

@@ -41,6 +41,8 @@ import (
 const (
 	secret   = "a-secret-of-the-cases"
 	instance = "main"
+	// otherInstance is a second Kratos.
+	otherInstance = "other"
 	// quarantine is how long a closed account keeps its names.
 	quarantine = 30 * 24 * time.Hour
 )
@@ -125,9 +127,8 @@ type house struct {
 	admin   http.Handler
 }
 
-// newHouse returns the server of a case. credentials are those that its Kratos
-// has, which has no Admin API where they are nil.
-func newHouse(t testing.TB, s store.Store, credentials []string) *house {
+// newHouse returns the server of a case.
+func newHouse(t testing.TB, s store.Store, c oneCase) *house {
 	t.Helper()
 	env, err := expr.NewEnv()
 	must(t, err)
@@ -145,8 +146,14 @@ func newHouse(t testing.TB, s store.Store, credentials []string) *house {
 		Providers: h.live.Set, Userstores: userstores, Now: clock, Log: log,
 		Instances: []string{instance}, Quarantine: quarantine,
 	}
-	if credentials != nil {
-		h.Kratos = map[string]*kratos.Admin{instance: standIn(t, credentials)}
+	if c.OtherKratos != nil {
+		h.Instances = append(h.Instances, otherInstance)
+	}
+	h.Kratos = map[string]*kratos.Admin{}
+	for name, credentials := range map[string][]string{instance: c.Kratos, otherInstance: c.OtherKratos} {
+		if credentials != nil {
+			h.Kratos[name] = standIn(t, credentials)
+		}
 	}
 	auth, err := hook.NewAuth(hook.Credentials{Now: clock, APIKeys: []hook.APIKey{{
 		Caller: hook.Caller{Name: "cases", Endpoints: []hook.Endpoint{hook.EndpointLogin}, Providers: []string{"*"}, Instance: instance},
@@ -191,7 +198,11 @@ func (h *house) edit(t testing.TB, patches map[string]any) []provider.Problem {
 			delete(files, id)
 			continue
 		}
-		if files[id] == nil {
+		if text, whole := patch.(string); whole {
+			files[id] = text
+			continue
+		}
+		if _, mapping := files[id].(map[string]any); !mapping {
 			var base any
 			data, err := os.ReadFile("base/" + id + ".yaml")
 			must(t, err)
@@ -205,7 +216,14 @@ func (h *house) edit(t testing.TB, patches map[string]any) []provider.Problem {
 	for id, file := range files {
 		data, err := json.Marshal(file) // JSON is YAML
 		must(t, err)
-		must(t, os.WriteFile(filepath.Join(h.folder, id+".yaml"), data, 0o600))
+		name := id + ".yaml"
+		if text, whole := file.(string); whole {
+			data = []byte(text)
+			if strings.HasPrefix(text, "{") {
+				name = id + ".json"
+			}
+		}
+		must(t, os.WriteFile(filepath.Join(h.folder, name), data, 0o600))
 	}
 	if problems := h.live.Load(); len(problems) > 0 {
 		return problems
