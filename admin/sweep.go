@@ -25,7 +25,7 @@ type Swept struct {
 const sweepPath = "/sweep"
 
 func (a *API) sweep(c echo.Context) error {
-	if err := known(c, "rule", "apply", "page_token"); err != nil {
+	if err := known(c, "rule", "apply", "instance", "page_token"); err != nil {
 		return err
 	}
 	rule, err := oneOf(c, "rule", provision.Rules()...)
@@ -35,6 +35,9 @@ func (a *API) sweep(c echo.Context) error {
 	if rule == "" {
 		return problem.New(http.StatusBadRequest, "rule is missing")
 	}
+	if c.QueryParam("instance") != "" && rule != provision.RuleGone {
+		return problem.New(http.StatusBadRequest, "instance goes with the rule gone")
+	}
 	apply, err := oneOf(c, "apply", "true", "false")
 	if err != nil {
 		return err
@@ -42,10 +45,11 @@ func (a *API) sweep(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(unhurried(c), stepTime)
 	defer cancel()
 	swept, err := a.Service.Sweep(ctx, provision.Sweep{
-		Rule: rule, Apply: apply == "true", PageToken: c.QueryParam("page_token"), RequestID: hook.RequestID(c),
+		Rule: rule, Apply: apply == "true", Instance: c.QueryParam("instance"),
+		PageToken: c.QueryParam("page_token"), RequestID: hook.RequestID(c),
 	})
 	if err != nil {
-		return fault(err)
+		return kratosFault(err)
 	}
 	return c.JSON(http.StatusOK, Swept{swept.Found, swept.Checked, swept.NextPageToken})
 }

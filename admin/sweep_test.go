@@ -41,7 +41,7 @@ func TestSweep(t *testing.T) {
 	if i := into[admin.Identity](t, w.get(t, "/identities/"+id)); i.State != identity.StateDeprovisioned || i.StateAt.IsZero() || i.Traits["email"] == nil {
 		t.Errorf("then %+v", i)
 	}
-	for _, query := range []string{"", "rule=everybody", "rule=pending&apply=yes", "rule=pending&page_token=x", "rule=pending&rules=x"} {
+	for _, query := range []string{"", "rule=everybody", "rule=pending&apply=yes", "rule=pending&page_token=x", "rule=pending&rules=x", "rule=pending&instance=main"} {
 		if got := w.ask(t, request(http.MethodPost, "/sweep?"+query, "")); got.status != http.StatusBadRequest {
 			t.Errorf("%q: %d %s", query, got.status, got.body)
 		}

@@ -18,8 +18,8 @@ const (
 )
 
 // expiry returns how a rule is carried out; ok is false where it is off.
-func (s *Service) expiry(r Rule) (e expiry, ok bool) {
-	switch r {
+func (s *Service) expiry(w Sweep) (e expiry, ok bool) {
+	switch w.Rule {
 	case RulePending:
 		return expiry{
 			code: identity.CodePendingSwept, state: identity.StatePending, page: askingPage,
@@ -42,7 +42,7 @@ func (s *Service) expiry(r Rule) (e expiry, ok bool) {
 			over: (*Service).orphaned, change: (*Service).disown,
 		}, true
 	case RuleGone:
-		return s.gone(), len(s.Kratos) > 0
+		return s.gone(w.Instance), len(s.Kratos) > 0
 	}
 	return expiry{}, false
 }

@@ -9,18 +9,19 @@ import (
 )
 
 // gone finds identities whose Kratos has deleted its own, and has them be bound
-// to it no longer. Whoever is barred keeps the id: it is what keeps them out.
-func (s *Service) gone() expiry {
+// to it no longer: this instance, or every one if it is empty. Whoever is barred keeps the id: it is what keeps them out.
+func (s *Service) gone(instance string) expiry {
+	asked := func(e identity.ExternalID) bool { return s.asksAbout(e) && (instance == "" || e.Instance == instance) }
 	deleted, down := map[string][]identity.ExternalID{}, map[string]bool{}
 	return expiry{
 		code: identity.CodeKratosGone, page: askingPage,
-		over: func(s *Service, _ time.Time, i *identity.Identity) (since time.Time, over bool) {
-			return i.UpdatedAt, !i.Barred() && slices.ContainsFunc(i.ExternalIDs, s.asksAbout)
+		over: func(_ *Service, _ time.Time, i *identity.Identity) (since time.Time, over bool) {
+			return i.UpdatedAt, !i.Barred() && slices.ContainsFunc(i.ExternalIDs, asked)
 		},
 		spared: func(ctx context.Context, i *identity.Identity) Fate {
 			fate := fateFine
 			for _, e := range i.ExternalIDs {
-				if !s.asksAbout(e) {
+				if !asked(e) {
 					continue
 				}
 				if !down[e.Instance] {

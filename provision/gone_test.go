@@ -6,6 +6,7 @@ package provision_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -79,6 +80,23 @@ func TestGone(t *testing.T) {
 				t.Errorf("came back as %+v", i)
 			}
 		})
+	}
+}
+
+// TestGoneOfOne: a Kratos that is not asked about unbinds nobody.
+func TestGoneOfOne(t *testing.T) {
+	h := open(t)
+	h.first("s-1", "k-1")
+	deleted(h, http.StatusNotFound, []any{})
+	h.Kratos["eu"] = h.Kratos["main"]
+	for instance, found := range map[string]int{"eu": 0, "main": 1, "": 1} {
+		out, err := h.Sweep(t.Context(), provision.Sweep{Rule: provision.RuleGone, Instance: instance})
+		if err != nil || len(out.Found) != found {
+			t.Errorf("%q: %+v, %v", instance, out.Found, err)
+		}
+	}
+	if _, err := h.Sweep(t.Context(), provision.Sweep{Rule: provision.RuleGone, Instance: "us"}); !errors.Is(err, provision.ErrNoKratos) {
+		t.Errorf("a Kratos that nobody knows: %v", err)
 	}
 }
 

@@ -44,6 +44,8 @@ type Sweep struct {
 	Rule Rule
 	// Apply carries out what is found; without it nothing is written.
 	Apply bool
+	// Instance is the Kratos that RuleGone is about; every one if it is empty.
+	Instance string
 	// PageToken is the NextPageToken of the step before.
 	PageToken string
 	// Caller and RequestID stand in records; an administrator asks if Caller is
@@ -116,10 +118,13 @@ var errEarly = errors.New("the identity's time is not over any more")
 // Sweep looks at some identities and, with Apply, does to those whose time is
 // over what the rule says: each in one write with its record, which counts only
 // if the identity is as it was when it was looked at. Several may sweep at a
-// time. Errors: store.ErrPageToken and others of the store, after which the step
+// time. Errors: ErrNoKratos; store.ErrPageToken and others of the store, after which the step
 // may be repeated.
 func (s *Service) Sweep(ctx context.Context, w Sweep) (Swept, error) {
-	rule, ok := s.expiry(w.Rule)
+	if w.Instance != "" && s.Kratos[w.Instance] == nil {
+		return Swept{}, ErrNoKratos
+	}
+	rule, ok := s.expiry(w)
 	if !ok {
 		return Swept{Found: []Expired{}}, nil
 	}

@@ -107,7 +107,7 @@ Exit code 2 while somebody is left.`,
 			if len(rules) == 0 {
 				rules = slices.DeleteFunc(provision.Rules(), func(r provision.Rule) bool { return !r.Timed() })
 			}
-			return from.with(func(c *client) error { return sweepIdentities(cmd, c, out, rules, apply) })
+			return from.with(func(c *client) error { return sweepIdentities(cmd, c, out, rules, apply, "") })
 		},
 	}
 	for _, r := range provision.Rules() {
@@ -123,10 +123,11 @@ func newKratosReconcileCmd() *cobra.Command {
 	from := access{rules: true}
 	var out format
 	var apply bool
+	var instance string
 	cmd := &cobra.Command{
 		Use: "reconcile", Short: "Find who was deleted in Kratos", Args: cobra.NoArgs,
-		Long: `Ask every Kratos that has an Admin API here about each identity that is bound to
-one of its own, and list those that it has deleted. With --apply they are bound
+		Long: `Ask every Kratos that has an Admin API here, or the one of --instance, about each
+identity that is bound to one of its own, and list those that it has deleted. With --apply they are bound
 to it no longer: the person's next sign-in is a first one for Kratos, and finds
 the identity by its subject. Whoever is suspended or deprovisioned stays bound,
 and out.
@@ -136,10 +137,11 @@ code 2 while somebody is left.`,
 		Example: "  jithook kratos reconcile\n  jithook kratos reconcile --apply",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return from.with(func(c *client) error {
-				return sweepIdentities(cmd, c, out, []provision.Rule{provision.RuleGone}, apply)
+				return sweepIdentities(cmd, c, out, []provision.Rule{provision.RuleGone}, apply, instance)
 			})
 		},
 	}
+	cmd.Flags().StringVar(&instance, "instance", "", "only the Kratos with this `NAME` in kratos.instances")
 	cmd.Flags().BoolVar(&apply, "apply", false, "unbind them; without this flag nothing is written")
 	from.bind(cmd)
 	out.bind(cmd)
@@ -159,7 +161,7 @@ type swept struct {
 	Left    int `json:"left"`
 }
 
-func sweepIdentities(cmd *cobra.Command, c *client, out format, rules []provision.Rule, apply bool) error {
+func sweepIdentities(cmd *cobra.Command, c *client, out format, rules []provision.Rule, apply bool, instance string) error {
 	bar := newProgress(cmd.ErrOrStderr(), out, "looking at", "identities")
 	defer bar.end()
 	list := newResults(cmd.OutOrStdout(), out, "identities")
@@ -167,6 +169,9 @@ func sweepIdentities(cmd *cobra.Command, c *client, out format, rules []provisio
 	for _, rule := range rules {
 		for token, more := "", true; more; more = token != "" {
 			query := url.Values{"rule": {string(rule)}, "apply": {strconv.FormatBool(apply)}, "page_token": {token}}
+			if instance != "" {
+				query.Set("instance", instance)
+			}
 			reply, err := c.slow().post(cmd.Context(), "/sweep", query, nil)
 			if err != nil {
 				return explained(err)
