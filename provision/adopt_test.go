@@ -392,3 +392,27 @@ func TestAdoptInSteps(t *testing.T) {
 		}
 	}
 }
+
+// TestAdoptToItsPlace: whose subject is kept for a userstore is made there,
+// whatever is said now, and in the one store that this is.
+func TestAdoptToItsPlace(t *testing.T) {
+	for pinned, where := range map[string]string{"": "1+0", "employees": "0+1"} {
+		w := openTown(t, byClaim)
+		c := &crowd{}
+		c.has("k-1", []string{"acme:s-1"}, map[string]any{"username": "ann"})
+		w.moves(c)
+		if pinned != "" {
+			if err := w.Editable.Pin(t.Context(), identity.FedKey("https://acme.example", "s-1"), pinned); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.adopt(provision.Adoption{Apply: true, Userstore: "default"})
+		again := w.adopt(provision.Adoption{Apply: true, Userstore: "default"})
+		if got := w.where(t); got != where || again[0].Standing != provision.StandingKnown {
+			t.Errorf("pinned to %q: at home+employees %s, want %s, then %+v", pinned, got, where, again)
+		}
+		if out := w.login(generic("s-1", org("employees"))); out.Record.IdentityID != again[0].IdentityID || w.where(t) != where {
+			t.Errorf("pinned to %q: signed in as %+v, %s", pinned, out.Record, w.where(t))
+		}
+	}
+}
