@@ -53,6 +53,8 @@ func TestCarriedClaims(t *testing.T) {
 		"S49 metadata of another provider": {acme, metadata(func(o *identity.Offer) { o.Provider = "globex" }), "", true, ""},
 		"a huge string":                    {acme, metadata(func(o *identity.Offer) { o.Claims["x"] = []any{strings.Repeat("a", claims.MaxString+1)} }), identity.CodeClaimsInvalid, false, ""},
 		"a huge list":                      {acme, metadata(func(o *identity.Offer) { o.Claims["x"] = map[string]any{"y": make([]any, claims.MaxList+1)} }), identity.CodeClaimsInvalid, false, ""},
+		"a time ahead by the skew":         {acme, at(metadata(func(*identity.Offer) {}), noon.Add(claims.MaxSkew)), "", false, "https://acme.example"},
+		"a time further ahead":             {acme, at(metadata(func(*identity.Offer) {}), noon.Add(claims.MaxSkew+1)), identity.CodeClaimsInvalid, false, ""},
 		"no offer":                         {acme, identity.Login{Provider: "acme"}, "", true, ""},
 		"offer of another source":          {acme, metadata(func(o *identity.Offer) { o.Source = identity.SourceHookBody }), "", true, ""},
 	} {
@@ -70,11 +72,17 @@ func TestCarriedClaims(t *testing.T) {
 				if refusal == nil || refusal.Code != c.code {
 					t.Errorf("want refusal %s, got %+v, %v", c.code, e, err)
 				}
-			case err != nil || e.Issuer != c.issuer || e.Subject != "s-1" || !e.Fresh || !e.Time.IsZero():
+			case err != nil || e.Issuer != c.issuer || e.Subject != "s-1" || !e.Fresh || !e.Time.Equal(c.login.At):
 				t.Errorf("got %+v, %v", e, err)
 			}
 		})
 	}
+}
+
+// at dates a login.
+func at(l identity.Login, when time.Time) identity.Login {
+	l.At = when
+	return l
 }
 
 // TestSubjectOfTheFilesChoice: a person is what the claim says that the file

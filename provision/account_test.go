@@ -175,27 +175,27 @@ func identifiers(account map[string]any, list ...string) {
 	account["credentials"] = map[string]any{"oidc": map[string]any{"identifiers": list}}
 }
 
+// keep has an account keep the claims with which s-1 registered.
+func keep(account, claims map[string]any, edit ...func(map[string]any)) {
+	ours := map[string]any{"provider": "acme", "issuer": "https://acme.example", "subject": "s-1", "claims": claims}
+	for _, e := range edit {
+		e(ours)
+	}
+	account["metadata_admin"] = map[string]any{"jithook": ours}
+}
+
 // TestS54_KeptClaims: what Kratos keeps of the registration creates whom jithook
 // does not know, and is never applied again.
 func TestS54_KeptClaims(t *testing.T) {
-	kept := func(claims map[string]any, edit ...func(map[string]any)) func(map[string]any) {
-		return func(a map[string]any) {
-			ours := map[string]any{"provider": "acme", "issuer": "https://acme.example", "subject": "s-1", "claims": claims}
-			for _, e := range edit {
-				e(ours)
-			}
-			a["metadata_admin"] = map[string]any{"jithook": ours}
-		}
-	}
 	h := open(t, acme, globex)
 	api := h.holds("acme:s-1")
-	kept(ann())(api.account)
+	keep(api.account, ann())
 	out := h.Provision(t.Context(), signIn("acme"))
 	want(t, out, identity.Created)
 	if i := h.only(); out.Record.Source != identity.SourceKratosAdmin || i.State != identity.StateActive || i.ExternalIDs[0].ID != "k-1" {
 		t.Fatalf("from %s: %+v", out.Record.Source, i)
 	}
-	kept(ann(with("name", "Ann Other"), with("groups", []any{"eng", "staff"})))(api.account)
+	keep(api.account, ann(with("name", "Ann Other"), with("groups", []any{"eng", "staff"})))
 	want(t, h.Provision(t.Context(), signIn("acme")), identity.Unchanged, identity.CodeUnchanged, identity.CodeClaimsStale)
 	if i := h.only(); i.Traits["name"] != "Ann Example" || len(i.Groups) != 1 {
 		t.Errorf("applied: %+v", i)
@@ -207,7 +207,7 @@ func TestS54_KeptClaims(t *testing.T) {
 	} {
 		h := open(t, acme, globex)
 		api := h.holds("acme:s-1")
-		kept(ann(), edit)(api.account)
+		keep(api.account, ann(), edit)
 		want(t, h.Provision(t.Context(), signIn("acme")), identity.Unchanged, identity.CodeIdentityUnknown, identity.CodeClaimsAbsent)
 		if n := len(h.all()); n != 0 {
 			t.Errorf("%s: %d identities", name, n)
@@ -267,20 +267,28 @@ func linking(l identity.Login) identity.Login {
 func TestOfSomebodyUnknown(t *testing.T) {
 	for name, c := range map[string]struct {
 		holds   []string
+		kept    map[string]any // what Kratos keeps of s-1's registration
 		login   identity.Login
 		code    identity.Code // "" if they pass
 		removed []string
 	}{
-		"two subjects of one provider": {[]string{"acme:s-1", "acme:s-2"}, signIn("acme"), "", nil},
-		"the mark, one beside":         {[]string{"acme:s-1", "globex:g-1"}, linking(signIn("acme")), identity.CodeLinkingDisabled, []string{"globex:g-1"}},
-		"the mark, two beside":         {[]string{"acme:s-1", "globex:g-1", "globex:g-2"}, linking(signIn("acme")), identity.CodeLinkingDisabled, nil},
-		"the mark, a password and one": {[]string{"globex:g-1"}, linking(signIn("")), identity.CodeLinkingDisabled, []string{"globex:g-1"}},
-		"the mark, of one provider":    {[]string{"acme:s-1", "acme:s-2"}, linking(signIn("acme")), identity.CodeLinkingDisabled, nil},
+		"two subjects of one provider": {[]string{"acme:s-1", "acme:s-2"}, nil, signIn("acme"), "", nil},
+		"two, and claims of the first": {[]string{"acme:s-1", "acme:s-2"}, ann(), signIn("acme"), "", nil},
+		"the mark, one beside":         {[]string{"acme:s-1", "globex:g-1"}, nil, linking(signIn("acme")), identity.CodeLinkingDisabled, []string{"globex:g-1"}},
+		"the mark, two beside":         {[]string{"acme:s-1", "globex:g-1", "globex:g-2"}, nil, linking(signIn("acme")), identity.CodeLinkingDisabled, nil},
+		"the mark, a password and one": {[]string{"globex:g-1"}, nil, linking(signIn("")), identity.CodeLinkingDisabled, []string{"globex:g-1"}},
+		"the mark, of one provider":    {[]string{"acme:s-1", "acme:s-2"}, nil, linking(signIn("acme")), identity.CodeLinkingDisabled, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := open(t, acme, globex)
 			api := h.holds(c.holds...)
+			if c.kept != nil {
+				keep(api.account, c.kept)
+			}
 			out := h.Provision(t.Context(), c.login)
+			if n := len(h.all()); n != 0 {
+				t.Errorf("%d identities were made", n)
+			}
 			if c.code == "" {
 				want(t, out, identity.Unchanged, identity.CodeIdentityUnknown, identity.CodeSubjectUndeterminable)
 			} else {

@@ -136,6 +136,7 @@ func TestWhoIsLinked(t *testing.T) {
 		"disabled":                 {"  account_linking: disabled", nil, fromGlobex("g-1"), identity.Denied, identity.CodeLinkingDisabled},
 		"confirm":                  {confirm, nil, fromGlobex("g-1"), identity.Denied, identity.CodeLinkApprovalRequired},
 		"claim not verified":       {auto, nil, fromGlobex("g-1", with("email_verified", false)), identity.Created, identity.CodeCreated},
+		"S17 claim absent":         {auto, nil, fromGlobex("g-1", without("email_verified")), identity.Created, identity.CodeCreated},
 		"claim verified in words":  {auto, nil, fromGlobex("g-1", with("email_verified", "true")), identity.Created, identity.CodeCreated},
 		"claim of another domain":  {auto, nil, fromGlobex("g-1", with("email", "ann@other.example")), identity.Created, identity.CodeCreated},
 		"claim missing":            {auto, nil, fromGlobex("g-1", without("email")), identity.Denied, identity.CodeTraitMissing},
