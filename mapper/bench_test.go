@@ -10,7 +10,7 @@ import (
 	"github.com/jithook/jithook/mapper"
 )
 
-func BenchmarkMap(b *testing.B) {
+func BenchmarkL4_Map(b *testing.B) {
 	m := newMapping(b, []byte(fuzzed))
 	for _, groups := range []int{3, 100, mapper.MaxGroups} {
 		list := make([]any, groups)

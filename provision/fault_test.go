@@ -89,9 +89,9 @@ func TestStoreFailures(t *testing.T) {
 	})
 }
 
-// TestOneAccountUnderARace is M2 and I1: of many first logins of one subject at
+// TestM2_OneAccountUnderARace is M2 and I1: of many first logins of one subject at
 // once exactly one creates, and every other finds what it made.
-func TestOneAccountUnderARace(t *testing.T) {
+func TestM2_OneAccountUnderARace(t *testing.T) {
 	h := open(t)
 	var created, other atomic.Int64
 	var wg sync.WaitGroup

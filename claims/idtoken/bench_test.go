@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// BenchmarkAgainstSignature measures what a whole check costs beside the bare
+// BenchmarkL3_AgainstSignature measures what a whole check costs beside the bare
 // signature in it (hash and verification by the standard library, nothing
 // decoded), in CPU time of the process, garbage collection included. Blocks of
 // both alternate, so that a busy machine slows both. The metric "ratio" is the
 // one to look at:
 //
-//	go test ./claims/idtoken -run '^$' -bench AgainstSignature -count 7
-func BenchmarkAgainstSignature(b *testing.B) {
+//	go test ./claims/idtoken -run '^$' -bench L3 -count 7
+func BenchmarkL3_AgainstSignature(b *testing.B) {
 	p := newParty(startIDP(b), loopback, nil)
 	for _, c := range []struct{ alg, pair string }{{"RS256", "rsa"}, {"ES256", "p256"}, {"EdDSA", "ed"}} {
 		b.Run(c.alg, func(b *testing.B) {

@@ -65,7 +65,7 @@ traits:
 	return text
 }
 
-func TestHistoriesOnBolt(t *testing.T) {
+func TestM4_HistoriesOnBolt(t *testing.T) {
 	s, err := bolt.Open(filepath.Join(t.TempDir(), "jithook.db"), bolt.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestHistoriesOnBolt(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) { play(rt, t, s) })
 }
 
-func TestHistoriesOnMongo(t *testing.T) {
+func TestM4_HistoriesOnMongo(t *testing.T) {
 	db := peer.Server(t)
 	s, err := mongo.Open(t.Context(), mongo.Options{URI: db.URI, Database: db.Database(t)})
 	if err != nil {

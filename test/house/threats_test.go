@@ -17,10 +17,9 @@ import (
 type threat struct {
 	item   string // "S10"
 	proofs []proof
-	later  string // why there is no proof; empty where there is one
 }
 
-// proof is a test function, or a row of one.
+// proof is a test function or a benchmark, or a row of one.
 type proof struct{ pkg, test, row string }
 
 func TestThreats(t *testing.T) {
@@ -51,7 +50,7 @@ func TestNothingIsSkipped(t *testing.T) {
 
 var (
 	itemLine  = regexp.MustCompile(`^([A-Z]\d+) \S`)
-	namedTest = regexp.MustCompile(`^Test([SFP]\d+)(_?)`)
+	namedTest = regexp.MustCompile(`^(?:Test|Benchmark)([SFPML]\d+)(_?)`)
 )
 
 func readThreats(list string) (threats []threat, problems []string) {
@@ -74,10 +73,6 @@ func readThreats(list string) (threats []threat, problems []string) {
 			wrong("a proof of nothing")
 		default:
 			last := &threats[len(threats)-1]
-			if why, ok := strings.CutPrefix(under, "later: "); ok {
-				last.later = why
-				continue
-			}
 			pkg, name, _ := strings.Cut(under, " ")
 			test, row, _ := strings.Cut(name, "/")
 			last.proofs = append(last.proofs, proof{pkg, test, row})
@@ -90,8 +85,8 @@ func readThreats(list string) (threats []threat, problems []string) {
 func threatProblems(list string, pkgs []pkg) []string {
 	threats, problems := readThreats(list)
 	for _, t := range threats {
-		if (len(t.proofs) == 0) == (t.later == "") {
-			problems = append(problems, t.item+" needs a test that proves it, or a reason why there is none yet; not both")
+		if len(t.proofs) == 0 {
+			problems = append(problems, t.item+" needs a test that proves it")
 		}
 		for _, p := range t.proofs {
 			if what := p.problem(t.item, pkgs); what != "" {
@@ -109,7 +104,7 @@ func threatProblems(list string, pkgs []pkg) []string {
 				return t.item == m[1] && slices.ContainsFunc(t.proofs, func(of proof) bool { return of.pkg == p.path && of.test == fn.Name.Name })
 			})
 			if m[2] == "" || !listed {
-				problems = append(problems, fmt.Sprintf("%s %s: name it Test%s_… and list it in test/house/threats.txt", p.path, fn.Name.Name, m[1]))
+				problems = append(problems, fmt.Sprintf("%s %s: name it %s%s_… and list it in test/house/threats.txt", p.path, fn.Name.Name, kind(fn.Name.Name), m[1]))
 			}
 		}
 	}
@@ -129,8 +124,8 @@ func (p proof) problem(item string, pkgs []pkg) string {
 		return "no such test"
 	case skips(tests[fn]):
 		return "the test skips itself"
-	case p.row == "" && !strings.HasPrefix(p.test, "Test"+item+"_"):
-		return fmt.Sprintf("name the test Test%s_…, or the row of it that proves this", item)
+	case p.row == "" && !strings.HasPrefix(p.test, kind(p.test)+item+"_"):
+		return fmt.Sprintf("name the test %s%s_…, or the row of it that proves this", kind(p.test), item)
 	case p.row != "" && !strings.HasPrefix(p.row, item+" ") && !strings.HasPrefix(p.row, item+"-"):
 		return fmt.Sprintf("name the row %q after %s", p.row, item)
 	case p.row != "" && !says(tests[fn], p.row) && !isData(p.pkg, p.row):
@@ -139,11 +134,21 @@ func (p proof) problem(item string, pkgs []pkg) string {
 	return ""
 }
 
+// kind is what a function's name begins with: Test, Benchmark, or nothing.
+func kind(name string) string {
+	for _, k := range []string{"Test", "Benchmark"} {
+		if strings.HasPrefix(name, k) {
+			return k
+		}
+	}
+	return ""
+}
+
 func testsOf(p pkg) []*ast.FuncDecl {
 	var tests []*ast.FuncDecl
 	for _, f := range p.files {
 		for _, d := range f.ast.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && f.test && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Test") {
+			if fn, ok := d.(*ast.FuncDecl); ok && f.test && fn.Recv == nil && kind(fn.Name.Name) != "" {
 				tests = append(tests, fn)
 			}
 		}
@@ -192,12 +197,15 @@ package a_test
 func TestS1_Words(t *testing.T) {}
 
 func TestTable(t *testing.T) { _ = "S2 row" }
+
+func BenchmarkL1_Speed(b *testing.B) {}
 `
-	const list = "S1 one\n\ta TestS1_Words\nS2 two\n\ta TestTable/S2 row\nS3 three\n\tlater: why\n"
+	const list = "S1 one\n\ta TestS1_Words\nS2 two\n\ta TestTable/S2 row\nL1 fast\n\ta BenchmarkL1_Speed\n"
 	for name, c := range map[string]struct{ list, src, want string }{
 		"whole":              {list, src, ""},
 		"no proof":           {list + "S4 four\n", src, "S4 needs a test"},
-		"proof and reason":   {strings.Replace(list, "\ta TestTable", "\tlater: why\n\ta TestTable", 1), src, "S2 needs a test"},
+		"a reason, no proof": {list + "S4 four\n\tlater: why\n", src, "later: why"},
+		"speed, not listed":  {list, src + "\nfunc BenchmarkL2_More(b *testing.B) {}\n", "name it BenchmarkL2_"},
 		"no such package":    {strings.Replace(list, "\ta TestTable", "\tb TestTable", 1), src, "no such package"},
 		"no such test":       {strings.Replace(list, "TestTable", "TestGone", 1), src, "no such test"},
 		"no such row":        {strings.Replace(list, "S2 row", "S2 gone", 1), src, `no row "S2 gone"`},

@@ -67,13 +67,19 @@ type world struct {
 
 func open(t *testing.T, files ...string) world {
 	t.Helper()
+	return openLogged(t, slog.New(slog.DiscardHandler), files...)
+}
+
+func openLogged(t *testing.T, log *slog.Logger, files ...string) world {
+	t.Helper()
 	w := world{t: t, Service: service.Open(t, io.Discard, files...)}
+	w.Service.Log = log
 	caller := hook.Caller{Name: "server", Endpoints: []hook.Endpoint{hook.EndpointKratos, hook.EndpointLogin}, Providers: []string{"acme", "social"}, Instance: "main"}
 	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{hookKey}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := hook.Options{Auth: auth, Log: slog.New(slog.DiscardHandler), Ready: w.Bolt.Ping}
+	o := hook.Options{Auth: auth, Log: log, Ready: w.Bolt.Ping}
 	e := hook.New(o)
 	kratos.Mount(e, o, &kratos.Handler{Service: w.Service.Service, Log: o.Log})
 	generic.Mount(e, o, &generic.Handler{Service: w.Service.Service})
