@@ -67,7 +67,7 @@ func TestAdopt(t *testing.T) {
 		}
 	}
 	down = true
-	if got := w.ask(t, request(http.MethodPost, "/kratos/main/import", "")); got.status != http.StatusServiceUnavailable || !strings.Contains(string(got.body), "Kratos was not heard") {
+	if got := w.ask(t, request(http.MethodPost, "/kratos/main/import", "")); got.status != http.StatusServiceUnavailable || !strings.Contains(string(got.body), "no answer from Kratos") {
 		t.Errorf("down: %d %s", got.status, got.body)
 	}
 }

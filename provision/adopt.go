@@ -65,7 +65,7 @@ var (
 	// ErrUserstore says that there is no userstore of this name.
 	ErrUserstore = errors.New("there is no userstore with this name")
 	// ErrUnheard says that Kratos did not answer.
-	ErrUnheard = errors.New("Kratos was not heard")
+	ErrUnheard = errors.New("no answer from Kratos")
 )
 
 // Adopt looks at some people of a Kratos and, with Apply, makes an identity for
