@@ -90,7 +90,7 @@ func New(version string) *Metrics {
 func storeOperations() []string {
 	return []string{
 		"back up store", "count", "delete identity", "drop decisions", "drop receipts", "find deliveries", "find identities", "get decision", "get identity", "insert identity", "inspect store",
-		"list decisions", "list identities", "measure backlog", "pin key", "ping", "receive message", "record decisions", "renew identity", "set outbox", "swap identity",
+		"list decisions", "list identities", "measure backlog", "pin key", "ping", "receive message", "record decisions", "renew identity", "set outbox", "spend budget", "swap identity",
 	}
 }
 
