@@ -50,12 +50,7 @@ func (w Want) compare(out provision.Outcome) []Diff {
 		}
 	}
 	if w.Groups != nil {
-		got := []string{}
-		for _, g := range out.Identity.Groups {
-			got = append(got, g.Name)
-		}
-		slices.Sort(got)
-		differ("/groups", *w.Groups, slices.Compact(got))
+		differ("/groups", *w.Groups, out.Identity.GroupNames())
 	}
 	return diffs
 }

@@ -28,7 +28,7 @@ func (r restorer) truth(name string) (any, bool) {
 			return v, true
 		}
 		if name == groups {
-			return groupNames(r.identity), true
+			return r.identity.GroupNames(), true
 		}
 	}
 	v, ok := r.mapped[name]
@@ -113,12 +113,4 @@ func (r restorer) restored(received map[string]any, put func(path string, truth,
 		}
 	}
 	return traits
-}
-
-func groupNames(i *identity.Identity) []string {
-	names := make([]string, 0, len(i.Groups))
-	for _, g := range i.Groups {
-		names = append(names, g.Name)
-	}
-	return slices.Compact(slices.Sorted(slices.Values(names)))
 }

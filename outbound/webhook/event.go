@@ -3,7 +3,6 @@ package webhook
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jithook/jithook/identity"
@@ -122,17 +121,15 @@ func newMessage(i *identity.Identity, happened []Event) Message {
 	}
 	if v.Traits == nil || i.State == identity.StateDeprovisioned {
 		// Who goes there no more is not told about either.
-		v.Traits, i.Groups = map[string]any{}, nil
+		v.Traits = map[string]any{}
 	}
-	for _, g := range i.Groups {
-		v.Groups = append(v.Groups, g.Name)
+	if i.State != identity.StateDeprovisioned {
+		v.Groups = i.GroupNames()
 	}
 	for _, l := range i.Links {
 		v.Providers = append(v.Providers, l.Provider)
 	}
-	for _, list := range []*[]string{&v.Groups, &v.Providers} {
-		slices.SortFunc(*list, strings.Compare)
-		*list = slices.Compact(*list)
-	}
+	slices.Sort(v.Providers)
+	v.Providers = slices.Compact(v.Providers)
 	return Message{Type: happened[0], Timestamp: v.UpdatedAt, Data: Data{Version: Version, Events: happened, Identity: v}}
 }
