@@ -2,10 +2,7 @@ package outbound
 
 import (
 	"crypto/tls"
-	"errors"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"time"
 
 	"github.com/jithook/jithook/internal/safedial"
@@ -32,14 +29,4 @@ func NewHTTP(g safedial.Guard) *http.Client {
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-// Secure returns an error unless nobody between can read what is sent to u: it is
-// https, or this very machine.
-func Secure(u *url.URL) error {
-	addr, err := netip.ParseAddr(u.Hostname())
-	if u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && addr.IsLoopback()) {
-		return nil
-	}
-	return errors.New("only https is secure (http on the loopback interface, for development)")
 }

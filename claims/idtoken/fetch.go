@@ -35,24 +35,13 @@ func (k *Keys) CheckIssuer(issuer string) error {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return errors.New("the issuer of ID tokens is an https URL without user, query and fragment: its keys are looked for there")
 	}
-	if err := secure(u); err != nil {
+	if err := safedial.Secure(u); err != nil {
 		return err
 	}
 	if u.Scheme == "http" && k.guard.Check(netip.MustParseAddr("127.0.0.1")) != nil && k.guard.Check(netip.IPv6Loopback()) != nil {
 		return errors.New("an http issuer on this machine needs 127.0.0.1 in network.allow_addresses of the server's configuration; never in production")
 	}
 	return nil
-}
-
-// secure returns an error unless what is read from u is its server's word: over
-// https, or from this very machine.
-func secure(u *url.URL) error {
-	host := u.Hostname()
-	addr, err := netip.ParseAddr(host)
-	if u.Scheme == "https" || u.Scheme == "http" && (host == "localhost" || err == nil && addr.IsLoopback()) {
-		return nil
-	}
-	return errors.New("only https is secure (http on the loopback interface, for development)")
 }
 
 // newClient returns a client that follows no redirect, uses no proxy and reads
@@ -72,7 +61,7 @@ type transport struct{ base *http.Transport }
 // RoundTrip implements http.RoundTripper. A redirect is an answer that is not
 // 200: where it leads, the provider's file does not say.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := secure(r.URL); err != nil {
+	if err := safedial.Secure(r.URL); err != nil {
 		return nil, err
 	}
 	reply, err := t.base.RoundTrip(r)

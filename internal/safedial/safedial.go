@@ -6,15 +6,17 @@
 //
 // It owns the list of addresses that are nobody's public server, and judges an
 // address after names were resolved, at the moment of the connection, so that no
-// second DNS answer can slip in between. It must not know who calls whom, nor
-// URLs: that a scheme is https is its callers' business. A proxy would resolve
+// second DNS answer can slip in between; and which URLs are safe from who listens
+// in between. It must not know who calls whom. A proxy would resolve
 // names in its place: clients that rely on it must not use one.
 package safedial
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"syscall"
 	"time"
@@ -137,4 +139,14 @@ func prefixes(texts ...string) []netip.Prefix {
 		all = append(all, netip.MustParsePrefix(t))
 	}
 	return all
+}
+
+// Secure returns an error unless nobody between can read what is sent to u, or
+// answer in its server's place: it is https, or this very machine.
+func Secure(u *url.URL) error {
+	addr, err := netip.ParseAddr(u.Hostname())
+	if u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && addr.IsLoopback()) {
+		return nil
+	}
+	return errors.New("only https is secure (http on the loopback interface, for development)")
 }

@@ -108,7 +108,7 @@ var (
 // connection.
 func CheckURL(s string) error {
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") || outbound.Secure(u) != nil {
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") || safedial.Secure(u) != nil {
 		return errors.New("the URL of a SCIM service is absolute, https (http on the loopback interface, for development), without credentials, query and fragment")
 	}
 	return nil

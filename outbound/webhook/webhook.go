@@ -62,7 +62,7 @@ func CheckURL(text string) error {
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return errors.New("a receiver's URL has a host, no user and no fragment")
 	}
-	return outbound.Secure(u)
+	return safedial.Secure(u)
 }
 
 // New returns a connector; it connects to nobody. Errors hold nothing of a
