@@ -17,30 +17,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${JITHOOK_CACHE:-${XDG_CACHE_HOME:-${HOME:?peers.sh: set HOME or JITHOOK_CACHE}/.cache}/jithook}
-
-die() { echo "peers.sh: $*" >&2; exit 1; }
-
-need() { command -v "$1" >/dev/null 2>&1 || die "$1 is missing: $2"; }
-
-need_node() {
-	need node "install Node.js 20 or newer"
-	local major
-	major=$(node -p 'process.versions.node.split(".")[0]')
-	[ "$major" -ge 20 ] || die "Node.js $major is too old: install Node.js 20 or newer"
-}
-
-# hash FILE...: names a build by the content of what it is made from.
-hash() {
-	{ uname -sm; cat "$@"; } | if command -v sha256sum >/dev/null 2>&1; then sha256sum; else shasum -a 256; fi | cut -c1-16
-}
-
-# publish TMP DEST: makes a complete folder visible in one step. Where another run
-# was faster its result is as good; mv then puts ours inside it, so it is removed.
-publish() {
-	if [ ! -e "$2" ]; then mv "$1" "$2"; fi
-	rm -rf "$1" "$2/${1##*/}"
-}
+# shellcheck source=../peers/cache.sh
+. "$here/../peers/cache.sh"
 
 build_kratos() {
 	need go "install Go 1.26 or newer"
@@ -58,18 +36,6 @@ build_kratos() {
 	publish "$tmp" "$kratos"
 }
 
-install_op() {
-	need_node
-	need npm "install npm (Debian: apt-get install npm)"
-	echo "peers.sh: installing the OpenID provider into $op" >&2
-	tmp=$(mktemp -d "$cache/tmp.XXXXXX")
-	cp "$here/op/package.json" "$here/op/package-lock.json" "$here/op/.npmrc" "$tmp/"
-	# --ignore-scripts: what a package would run at installation is none of ours.
-	(cd "$tmp" && npm ci --ignore-scripts --no-progress) >&2 ||
-		die "npm could not install the OpenID provider, see above"
-	publish "$tmp" "$op"
-}
-
 kratos=$cache/kratos-$(hash "$here/peer/go.mod" "$here/peer/go.sum")
 op=$cache/op-$(hash "$here/op/package.json" "$here/op/package-lock.json")
 
@@ -84,7 +50,7 @@ case ${1:-} in
 	trap 'rm -rf "${tmp:-}"' EXIT
 	[ -x "$kratos/kratos" ] || build_kratos
 	need_node
-	[ -d "$op/node_modules" ] || install_op
+	[ -d "$op/node_modules" ] || install_modules "the OpenID provider" "$here/op" "$op"
 	;;
 *) die "usage: peers.sh [--where]" ;;
 esac
