@@ -62,7 +62,7 @@ func TestConcerns(t *testing.T) {
 			return
 		}
 		d.keep(to)
-		go func() { _, _ = io.Copy(io.MultiWriter(to, &wire), c); _ = to.Close() }()
+		go func() { _, _ = io.Copy(io.MultiWriter(&wire, to), c); _ = to.Close() }()
 		_, _ = io.Copy(c, to)
 		_ = c.Close()
 	})
