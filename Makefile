@@ -56,7 +56,7 @@ bench-callers: ## p99 of good callers without and with five times as many bad on
 
 .PHONY: mutate
 mutate: ## break each sentence of docs/policy.md in the code and see its case go red (minutes)
-	$(GO) run ./test/cases/mutate
+	$(GO) run ./test/mutate
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s)
