@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/jithook/jithook/provision"
 )
@@ -15,6 +16,10 @@ type Diff struct {
 	Want any    `json:"want"`
 	Got  any    `json:"got"`
 }
+
+// Aside reports whether the case does not ask for it: it is there to explain the
+// others.
+func (d Diff) Aside() bool { return d.Want == nil && !strings.HasPrefix(d.Path, "/traits/") }
 
 func (w Want) compare(out provision.Outcome) []Diff {
 	var diffs []Diff

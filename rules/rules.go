@@ -40,7 +40,9 @@ type Result struct {
 	Diffs []Diff
 	// Rules are the expressions that were evaluated, in their order.
 	Rules []expr.Explanation
-	// Decided is the line that decided, where one did.
+	// Decision is what became of the login, Decided the line that decided, where
+	// one did.
+	Decision identity.Decision
 	Decided  string
 	Duration time.Duration
 }
@@ -60,7 +62,7 @@ func (r Runner) Run(ctx context.Context, c *Case) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result.Diffs, result.Decided = c.Want.compare(out), out.Record.Rule
+	result.Diffs, result.Decision, result.Decided = c.Want.compare(out), out.Record.Decision, out.Record.Rule
 	result.Duration = r.Now().Sub(start)
 	return result, nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,9 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := newRoot().ExecuteContext(ctx)
+	root := newRoot()
+	root.SetArgs(goStyle(os.Args[1:]))
+	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:
 		return 0
@@ -34,6 +37,21 @@ func run() int {
 	}
 	fmt.Fprintln(os.Stderr, "jithook:", err)
 	return 1
+}
+
+// goStyle returns the arguments with -update, as Go's own tests have it, for what
+// pflag would take for six flags.
+func goStyle(args []string) []string {
+	if len(args) < 2 || args[0] != "map" || args[1] != "test" {
+		return args
+	}
+	args = slices.Clone(args)
+	for n, a := range args {
+		if a == "-update" {
+			args[n] = "--update"
+		}
+	}
+	return args
 }
 
 func newRoot() *cobra.Command {

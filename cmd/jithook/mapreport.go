@@ -43,10 +43,15 @@ type played struct {
 	rules.Result
 	perLogin time.Duration // zero where nobody asked
 	behind   []expr.Explanation
+	// updated is how the case was changed, left why it was not.
+	updated []rules.Diff
+	left    string
 }
 
 func (p played) outcome() string {
 	switch {
+	case p.updated != nil:
+		return "updated"
 	case p.Passed():
 		return "pass"
 	case p.Case.Todo != "":
@@ -69,15 +74,23 @@ func (r report) write(w io.Writer, all []played, s rules.Summary) error {
 	case "junit":
 		return writeJUnit(w, all, s)
 	}
+	updated := 0
 	for _, p := range all {
 		if p.perLogin > 0 {
 			fmt.Fprintf(w, "%-9s %s\n", p.perLogin.Round(100*time.Nanosecond), shown(p.name()))
 		}
-		if !p.Passed() || p.Case.Todo != "" {
+		if !p.Passed() || p.Case.Todo != "" || p.updated != nil {
 			p.pretty(w)
 		}
+		if p.updated != nil {
+			updated++
+		}
 	}
-	fmt.Fprintf(w, "%d passed, %d failed, %d todo (%s)\n", s.Passed, s.Failed, s.Todo, s.Duration.Round(time.Millisecond))
+	fmt.Fprintf(w, "%d passed, %d failed, %d todo", s.Passed, s.Failed, s.Todo)
+	if updated > 0 {
+		fmt.Fprintf(w, ", %d updated", updated)
+	}
+	fmt.Fprintf(w, " (%s)\n", s.Duration.Round(time.Millisecond))
 	if c := s.Coverage; c != nil {
 		fmt.Fprintf(w, "covered %.1f %% (%d of %d)\n", c.Percent(), c.Reached, c.All)
 		t := newTable(w)
@@ -92,8 +105,13 @@ func (r report) write(w io.Writer, all []played, s rules.Summary) error {
 // pretty shows a case that did not pass: what differs, and what the expressions
 // behind that saw.
 func (p played) pretty(w io.Writer) {
-	word := map[string]string{"pass": "PASS", "todo": "TODO", "fail": "FAIL"}[p.outcome()]
-	fmt.Fprintf(w, "%s  %s  %s\n", word, shown(p.name()), p.Case.Pos())
+	fmt.Fprintf(w, "%s  %s  %s\n", strings.ToUpper(p.outcome()), shown(p.name()), p.Case.Pos())
+	for _, d := range p.updated {
+		fmt.Fprintf(w, "      %s\n        was  %s\n        is   %s\n", shown(d.Path), diffValue(d.Want), diffValue(d.Got))
+	}
+	if p.left != "" {
+		fmt.Fprintf(w, "      not updated: %s\n", shown(p.left))
+	}
 	if p.Case.Todo != "" {
 		note := p.Case.Todo
 		if p.Passed() {
@@ -102,7 +120,7 @@ func (p played) pretty(w io.Writer) {
 		fmt.Fprintf(w, "      todo: %s\n", shown(note))
 	}
 	for _, d := range p.Diffs {
-		if d.Want == nil && !strings.HasPrefix(d.Path, "/traits/") {
+		if d.Aside() {
 			fmt.Fprintf(w, "      %s: %s\n", shown(d.Path), diffValue(d.Got))
 			continue
 		}
@@ -127,9 +145,11 @@ type caseView struct {
 	Provider string       `json:"provider"`
 	Name     string       `json:"name"`
 	Pos      string       `json:"pos"`
-	Outcome  string       `json:"outcome"` // pass, fail, todo
+	Outcome  string       `json:"outcome"` // pass, fail, todo, updated
 	Todo     string       `json:"todo,omitempty"`
 	Diffs    []rules.Diff `json:"diffs,omitempty"`
+	Updated  []rules.Diff `json:"updated,omitempty"`
+	Left     string       `json:"not_updated,omitempty"`
 	Rules    []ruleView   `json:"rules,omitempty"`
 	PerLogin int64        `json:"per_login_ns,omitempty"`
 }
@@ -143,7 +163,7 @@ func writeJSON(w io.Writer, all []played, s rules.Summary) error {
 		Coverage any        `json:"coverage,omitempty"`
 	}{Cases: []caseView{}, Passed: s.Passed, Failed: s.Failed, Todo: s.Todo}
 	for _, p := range all {
-		v := caseView{p.Case.File.Provider.Value, p.Case.Name.Value, p.Case.Pos(), p.outcome(), p.Case.Todo, p.Diffs, nil, p.perLogin.Nanoseconds()}
+		v := caseView{p.Case.File.Provider.Value, p.Case.Name.Value, p.Case.Pos(), p.outcome(), p.Case.Todo, p.Diffs, p.updated, p.left, nil, p.perLogin.Nanoseconds()}
 		for _, x := range p.behind {
 			v.Rules = append(v.Rules, viewOf(x))
 		}

@@ -23,6 +23,7 @@ type trial struct {
 	threshold   float64
 	bench       bool
 	watch       bool
+	update      bool
 }
 
 func newMapTestCmd() *cobra.Command {
@@ -31,7 +32,9 @@ func newMapTestCmd() *cobra.Command {
 		Use: "test [FOLDER]", Short: "Test the providers' files with the cases beside them", Args: cobra.MaximumNArgs(1),
 		Long: `Test the providers' files with the cases beside them (acme_test.yaml): each gives
 claims, and perhaps whom they are about, and says what must become of the login.
-Nothing is written and no server is asked. FOLDER stands for the providers'
+No server is asked, and nothing is written but the cases with --update (or
+-update, as Go's tests have it): those that fail are made to want what they got,
+their comments stay. FOLDER stands for the providers'
 folder of the configuration. Exit code 2 when a case fails, or less is covered
 than --threshold.`,
 		Example: `  jithook map test ./providers
@@ -50,6 +53,8 @@ than --threshold.`,
 	cmd.Flags().Float64Var(&t.threshold, "threshold", 0, "how much has to be covered, in `PERCENT`; implies --coverage")
 	cmd.Flags().BoolVar(&t.bench, "bench", false, "say how long a case takes")
 	cmd.Flags().BoolVar(&t.watch, "watch", false, "test again whenever a file of the folder changes")
+	cmd.Flags().BoolVar(&t.update, "update", false, "make failing cases want what they got; not those with a todo")
+	cmd.MarkFlagsMutuallyExclusive("update", "watch")
 	t.report.bind(cmd)
 	return cmd
 }
@@ -85,9 +90,15 @@ func (t *trial) once(ctx context.Context, cmd *cobra.Command, args []string) err
 	if len(cases) == 0 {
 		return fmt.Errorf("no case to play in %s: cases stand in files like acme_test.yaml", c.providersDir)
 	}
-	results, all, err := t.play(ctx, rules.Runner{Providers: set, Userstores: c.userstores, Now: now}, cases)
+	runner := rules.Runner{Providers: set, Userstores: c.userstores, Now: now}
+	results, all, err := t.play(ctx, runner, cases)
 	if err != nil {
 		return err
+	}
+	if t.update {
+		if err := rewrite(ctx, runner, c.providersDir, files, results, all); err != nil {
+			return err
+		}
 	}
 	summary := rules.Sum(results)
 	summary.Duration = now().Sub(start)
