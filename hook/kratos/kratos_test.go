@@ -634,23 +634,50 @@ func FuzzDecoder(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(string(whole))
-	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"acme"}}
+	caller := hook.Caller{Name: "kratos", Endpoints: []hook.Endpoint{hook.EndpointKratos}, Providers: []string{"acme"}, Instance: "main"}
 	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
 	if err != nil {
 		f.Fatal(err)
 	}
 	s := service.Open(f, io.Discard, acme)
+	// Without an Admin API the settings hooks read no further than the session.
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(object{"id": r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:], "state": "active", "credentials": object{"oidc": object{"identifiers": []string{"acme:s-1"}}}})
+	}))
+	f.Cleanup(api.Close)
+	admin, err := kratos.NewAdmin(api.URL, "")
+	if err != nil {
+		f.Fatal(err)
+	}
+	s.Kratos = map[string]*kratos.Admin{"main": admin}
 	o := hook.Options{Auth: auth, Log: slog.New(slog.DiscardHandler), Ready: s.Bolt.Ping}
 	e := hook.New(o)
 	wire.Mount(e, o, &wire.Handler{Service: s.Service, Log: o.Log})
+	post := func(path, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, "/hooks/kratos"+path, strings.NewReader(body))
+		r.Header.Set("X-API-Key", "key")
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		return w
+	}
+	// k-1 of the seeds has an account.
+	for _, step := range []struct {
+		path string
+		body object
+	}{{"/registration/prepare", payload(nobody)}, {"/registration/commit", payload("k-1", signedIn())}} {
+		body, err := json.Marshal(step.body)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if w := post(step.path, string(body)); w.Code >= 300 {
+			f.Fatalf("%s: %d %s", step.path, w.Code, w.Body)
+		}
+	}
 	f.Fuzz(func(t *testing.T, body string) {
-		for _, path := range []string{"/registration/prepare", "/registration/commit", "/login", "/settings/profile"} {
-			r := httptest.NewRequest(http.MethodPost, "/hooks/kratos"+path, strings.NewReader(body))
-			r.Header.Set("X-API-Key", "key")
-			r.Header.Set("Content-Type", "application/json")
-			w := httptest.NewRecorder()
-			e.ServeHTTP(w, r)
-			if w.Code >= 500 || w.Code == http.StatusFailedDependency {
+		for _, path := range []string{"/registration/prepare", "/registration/commit", "/login", "/settings/check", "/settings/links", "/settings/profile"} {
+			if w := post(path, body); w.Code >= 500 || w.Code == http.StatusFailedDependency {
 				t.Errorf("%s: %d %s", path, w.Code, w.Body)
 			}
 		}
