@@ -177,7 +177,7 @@ func newLogger(c config, w io.Writer) *slog.Logger {
 	if c.logFormat == "text" {
 		return slog.New(slog.NewTextHandler(w, o))
 	}
-	return slog.New(slog.NewJSONHandler(w, o))
+	return slog.New(slog.NewJSONHandler(printing{w}, o))
 }
 
 // openLocal opens the store of a configuration for one command, with an admin

@@ -62,7 +62,7 @@ func (f *format) print(w io.Writer, reply []byte, table func(io.Writer) error) e
 	if !f.json {
 		return table(w)
 	}
-	_, err := w.Write(append(bytes.TrimRight(reply, "\n"), '\n'))
+	_, err := printing{w}.Write(append(bytes.TrimRight(reply, "\n"), '\n'))
 	return err
 }
 

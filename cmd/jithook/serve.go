@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -126,6 +127,8 @@ func (a *app) run(ctx context.Context, worker *outbound.Worker, listeners map[ne
 		s := &http.Server{
 			Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+			// net/http's own complaints come in the format of all others.
+			ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		}
 		servers = append(servers, s)
 		go func() { failed <- s.Serve(l) }()

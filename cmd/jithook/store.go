@@ -123,6 +123,9 @@ type results struct {
 }
 
 func newResults(w io.Writer, out format, name string) *results {
+	if out.json {
+		w = printing{w}
+	}
 	return &results{w: w, out: out, name: name}
 }
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,8 @@ type Config struct {
 	Providers map[string]string
 	// Outbound is the section outbound; targets are on this machine.
 	Outbound map[string]any
+	// LogFormat is json, unless it says text.
+	LogFormat string
 }
 
 // Server is a running server.
@@ -111,6 +114,9 @@ func (s *Server) configure(t testing.TB, dir string, c Config) {
 	if c.Outbound != nil {
 		sections["outbound"], sections["network"] = c.Outbound, map[string]any{"allow_addresses": []string{"127.0.0.0/8"}}
 	}
+	if c.LogFormat != "" {
+		sections["log"] = map[string]any{"format": c.LogFormat}
+	}
 	config, err := json.Marshal(sections) // JSON is YAML
 	if err != nil {
 		t.Fatal(err)
@@ -129,15 +135,17 @@ func (s *Server) configure(t testing.TB, dir string, c Config) {
 	}
 }
 
+// listens is the line of a log, in either format, that says where the server is.
+var listens = regexp.MustCompile(`\bmsg"?[=:]"?listening"?[ ,]"?hooks"?[=:]"?([0-9.:]+)"?[ ,]"?admin"?[=:]"?([0-9.:]+)`)
+
 // listening reads from the log where the server listens.
 func (s *Server) listening(t testing.TB) {
 	t.Helper()
 	until := time.Now().Add(startLimit)
 	for ; ; time.Sleep(5 * time.Millisecond) {
 		for line := range strings.Lines(s.Log(t)) {
-			var entry struct{ Msg, Hooks, Admin string }
-			if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "listening" {
-				s.Hooks, s.Admin = "http://"+entry.Hooks, "http://"+entry.Admin
+			if found := listens.FindStringSubmatch(line); found != nil {
+				s.Hooks, s.Admin = "http://"+found[1], "http://"+found[2]
 				return
 			}
 		}
