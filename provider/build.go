@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
 // compiler turns one decoded file into a Provider and collects what is wrong.
 type compiler struct {
 	Loader
+	fsys     fs.FS // the folder
 	problems []Problem
 }
 
@@ -80,6 +82,7 @@ func (c *compiler) build(f file) *Provider {
 	}
 	p.Listed = f.Claims.Source
 	p.Subject = c.subject(f.Subject)
+	p.schema = c.schema(f.Claims.Schema)
 	p.Sources = c.sources(f, claims.Origin{Provider: p.ID, Issuers: p.Issuers, Subject: p.Subject})
 	return p
 }

@@ -24,6 +24,7 @@ type file struct {
 type claimsSection struct {
 	Source  strictyaml.OneOrMany[strictyaml.Text] `yaml:"source"`
 	IDToken *idTokenSection                       `yaml:"id_token"`
+	Schema  *strictyaml.Text                      `yaml:"schema"`
 }
 
 type idTokenSection struct {

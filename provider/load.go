@@ -35,7 +35,7 @@ type Loader struct {
 }
 
 // Load reads every .yaml, .yml and .json file in the root of fsys; names that
-// begin with a dot are passed over, and those that IsCases names. It returns the set, or all problems of all
+// begin with a dot are passed over, and those that IsCases or isSchema names. It returns the set, or all problems of all
 // files in the order of their places; with any problem there is no set.
 func (l Loader) Load(fsys fs.FS) (*Set, []Problem) {
 	entries, err := fs.ReadDir(fsys, ".")
@@ -77,7 +77,7 @@ func IsCases(name string) bool {
 }
 
 func isProviderFile(fsys fs.FS, e fs.DirEntry) bool {
-	if strings.HasPrefix(e.Name(), ".") || IsCases(e.Name()) || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) {
+	if strings.HasPrefix(e.Name(), ".") || IsCases(e.Name()) || isSchema(e.Name()) || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) {
 		return false
 	}
 	// A mounted ConfigMap is a folder of links: what counts is where they lead.
@@ -91,9 +91,21 @@ func (l Loader) file(fsys fs.FS, name string) (*Provider, Problem, []Problem) {
 	if err != nil {
 		return nil, Problem{}, []Problem{{File: name, Line: 1, Col: 1, Message: reason(err)}}
 	}
+	f, p, problems := l.parse(fsys, name, data)
+	if len(problems) > 0 {
+		return nil, Problem{}, problems
+	}
+	sum := sha256.Sum256(data)
+	p.File, p.Digest = name, hex.EncodeToString(sum[:])
+	return p, f.Provider.Problemf(""), nil
+}
+
+// parse returns a file as it is written and the provider that it makes, which
+// is whole only without problems.
+func (l Loader) parse(fsys fs.FS, name string, data []byte) (file, *Provider, []Problem) {
 	var f file
 	problems := strictyaml.Decode(name, data, &f)
-	c := compiler{Loader: l}
+	c := compiler{Loader: l, fsys: fsys}
 	p := c.build(f)
 	for _, found := range c.problems {
 		// What could not be decoded has no place, and a problem already. All
@@ -103,12 +115,7 @@ func (l Loader) file(fsys fs.FS, name string) (*Provider, Problem, []Problem) {
 			problems = append(problems, found)
 		}
 	}
-	if len(problems) > 0 {
-		return nil, Problem{}, problems
-	}
-	sum := sha256.Sum256(data)
-	p.File, p.Digest = name, hex.EncodeToString(sum[:])
-	return p, f.Provider.Problemf(""), nil
+	return f, p, problems
 }
 
 func read(fsys fs.FS, name string) ([]byte, error) {

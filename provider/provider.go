@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/jithook/jithook/claims"
+	"github.com/jithook/jithook/internal/claimschema"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/policy"
@@ -39,6 +40,8 @@ type Provider struct {
 
 	groups   bool     // the file says which groups are granted
 	outbound []string // the targets that its identities go to
+
+	schema *claimschema.Schema // which claims there are; nil if nobody says
 }
 
 // TraitNames returns the names of the traits that the file decides, of those in

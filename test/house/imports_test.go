@@ -36,6 +36,7 @@ var rules = []rule{
 	{path: "internal/problem", project: []string{"internal/strictjson"}, modules: []string{"github.com/labstack/echo/v4"}},
 	{path: "internal/metrics", project: []string{"identity"}, modules: []string{"github.com/prometheus/client_golang"}},
 	{path: "internal/safedial"},
+	{path: "internal/claimschema", modules: []string{"github.com/santhosh-tekuri/jsonschema/v6"}},
 	{path: "internal/claimlog", project: []string{"identity"}},
 	{path: "policy", project: []string{"identity", "internal/canon", "internal/expr"}},
 	{path: "mapper", project: []string{"identity", "internal/canon", "internal/expr"}},
@@ -48,7 +49,7 @@ var rules = []rule{
 	{path: "kratos", project: []string{"identity", "deploy", "internal/strictjson"}, modules: []string{"github.com/ory/client-go", "go.yaml.in/yaml/v3", "golang.org/x/net/http/httpguts"}},
 	{
 		path:    "provider",
-		project: []string{"identity", "internal/strictyaml", "internal/canon", "internal/expr", "policy", "mapper", "claims", "claims/idtoken"},
+		project: []string{"identity", "internal/strictyaml", "internal/canon", "internal/claimschema", "internal/expr", "policy", "mapper", "claims", "claims/idtoken"},
 		modules: []string{"github.com/fsnotify/fsnotify"},
 	},
 	{path: "store", project: []string{"identity"}},

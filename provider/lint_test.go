@@ -1,0 +1,210 @@
+// These tests prove that the documentation of findings is true: each example
+// has the finding, each mended one has none; and that comments silence what they
+// name, where they stand, for a reason, and nothing else.
+package provider_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/jithook/jithook/deploy"
+	"github.com/jithook/jithook/provider"
+)
+
+const lintPage = "../docs/lint.md"
+
+// completed is an example of the page with what it leaves out.
+func completed(example string) string {
+	for _, key := range []struct{ name, text string }{
+		{"version", "version: 1\n"},
+		{"provider", "provider: acme\n"},
+		{"issuer", "issuer: https://acme.example\n"},
+		{"jit", "jit: {enabled: true}\n"},
+		{"traits", "traits:\n  email: {value: claims.email, verified: claims.email_verified, canonical: email, unique: true}\n"},
+	} {
+		if !regexp.MustCompile(`(?m)^` + key.name + `:`).MatchString(example) {
+			example += key.text
+		}
+	}
+	return example
+}
+
+func linted(t *testing.T, files map[string]string) []provider.Finding {
+	t.Helper()
+	fsys := fstest.MapFS{}
+	for name, text := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	if _, problems := loader(t).Load(fsys); len(problems) > 0 {
+		t.Fatalf("problems %v of\n%s", problems, files["acme.yaml"])
+	}
+	return loader(t).Lint(fsys)
+}
+
+// TestLintPage keeps the page's table that of the code (-update, or `make
+// generate`, rewrites it) and every section's examples true.
+func TestLintPage(t *testing.T) {
+	data, err := os.ReadFile(lintPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- lint codes: begin -->\n", "<!-- lint codes: end -->"
+	head, rest, ok := strings.Cut(string(data), begin)
+	_, tail, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatal("no place for the table")
+	}
+	table := "| code | what it finds |\n|---|---|\n"
+	for _, info := range provider.LintCodes() {
+		table += fmt.Sprintf("| [`%s`](#%s) | %s |\n", info.Code, info.Code, info.What)
+	}
+	if want := head + begin + table + end + tail; want != string(data) {
+		if !*update {
+			t.Error("the page's table is not the code's: run `make generate`")
+		} else if err := os.WriteFile(lintPage, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, schema, _ := strings.Cut(tail, "```json\n")
+	schema, _, _ = strings.Cut(schema, "```")
+	sections := strings.Split(tail, "\n## ")[1:]
+	for i, info := range provider.LintCodes() {
+		t.Run(string(info.Code), func(t *testing.T) {
+			if i >= len(sections) || !strings.HasPrefix(sections[i], string(info.Code)+"\n") {
+				t.Fatal("has no section, or not in the order of the table")
+			}
+			if !info.Fixed && !strings.Contains(sections[i], "# lint:ignore "+string(info.Code)+" ") {
+				t.Error("the section does not say how to silence it")
+			}
+			examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(sections[i], -1)
+			if len(examples) != 2 {
+				t.Fatalf("%d examples, want a bad one and a mended one", len(examples))
+			}
+			bad := linted(t, map[string]string{"acme.yaml": completed(examples[0][1]), "acme.schema.json": schema})
+			if !slices.ContainsFunc(bad, func(f provider.Finding) bool { return f.Code == info.Code }) {
+				t.Errorf("findings %v", bad)
+			}
+			if good := linted(t, map[string]string{"acme.yaml": completed(examples[1][1]), "acme.schema.json": schema}); len(good) > 0 {
+				t.Errorf("mended: findings %v", good)
+			}
+		})
+	}
+	if len(sections) != len(provider.LintCodes()) {
+		t.Errorf("%d sections, %d codes", len(sections), len(provider.LintCodes()))
+	}
+}
+
+func TestLint(t *testing.T) {
+	const lookup = "  account_lookup: [{local: /traits/email, federated: claims.email}]\n"
+	for name, c := range map[string]struct {
+		file string
+		want []string
+	}{
+		"the deny rules leave allow nothing to do": {"jit:\n  enabled: true\n  deny:\n    - when: claims.hd != \"acme.example\"\n  allow: claims.hd == \"acme.example\"\n",
+			[]string{"acme.yaml:5:10: allow_always: allow is true of every login that reaches it: it keeps nobody out"}},
+		"why a rule never denies": {"jit:\n  enabled: true\n  deny:\n    - when: claims.a == 1\n    - when: claims.b == 1\n    - when: claims.b == 1 && claims.c\n    - when: \"1 > 2\"\n    - when: \"claims.a == 1 ? true : claims.b == 1\"\n",
+			[]string{
+				"acme.yaml:6:13: deny_unreachable: this rule can never deny: whatever it is true of, the rule at acme.yaml:5:13 denies first",
+				"acme.yaml:7:14: deny_unreachable: this rule can never deny: it is true of nothing",
+				"acme.yaml:8:14: deny_unreachable: this rule can never deny: whatever it is true of, the rules above deny first",
+			}},
+		"behind a rule that denies all nothing is asked": {"jit:\n  enabled: true\n  deny:\n    - when: \"true\"\n    - when: claims.a\n  allow: \"true\"\n",
+			[]string{"acme.yaml:4:14: nobody_allowed: this rule denies every login that reaches it"}},
+		"no trust and a lookup": {"jit:\n  enabled: true\n" + lookup,
+			[]string{"acme.yaml:3:28: link_untrusted: trust covers no domain: no address of this provider counts as verified, and this rule finds nobody"}},
+		"every address verified, nobody linked":      {"jit:\n  enabled: true\n" + lookup + "trust: {email_verified: true}\ntraits:\n  email: {value: claims.email, verified: \"true\", canonical: email, unique: true}\n", nil},
+		"every address verified, of its own domains": {"jit:\n  enabled: true\n  account_linking: auto\n" + lookup + "trust: {authoritative_domains: [acme.example]}\ntraits:\n  email: {value: claims.email, verified: \"true\", canonical: email, unique: true}\n", nil},
+		"a lookup by an expression":                  {"jit:\n  enabled: true\n" + strings.Replace(lookup, "claims.email}", "claims.email.trim()}", 1) + "trust: {email_verified: true}\n", nil},
+		"a lookup by the second claim": {"jit:\n  enabled: true\n" + strings.Replace(lookup, "claims.email}", "claims.mail}", 1) +
+			"trust: {email_verified: true}\ntraits:\n  email: {value: [claims.email, claims.mail], verified: claims.v, canonical: email, unique: true}\n", nil},
+		"the mirror that nobody wrote": {"jit: {enabled: true}\n", nil},
+		"in a block, in its own line":  {"groups:\n  allow: [staff]\n  from: |\n    claims.a +\n    (\"b\" in claims ? claims.b : [])\n", []string{"acme.yaml:5:6: unknown_empty: where the claim is missing, nobody knows the groups; an empty list says that there are none, and they are revoked"}},
+
+		"silenced above a block":       {"groups:\n  allow: [staff]\n  # lint:ignore unknown_empty no groups, no claim\n  # (as agreed)\n  from: |\n    claims.a +\n    (\"b\" in claims ? claims.b : [])\n", nil},
+		"silenced in the line":         {"jit:\n  enabled: true\n  allow: \"true\" # lint:ignore allow_always all are staff\n", nil},
+		"silenced a line too far away": {"jit:\n  # lint:ignore allow_always all are staff\n  enabled: true\n  allow: \"true\"\n", []string{"acme.yaml:2:3: ignore_unused: there is no allow_always here any more: take the comment out", "acme.yaml:4:11: allow_always: allow is true of every login that reaches it: it keeps nobody out"}},
+		"silenced without a reason":    {"jit:\n  enabled: true\n  allow: \"true\" # lint:ignore allow_always\n", []string{"acme.yaml:3:11: allow_always: allow is true of every login that reaches it: it keeps nobody out", "acme.yaml:3:17: ignore_reasonless: say behind allow_always why this is meant"}},
+		"another code silenced":        {"jit:\n  enabled: true\n  allow: \"true\" # lint:ignore nobody_allowed why not\n", []string{"acme.yaml:3:11: allow_always: allow is true of every login that reaches it: it keeps nobody out", "acme.yaml:3:17: ignore_unused: there is no nobody_allowed here any more: take the comment out"}},
+		"what cannot be silenced":      {"# lint:ignore ignore_unused because\n", []string{"acme.yaml:1:1: ignore_unknown: ignore_unused cannot be silenced"}},
+		"nothing silenced":             {"# lint:ignore\n", []string{"acme.yaml:1:1: ignore_unknown: there is no finding \"\"; docs/lint.md lists them"}},
+		"other comments":               {"# lint: ignore this\njit: {enabled: true} # lint:ignored x\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, f := range linted(t, map[string]string{"acme.yaml": completed(c.file)}) {
+				got = append(got, f.String())
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestLintLeavesProblems: what does not load is no finding, and does not hide
+// those of other files.
+func TestLintLeavesProblems(t *testing.T) {
+	fsys := fstest.MapFS{"bad.yaml": {Data: []byte("version: 2\n")}, "good.yaml": {Data: []byte(completed("jit: {enabled: true, group_sync: mirror}\n"))}}
+	if found := loader(t).Lint(fsys); len(found) != 1 || found[0].File != "good.yaml" {
+		t.Errorf("findings %v", found)
+	}
+}
+
+func TestSamplesAreClean(t *testing.T) {
+	samples, err := fs.Sub(deploy.FS, "providers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range loader(t).Lint(samples) {
+		t.Error(f)
+	}
+}
+
+// TestClaimsSchema: a schema is a file of its own, near by, and no provider's.
+func TestClaimsSchema(t *testing.T) {
+	const schema = `{"properties": {"email": {}, "email_verified": {}, "oid": {}}}`
+	for name, c := range map[string]struct {
+		key   string
+		files map[string]string
+		want  string
+	}{
+		"beside":           {"acme.schema.json", nil, ""},
+		"spelt with a dot": {"./acme.schema.json", nil, ""},
+		"below":            {"schemas/acme.schema.json", nil, ""},
+		"outside":          {"../acme.schema.json", nil, "acme.yaml:1:18: schema is a file in this folder or below it, whose name ends with .schema.json"},
+		"absolute":         {"/acme.schema.json", nil, "acme.yaml:1:18: schema is a file in this folder or below it, whose name ends with .schema.json"},
+		"another name":     {"acme.json", nil, "acme.yaml:1:18: schema is a file in this folder or below it, whose name ends with .schema.json"},
+		"not there":        {"other.schema.json", nil, "acme.yaml:1:18: other.schema.json cannot be read: file does not exist"},
+		"no schema":        {"bad.schema.json", nil, "acme.yaml:1:18: bad.schema.json: not JSON: EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys := fstest.MapFS{"acme.yaml": {Data: []byte(completed("claims: {schema: " + c.key + "}\nsubject: claims.oid\n"))}}
+			for name, text := range map[string]string{"acme.schema.json": schema, "schemas/acme.schema.json": schema, "bad.schema.json": ""} {
+				fsys[name] = &fstest.MapFile{Data: []byte(text)}
+			}
+			set, problems := loader(t).Load(fsys)
+			var got []string
+			for _, p := range problems {
+				got = append(got, p.String())
+			}
+			if strings.Join(got, "\n") != c.want {
+				t.Errorf("problems %v", problems)
+			}
+			if c.want == "" && (set.Len() != 1 || len(loader(t).Lint(fsys)) > 0) {
+				t.Errorf("%d providers, findings %v", set.Len(), loader(t).Lint(fsys))
+			}
+		})
+	}
+	misspelt := map[string]string{"acme.schema.json": schema, "acme.yaml": completed("claims: {schema: acme.schema.json}\nsubject: claims.odi\n")}
+	if found := linted(t, misspelt); len(found) != 1 || found[0].String() != "acme.yaml:2:10: claim_unknown: acme.schema.json has no claims.odi" {
+		t.Errorf("findings %v", found)
+	}
+}
