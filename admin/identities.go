@@ -110,7 +110,7 @@ func identityQuery(c echo.Context) (q store.Query, err error) {
 		return q, err
 	}
 	q.Userstore, q.PageToken = c.QueryParam("userstore"), c.QueryParam("page_token")
-	q.State, err = oneOf(c, "state", identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned)
+	q.State, err = oneOf(c, "state", identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned, identity.StateDeleted)
 	if err != nil {
 		return q, err
 	}

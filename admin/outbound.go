@@ -178,7 +178,7 @@ func (a *API) settle(c echo.Context, done string, change func() error) error {
 	}
 	a.Log.InfoContext(c.Request().Context(), "outbox edited", "what", done, "identity_id", c.Param("id"), "target", c.Param("target"), "request_id", hook.RequestID(c))
 	i, err := a.Store.Get(c.Request().Context(), c.Param("id"))
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // it was the last that somebody deleted was kept for
 		return fault(err)
 	}
 	return c.JSON(http.StatusOK, outbox(i))

@@ -66,6 +66,41 @@ func TestReconcile(t *testing.T) {
 	refused(t, step("down", ""), http.StatusServiceUnavailable)
 }
 
+// Of somebody deleted, what is left can be seen and given up, and nothing else.
+func TestDeletedOutbox(t *testing.T) {
+	w := newWorld(t)
+	w.api.Targets = []string{"hr"}
+	id := ann(t, w)
+	i, err := w.store.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Remember(identity.Resource{Target: "hr", ID: "u-1"})
+	i.OutboxVersion++
+	if err := w.store.SetOutbox(t.Context(), i); err != nil {
+		t.Fatal(err)
+	}
+	e := into[admin.Edited](t, w.edit(t, http.MethodDelete, id, "", `"1"`))
+	if e.Decision != identity.Deleted || e.Identity != nil {
+		t.Errorf("%+v", e)
+	}
+	if left := into[admin.Identity](t, w.get(t, "/identities/"+id)); left.State != identity.StateDeleted || len(left.Traits)+len(left.Links)+len(left.Groups)+len(left.ExternalIDs) > 0 {
+		t.Errorf("left: %+v", left)
+	}
+	if list := into[admin.Identities](t, w.get(t, "/identities?state=deleted")); len(list.Identities) != 1 {
+		t.Errorf("%+v", list)
+	}
+	refused(t, w.edit(t, http.MethodDelete, id, "", ""), http.StatusNotFound)
+	refused(t, w.edit(t, http.MethodPost, id+"/activate", "", ""), http.StatusNotFound)
+	if o := into[admin.Outbox](t, w.get(t, "/identities/"+id+"/outbox")); len(o.Outbox) != 1 || len(o.Resources) != 1 {
+		t.Errorf("%+v", o)
+	}
+	if o := into[admin.Outbox](t, w.ask(t, request(http.MethodDelete, "/identities/"+id+"/outbox/hr", ""))); len(o.Outbox) != 0 {
+		t.Errorf("%+v", o)
+	}
+	refused(t, w.get(t, "/identities/"+id), http.StatusNotFound)
+}
+
 func TestOutbound(t *testing.T) {
 	w := newWorld(t)
 	w.api.Targets = []string{"crm", "hr"}

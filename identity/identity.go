@@ -17,6 +17,9 @@ const (
 	// their keys, so that the next login does not recreate the person.
 	StateSuspended     State = "suspended"
 	StateDeprovisioned State = "deprovisioned"
+	// StateDeleted is what is left of somebody until every system that may have
+	// an account of them knows that they are gone: no trait, no link, no key.
+	StateDeleted State = "deleted"
 )
 
 // Identity is one person in one userstore: one document, written whole. Trait

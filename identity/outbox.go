@@ -35,6 +35,10 @@ type Delivery struct {
 // once it is due. A pending identity releases nothing.
 func (i *Identity) Released(d Delivery) bool { return i.State != StatePending && !d.Dead }
 
+// Finished reports whether nothing keeps what is left of a deleted identity:
+// nobody has to learn of it any more.
+func (i *Identity) Finished() bool { return i.State == StateDeleted && len(i.Outbox) == 0 }
+
 // HavingGivenUp is what an identity has whose delivery to the target was given up;
 // see Having.
 func HavingGivenUp(target string) string { return "given_up:" + target }

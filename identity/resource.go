@@ -47,14 +47,6 @@ func (i *Identity) resource(target string) int {
 	return slices.IndexFunc(i.Resources, func(r Resource) bool { return r.Target == target })
 }
 
-// Outstanding reports whether a target may have an account of the identity that it
-// has yet to close.
-func (i *Identity) Outstanding() bool {
-	return slices.ContainsFunc(i.Resources, func(r Resource) bool {
-		return i.State != StateDeprovisioned || i.DeliveryTo(r.Target) >= 0
-	})
-}
-
 // GroupNames returns the names of the identity's groups, sorted, each once:
 // several sources may have granted one.
 func (i *Identity) GroupNames() []string {

@@ -9,7 +9,8 @@ import (
 )
 
 // Only is a Connector for some of the identities. Whoever is not among them any
-// more is deprovisioned at the target; whoever never was, it is not told of.
+// more is deprovisioned at the target; whoever never was, it is not told of. Who
+// is deleted is gone for every target that may have them.
 type Only struct {
 	Connector Connector
 	// Wants reports whether the identity goes to the target; told says whether
@@ -48,6 +49,9 @@ func (o Only) Compare(ctx context.Context, i identity.Identity, d identity.Deliv
 // target has to take it for.
 func (o Only) judge(ctx context.Context, i *identity.Identity, d identity.Delivery) (concerned bool, err error) {
 	_, told := i.Resource(d.Target)
+	if i.State == identity.StateDeleted {
+		return told, nil
+	}
 	wanted, err := o.Wants(ctx, i, told)
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -194,13 +194,15 @@ func TestOnly(t *testing.T) {
 		stillThere  bool
 		stateBefore identity.State
 	}{
-		"goes":               {wants: true, asked: true, state: identity.StateActive, groups: 1, stillThere: true},
-		"goes, known":        {wants: true, told: true, asked: true, state: identity.StateActive, groups: 1, stillThere: true},
-		"goes, suspended":    {wants: true, told: true, asked: true, state: identity.StateSuspended, stateBefore: identity.StateSuspended, groups: 1, stillThere: true},
-		"never went":         {},
-		"goes no more":       {told: true, asked: true, state: identity.StateDeprovisioned, stillThere: true},
-		"cannot be told":     {err: barred, told: true, rejected: true, stillThere: true},
-		"cannot be told yet": {err: barred, rejected: true},
+		"goes":                {wants: true, asked: true, state: identity.StateActive, groups: 1, stillThere: true},
+		"goes, known":         {wants: true, told: true, asked: true, state: identity.StateActive, groups: 1, stillThere: true},
+		"goes, suspended":     {wants: true, told: true, asked: true, state: identity.StateSuspended, stateBefore: identity.StateSuspended, groups: 1, stillThere: true},
+		"never went":          {},
+		"goes no more":        {told: true, asked: true, state: identity.StateDeprovisioned, stillThere: true},
+		"deleted":             {err: barred, told: true, asked: true, state: identity.StateDeleted, stateBefore: identity.StateDeleted, groups: 1, stillThere: true},
+		"deleted, never went": {err: barred, stateBefore: identity.StateDeleted},
+		"cannot be told":      {err: barred, told: true, rejected: true, stillThere: true},
+		"cannot be told yet":  {err: barred, rejected: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := identity.Identity{State: identity.StateActive, Groups: []identity.Group{{Name: "eng"}}}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -317,6 +318,50 @@ func TestForeignAndGone(t *testing.T) {
 		must(t, err)
 		if d := got.Outbox; len(d) != 1 || d[0].Attempts != 0 || d[0].Lease != "" || fmt.Sprint(got.Revision) != "1" {
 			t.Errorf("outbox = %+v, want the entry of the target without a connector as it was", d)
+		}
+	})
+}
+
+// Whoever is deleted is delivered like any other, and gone when the last target
+// knows, even if one was being told of them at that moment; a delivery that is given
+// up keeps what is left.
+func TestDeleted(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		all := people(t, s, 30, hr, "crm")
+		var refuses atomic.Bool
+		refuses.Store(true)
+		slow := &target{answer: func(context.Context, identity.Identity) error { time.Sleep(3 * time.Second); return nil }}
+		strict := &target{answer: func(_ context.Context, i identity.Identity) error {
+			if i.State == identity.StateDeleted && i.ID == all[0].ID && refuses.Load() {
+				return errRefused
+			}
+			return nil
+		}}
+		start(t, worker(s, map[string]*target{hr: slow, "crm": strict}))
+		time.Sleep(time.Second)
+		for _, i := range all {
+			change(t, s, i.ID, func(i *identity.Identity) {
+				i.State, i.Traits, i.Keys = identity.StateDeleted, nil, nil
+				i.Arm("crm", time.Now())
+			})
+		}
+		time.Sleep(5 * time.Minute)
+		for _, i := range all {
+			_, err := s.Get(t.Context(), i.ID)
+			if left := err == nil; left != (i.ID == all[0].ID) {
+				t.Errorf("left: %v", left)
+			}
+			if i.ID != all[0].ID && (slow.knows(i.ID) != 2 || strict.knows(i.ID) != 2) {
+				t.Errorf("told of revisions %d and %d", slow.knows(i.ID), strict.knows(i.ID))
+			}
+		}
+		wantBacklog(t, s, "crm", 0, 1)
+		refuses.Store(false)
+		must(t, outbound.Retry(t.Context(), s, all[0].ID, "crm", time.Now()))
+		time.Sleep(time.Minute)
+		if _, err := s.Get(t.Context(), all[0].ID); !errors.Is(err, store.ErrNotFound) || slow.twice || strict.twice {
+			t.Errorf("%v, two deliveries at once: %v", err, slow.twice || strict.twice)
 		}
 	})
 }

@@ -77,7 +77,10 @@ func (s *Service) decided(ctx context.Context, l identity.Login) (Outcome, bool,
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return Outcome{}, false, err
 		}
-		if err != nil || i.Barred() || r.SubjectKey != "" && !slices.Contains(i.Keys, r.SubjectKey) {
+		if i.State == identity.StateDeleted {
+			i = identity.Identity{}
+		}
+		if err != nil || i.ID == "" || i.Barred() || r.SubjectKey != "" && !slices.Contains(i.Keys, r.SubjectKey) {
 			return s.barred(ctx, l, r, i), true, nil
 		}
 		out.Identity = &i

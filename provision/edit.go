@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
@@ -66,6 +67,9 @@ func (s *Service) planEdit(ctx context.Context, t Target, e Edit) (Plan, error) 
 	if err != nil {
 		return Plan{}, err
 	}
+	if i.State == identity.StateDeleted { // nobody any more, whoever has yet to learn that
+		return Plan{}, fmt.Errorf("edit identity: %w", store.ErrNotFound)
+	}
 	if t.Revision != 0 && t.Revision != i.Revision {
 		return Plan{}, ErrRevision
 	}
@@ -86,6 +90,8 @@ func (p *Plan) edited(code identity.Code) {
 	case p.refused():
 	case p.op == opDelete:
 		p.After = nil
+		p.pass(identity.Deleted, code)
+	case p.After.State == identity.StateDeleted:
 		p.pass(identity.Deleted, code)
 	case len(p.Record.Change) == 0:
 		p.pass(identity.Unchanged, code)

@@ -23,7 +23,7 @@ func (s *Service) expiry(w Sweep) (e expiry, ok bool) {
 	case RulePending:
 		return expiry{
 			code: identity.CodePendingSwept, state: identity.StatePending, page: askingPage,
-			over: (*Service).abandoned, spared: s.claimed(), change: func(_ *Service, p *Plan) { p.op = opDelete },
+			over: (*Service).abandoned, spared: s.claimed(), change: func(_ *Service, p *Plan) { p.erase(p.Before.StateSource) },
 		}, true
 	case RuleQuarantine:
 		return expiry{

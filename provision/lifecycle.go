@@ -47,15 +47,11 @@ func Activate() Edit {
 }
 
 // Delete removes the identity and its keys: the person's next login is a first
-// one. Its decision records stay for their time. It is refused while another
-// system may have an account that nobody would close any more.
+// one. Its decision records stay for their time. Systems that may have an account
+// are told first; see erase.
 func Delete() Edit {
 	return Edit{code: identity.CodeAdminDeleted, change: func(_ *Service, p *Plan) error {
-		if p.Before.Outstanding() {
-			p.deny(identity.BecauseOf(identity.CodeStateRefused, "/resources"), "")
-			return nil
-		}
-		p.op = opDelete
+		p.erase(identity.SourceAdmin)
 		return nil
 	}}
 }

@@ -142,7 +142,7 @@ func (p *Plan) deny(why identity.Reason, rule string) {
 // outcome is the answer that the plan makes. A refusal shows nobody, even where
 // it writes.
 func (p *Plan) outcome() Outcome {
-	if p.refused() {
+	if p.refused() || p.Record.Decision == identity.Deleted {
 		return Outcome{Record: p.Record, Match: p.found}
 	}
 	out := Outcome{Record: p.Record, Identity: p.After, Emails: p.emails, Match: p.found, Unproved: p.proof != ""}

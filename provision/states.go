@@ -18,6 +18,8 @@ const (
 	// ByLogin is a login of the person that the provider's policy lets pass, or
 	// the identity server's word that it has the person.
 	ByLogin Actor = "login"
+	// ByDelivery is the last system's knowing that somebody was deleted.
+	ByDelivery Actor = "delivery"
 	// BySweep is time: nobody finished the sign-in, or nobody signed in.
 	BySweep Actor = "sweep"
 )
@@ -35,6 +37,7 @@ type Transition struct {
 // its own provider barred, and only where its file says so.
 func Transitions() []Transition {
 	const pending, active, suspended, deprovisioned = identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned
+	const deleted = identity.StateDeleted
 	return []Transition{
 		{Nobody, pending, []Actor{ByLogin}},
 		{Nobody, active, []Actor{ByLogin, ByAdmin}},
@@ -42,17 +45,22 @@ func Transitions() []Transition {
 		{pending, active, []Actor{ByLogin}},
 		{pending, suspended, []Actor{ByAdmin}},
 		{pending, deprovisioned, []Actor{ByAdmin}},
+		{pending, deleted, []Actor{ByAdmin, BySweep}},
 		{pending, Nobody, []Actor{ByAdmin, BySweep}},
 		{active, suspended, []Actor{ByAdmin, BySweep}},
 		{active, deprovisioned, []Actor{ByAdmin}},
+		{active, deleted, []Actor{ByAdmin}},
 		{active, Nobody, []Actor{ByAdmin}},
 		{suspended, active, []Actor{ByAdmin, ByLogin}},
 		{suspended, pending, []Actor{ByAdmin}},
 		{suspended, deprovisioned, []Actor{ByAdmin}},
+		{suspended, deleted, []Actor{ByAdmin}},
 		{suspended, Nobody, []Actor{ByAdmin}},
 		{deprovisioned, active, []Actor{ByAdmin, ByLogin}},
 		{deprovisioned, pending, []Actor{ByAdmin}},
+		{deprovisioned, deleted, []Actor{ByAdmin}},
 		{deprovisioned, Nobody, []Actor{ByAdmin}},
+		{deleted, Nobody, []Actor{ByDelivery}},
 	}
 }
 

@@ -5,6 +5,7 @@ package provision_test
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/provision"
+	"github.com/jithook/jithook/store"
 )
 
 var update = flag.Bool("update", false, "rewrite the table of docs/lifecycle.md")
@@ -60,6 +62,11 @@ var lives = map[string]func(*house){
 	"closed while pending":      func(h *house) { h.prepares(); h.admin(provision.Deprovision(), identity.Updated) },
 	"suspended by its provider": func(h *house) { h.signsIn(); h.leaseEnds() },
 	"closed by its provider":    func(h *house) { h.signsIn(); h.barredBy("provider:acme", identity.StateDeprovisioned) },
+	"pending, and told":         func(h *house) { h.prepares(); h.told() },
+	"active, and told":          func(h *house) { h.signsIn(); h.told() },
+	"suspended, and told":       func(h *house) { h.signsIn(); h.told(); h.admin(provision.Suspend(), identity.Updated) },
+	"closed, and told":          func(h *house) { h.signsIn(); h.told(); h.admin(provision.Deprovision(), identity.Updated) },
+	"deleted":                   func(h *house) { h.signsIn(); h.told(); h.admin(provision.Delete(), identity.Deleted) },
 	"closed, then active by hand": func(h *house) {
 		h.signsIn()
 		h.admin(provision.Deprovision(), identity.Updated)
@@ -70,6 +77,23 @@ var lives = map[string]func(*house){
 func (h *house) prepares() {
 	h.Provision(h.t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann()))
 }
+
+// told notes that a target may have an account of the identity.
+func (h *house) told() {
+	h.outbox(func(i *identity.Identity) { i.Remember(identity.Resource{Target: "hr", ID: "u-1"}) })
+}
+
+// outbox changes the outbox of the first identity as a worker does.
+func (h *house) outbox(change func(*identity.Identity)) {
+	h.t.Helper()
+	i := h.all()[0]
+	change(&i)
+	i.OutboxVersion++
+	if err := h.store.SetOutbox(h.t.Context(), i); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 func (h *house) signsIn() { h.Provision(h.t.Context(), generic("s-1", ann())) }
 
 func (h *house) leaseEnds() {
@@ -83,7 +107,7 @@ func TestTransitions(t *testing.T) {
 	edit := func(e provision.Edit) func(*house) {
 		return func(h *house) {
 			for _, i := range h.all() {
-				if _, err := h.Edit(h.t.Context(), provision.Target{ID: i.ID}, e); err != nil {
+				if _, err := h.Edit(h.t.Context(), provision.Target{ID: i.ID}, e); err != nil && !errors.Is(err, store.ErrNotFound) {
 					h.t.Fatal(err)
 				}
 			}
@@ -116,6 +140,11 @@ func TestTransitions(t *testing.T) {
 			"pending": sweep(provision.RulePending), "quarantine": sweep(provision.RuleQuarantine), "inactive": sweep(provision.RuleInactive), "orphaned": sweep(provision.RuleOrphaned),
 		},
 	}
+	does[provision.ByDelivery] = map[string]func(*house){"all is delivered": func(h *house) {
+		if len(h.all()) > 0 {
+			h.outbox(func(i *identity.Identity) { i.Outbox = nil })
+		}
+	}}
 	type way struct {
 		from, to identity.State
 		by       provision.Actor

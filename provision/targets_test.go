@@ -77,30 +77,6 @@ func TestTargetsAreArmed(t *testing.T) {
 	wantArmed(t, h, 5, "crm", "hr")
 }
 
-// Who has an account at a target is deleted only when that is closed: nobody would
-// tell the target any more.
-func TestDeleteWaitsForTargets(t *testing.T) {
-	h := open(t, acme+"outbound: [hr]\n")
-	want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Created)
-	id := h.only().ID
-	wantArmed(t, h, 1, "hr")
-	edit := func(e provision.Edit) provision.Outcome {
-		t.Helper()
-		out, err := h.Edit(t.Context(), provision.Target{ID: id}, e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	want(t, edit(provision.Delete()), identity.Denied, identity.CodeStateRefused)
-	edit(provision.Deprovision())
-	want(t, edit(provision.Delete()), identity.Denied, identity.CodeStateRefused)
-	wantArmed(t, h, 2, "hr")
-	if out := edit(provision.Delete()); out.Record.Decision != identity.Deleted || len(h.all()) != 0 {
-		t.Errorf("deprovisioned there: %+v", out.Record)
-	}
-}
-
 func TestNoTargetIsArmed(t *testing.T) {
 	h := open(t)
 	want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Created)

@@ -100,8 +100,9 @@ type Store interface {
 	// SetOutbox writes i.Outbox, i.OutboxVersion and i.Resources, and nothing else of i, if
 	// the stored revision is i.Revision and the stored outbox version is
 	// i.OutboxVersion-1. (So of Swap and SetOutbox each raises one number and
-	// matches both: neither undoes the other.) Errors: ErrConflict when one of
-	// them is another, or the identity is gone.
+	// matches both: neither undoes the other.) A deleted identity whose outbox is
+	// empty then is removed in the same step (see identity.Finished). Errors:
+	// ErrConflict when one of the numbers is another, or the identity is gone.
 	SetOutbox(ctx context.Context, i identity.Identity) error
 
 	// Due returns identities whose outbox has a released delivery to the target

@@ -72,7 +72,7 @@ func newIdentityListCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().String("userstore", "", "only those of the userstore with this `NAME`")
-	cmd.Flags().String("state", "", "only those in this state: pending, active, suspended or deprovisioned")
+	cmd.Flags().String("state", "", "only those in this state: pending, active, suspended, deprovisioned or deleted")
 	cmd.Flags().String("issuer", "", "with --subject: only who is linked to this subject")
 	cmd.Flags().String("subject", "", "see --issuer")
 	cmd.MarkFlagsRequiredTogether("issuer", "subject")

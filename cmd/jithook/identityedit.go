@@ -158,7 +158,9 @@ func newIdentityDeleteCmd() *cobra.Command {
 		Use: "delete ID", Short: "Delete an identity", Args: cobra.ExactArgs(1),
 		Long: `Delete an identity and its keys, for good. The person's next sign-in is a first
 one: to keep somebody out, deprovision instead. Decision records stay for the
-time of decisions.retention. On a terminal it asks first.`,
+time of decisions.retention. Targets of outbound that may have an account are
+told; until the last of them knows, something is left in the state deleted.
+On a terminal it asks first.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := identityPath(args[0])
 			if err != nil {

@@ -152,16 +152,33 @@ func TestS2_AnotherMessage(t *testing.T) {
 // TestS2_StateIsCheckedAgain: who was let in is kept out if the state bars them by
 // now, under a record of its own.
 func TestS2_StateIsCheckedAgain(t *testing.T) {
-	for code, edit := range map[identity.Code]provision.Edit{
-		"suspended": provision.Suspend(), "deprovisioned": provision.Deprovision(), "identity_missing": provision.Delete(), "link_stale": provision.Unlink("acme"),
+	for name, c := range map[string]struct {
+		code identity.Code
+		edit provision.Edit
+		told bool // a target may have an account
+	}{
+		"suspended": {"suspended", provision.Suspend(), false}, "closed": {"deprovisioned", provision.Deprovision(), false},
+		"deleted": {"identity_missing", provision.Delete(), false}, "deleted, and not everywhere yet": {"identity_missing", provision.Delete(), true},
+		"unlinked": {"link_stale", provision.Unlink("acme"), false},
 	} {
-		t.Run(string(code), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			s := signed(t, acme)
 			once := s.decided(t, first, 200, "created")
-			if _, err := s.Edit(t.Context(), provision.Target{ID: once.Identity.ID}, edit); err != nil {
+			if c.told {
+				i, err := s.Bolt.Get(t.Context(), once.Identity.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				i.Remember(identity.Resource{Target: "hr"})
+				i.OutboxVersion++
+				if err := s.Bolt.SetOutbox(t.Context(), i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := s.Edit(t.Context(), provision.Target{ID: once.Identity.ID}, c.edit); err != nil {
 				t.Fatal(err)
 			}
-			got := s.decided(t, first, 403, code)
+			got := s.decided(t, first, 403, c.code)
 			if got.Identity != nil || got.DecisionID == once.DecisionID {
 				t.Errorf("%+v", got)
 			}

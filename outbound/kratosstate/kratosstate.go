@@ -41,6 +41,9 @@ func (c Connector) Deliver(ctx context.Context, i identity.Identity, _ identity.
 	if err == nil && i.Barred() {
 		err = c.Admin.EndSessions(ctx, id)
 	}
+	if errors.Is(err, kratos.ErrNoIdentity) && i.State == identity.StateDeleted {
+		return identity.Resource{}, nil // both are gone
+	}
 	if errors.Is(err, kratos.ErrNoIdentity) {
 		// Gone, or the address is that of another Kratos: a person must look.
 		err = &outbound.RejectedError{Err: err}

@@ -40,6 +40,8 @@ func TestDeliver(t *testing.T) {
 		"of a newer version":        {"frozen", "main", 200, []string{patch("inactive"), sessions}, false, false, false},
 		"unknown to this Kratos":    {identity.StateSuspended, "second", 200, nil, false, false, false},
 		"Kratos does not answer":    {identity.StateSuspended, "main", 503, []string{patch("inactive")}, true, false, false},
+		"deleted":                   {identity.StateDeleted, "main", 200, []string{patch("inactive"), sessions}, false, false, false},
+		"deleted in both":           {identity.StateDeleted, "main", 404, []string{patch("inactive")}, false, false, false},
 		"Kratos has no such person": {identity.StateSuspended, "main", 404, []string{patch("inactive")}, true, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/jithook/jithook/identity"
 )
 
 // find returns the identity's account at the target, nil if it has none.
@@ -22,18 +24,24 @@ func (t *task) find(ctx context.Context, id string) (resource, error) {
 		}
 	}
 	account, err := t.look(ctx)
-	if account == nil && err == nil && id == "" && t.identity.Barred() && (t.Lookup == LookupNone || !t.features.filter) {
+	if account == nil && err == nil && id == "" && t.identity.Barred() && t.blind() {
 		// Perhaps an account was made, and the reply was lost.
 		return nil, rejected("whether the target has an account cannot be told without a filter: see to it there that it is not active")
 	}
 	return account, err
 }
 
+// blind reports whether nobody can be found whose id is not known: the name by
+// which to look for somebody deleted went with them.
+func (t *task) blind() bool {
+	return t.Lookup == LookupNone || !t.features.filter || t.Lookup == LookupUserName && t.identity.State == identity.StateDeleted
+}
+
 // look looks for the account by what is ours in it: a reply may have been lost.
 func (t *task) look(ctx context.Context) (resource, error) {
 	attribute, value := "externalId", t.identity.ID
 	switch {
-	case t.Lookup == LookupNone || !t.features.filter:
+	case t.blind():
 		return nil, nil
 	case t.Lookup == LookupUserName:
 		name, err := t.userName(ctx)

@@ -58,8 +58,8 @@ const (
 	GroupsCreate = "create"
 )
 
-// What becomes of an account whose identity is deprovisioned, or does not go to
-// this target any more.
+// What becomes of an account whose identity is deprovisioned or deleted, or does
+// not go to this target any more.
 const (
 	Deactivate = "deactivate"
 	Delete     = "delete"
@@ -183,7 +183,7 @@ func (t *task) run(ctx context.Context, has *identity.Resource) error {
 		has.ID = account.id()
 	default:
 		has.ID = account.id()
-		if t.identity.State == identity.StateDeprovisioned && t.OnDeprovision == Delete {
+		if t.closed() && t.OnDeprovision == Delete {
 			return t.remove(ctx, account, has)
 		}
 		if err := t.update(ctx, account); err != nil {
@@ -194,6 +194,11 @@ func (t *task) run(ctx context.Context, has *identity.Resource) error {
 		return nil
 	}
 	return t.memberships(ctx, account, has)
+}
+
+// closed reports whether the identity is never to come back by itself.
+func (t *task) closed() bool {
+	return t.identity.State == identity.StateDeprovisioned || t.identity.State == identity.StateDeleted
 }
 
 // create makes the account. Where the target refuses since there is such an

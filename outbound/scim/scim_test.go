@@ -8,6 +8,7 @@ package scim_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -362,6 +363,52 @@ func testDelete(t *testing.T, quirks scimtest.Quirks) {
 	i = ann(nil)
 	must(t, deliver(t, x, &i))
 	wantUser(t, one(t, s), account(nil))
+}
+
+// TestDeletedIdentity: an account is closed by what was noted of it alone, as the
+// target's setting says. What nobody can find any more waits for a person.
+func TestDeletedIdentity(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit  func(*scim.Options)
+		note  func(*identity.Identity, *scimtest.Target) // before the deletion
+		there int                                        // accounts afterwards, all of them closed
+		fails bool
+	}{
+		"deactivated":       {there: 1},
+		"removed":           {edit: func(o *scim.Options) { o.OnDeprovision = scim.Delete }},
+		"a lost reply":      {note: func(i *identity.Identity, _ *scimtest.Target) { i.Resources[0].ID = "" }, there: 1},
+		"removed by others": {note: func(i *identity.Identity, s *scimtest.Target) { s.Drop("Users", i.Resources[0].ID) }},
+		"by name, removed by others": {
+			edit: func(o *scim.Options) { o.Lookup = scim.LookupUserName },
+			note: func(i *identity.Identity, s *scimtest.Target) { s.Drop("Users", i.Resources[0].ID) },
+		},
+		"by name, a lost reply": {
+			edit: func(o *scim.Options) { o.Lookup = scim.LookupUserName },
+			note: func(i *identity.Identity, _ *scimtest.Target) { i.Resources[0].ID = "" }, there: 1, fails: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := scimtest.New(t)
+			x := connector(t, s.URL, c.edit)
+			i := ann(nil)
+			must(t, deliver(t, x, &i))
+			if c.note != nil {
+				c.note(&i, s)
+			}
+			i = identity.Identity{ID: i.ID, Userstore: i.Userstore, State: identity.StateDeleted, Revision: 2, Resources: i.Resources}
+			err := deliver(t, x, &i)
+			if _, rejected := errors.AsType[*outbound.RejectedError](err); rejected != c.fails || (err != nil) != c.fails {
+				t.Fatalf("%v", err)
+			}
+			all := s.All("Users", "", "")
+			if len(all) != c.there || c.there > 0 && (all[0]["active"] != c.fails || all[0]["userName"] != "ann@acme.example") {
+				t.Errorf("%v", all)
+			}
+			if n := len(s.Members("eng")); n != 0 && !c.fails && c.there > 0 {
+				t.Errorf("%d members of eng", n)
+			}
+		})
+	}
 }
 
 // TestNobodyToTell: who was barred before the target was told is not made there.

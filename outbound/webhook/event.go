@@ -18,6 +18,7 @@ type Event string
 // The closed list of events, the weightiest first: of several that a message
 // tells together, the first is its type.
 const (
+	Deleted       Event = "identity.deleted"
 	Created       Event = "identity.created"
 	Deprovisioned Event = "identity.deprovisioned"
 	Suspended     Event = "identity.suspended"
@@ -29,7 +30,7 @@ const (
 
 // Events returns the closed list.
 func Events() []Event {
-	return []Event{Created, Deprovisioned, Suspended, Activated, Unlinked, Linked, Updated}
+	return []Event{Deleted, Created, Deprovisioned, Suspended, Activated, Unlinked, Linked, Updated}
 }
 
 // Message is the body: Standard Webhooks 1.0.0, "Payload structure".
@@ -86,7 +87,10 @@ func (t told) String() string {
 // events are what has happened since before, nil if nobody was told yet. A note
 // that cannot be read is none of ours: then it is an update.
 func events(before *told, now told) []Event {
-	if before == nil {
+	switch {
+	case now.State == identity.StateDeleted: // of the rest nobody needs to know any more
+		return []Event{Deleted}
+	case before == nil:
 		return []Event{Created}
 	}
 	happened := map[Event]bool{}

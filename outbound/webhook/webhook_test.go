@@ -136,6 +136,9 @@ func TestEvents(t *testing.T) {
 			[]webhook.Event{webhook.Deprovisioned, webhook.Unlinked, webhook.Linked}},
 		{"a trait of somebody closed", func(i *identity.Identity) { i.Traits = map[string]any{"email": "ann@old.example"} }, nil},
 		{"open again", func(i *identity.Identity) { i.State = identity.StateActive }, []webhook.Event{webhook.Activated}},
+		{"deleted", func(i *identity.Identity) {
+			i.State, i.Traits, i.Links, i.Groups = identity.StateDeleted, nil, nil, nil
+		}, []webhook.Event{webhook.Deleted}},
 	} {
 		step.change(&i)
 		i.Revision++
@@ -156,12 +159,42 @@ func TestEvents(t *testing.T) {
 		}
 		if m := r.messages[0]; m.Type != step.want[0] || !slices.Equal(m.Data.Events, step.want) || m.Data.Identity.Revision != i.Revision {
 			t.Errorf("%s: %s of %q, want %q", step.name, m.Type, m.Data.Events, step.want)
-		} else if told := len(m.Data.Identity.Traits) + len(m.Data.Identity.Groups); (told == 0) != (i.State == identity.StateDeprovisioned) {
+		} else if told := len(m.Data.Identity.Traits) + len(m.Data.Identity.Groups); (told == 0) != (i.State == identity.StateDeprovisioned || i.State == identity.StateDeleted) {
 			t.Errorf("%s: told %d traits and groups", step.name, told)
 		}
 	}
 	if text := i.Resources[0].Told; strings.Contains(text, subject) || strings.Contains(text, "ann@") {
 		t.Error("what is noted holds a subject or a value")
+	}
+}
+
+// Whoever may have been told, and whoever was told that somebody is deprovisioned,
+// is told of the deletion, too.
+func TestDeletedEvent(t *testing.T) {
+	for name, before := range map[string]*identity.State{"perhaps told": nil, "closed": new(identity.StateDeprovisioned)} {
+		t.Run(name, func(t *testing.T) {
+			r := newReceiver(t)
+			c := r.connector(t)
+			i := ann()
+			i.Remember(identity.Resource{Target: "crm"})
+			if before != nil {
+				i.State = *before
+				has, err := c.Deliver(t.Context(), i, identity.Delivery{Target: "crm"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				has.Target = "crm"
+				i.Remember(has)
+			}
+			i.State, i.Traits, i.Links, i.Groups, i.Revision = identity.StateDeleted, nil, nil, nil, i.Revision+1
+			r.messages = nil
+			if _, err := c.Deliver(t.Context(), i, identity.Delivery{Target: "crm"}); err != nil {
+				t.Fatal(err)
+			}
+			if len(r.messages) != 1 || !slices.Equal(r.messages[0].Data.Events, []webhook.Event{webhook.Deleted}) || r.messages[0].Data.Identity.State != identity.StateDeleted {
+				t.Errorf("%+v", r.messages)
+			}
+		})
 	}
 }
 

@@ -182,19 +182,24 @@ func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt
 		if stored == nil || stored.Revision != revision || !stored.RenewedAt.Equal(renewedAt) {
 			return store.ErrConflict
 		}
-		for _, k := range stored.Keys {
-			if err := release(tx, k, id); err != nil {
-				return err
-			}
-		}
-		if err := reindexIdentity(tx, id, stored, &identity.Identity{}); err != nil {
-			return err
-		}
-		if err := tx.Bucket(bucketIdentities).Delete([]byte(id)); err != nil {
+		if err := erase(tx, stored); err != nil {
 			return err
 		}
 		return putRecordIfAny(tx, r, record)
 	})
+}
+
+// erase removes an identity, its keys and its terms.
+func erase(tx *bbolt.Tx, stored *identity.Identity) error {
+	for _, k := range stored.Keys {
+		if err := release(tx, k, stored.ID); err != nil {
+			return err
+		}
+	}
+	if err := reindexIdentity(tx, stored.ID, stored, &identity.Identity{}); err != nil {
+		return err
+	}
+	return tx.Bucket(bucketIdentities).Delete([]byte(stored.ID))
 }
 
 // load returns the identity with this id, or nil.

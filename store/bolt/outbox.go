@@ -56,6 +56,9 @@ func (s *Store) SetOutbox(ctx context.Context, i identity.Identity) error {
 		}
 		after := *stored
 		after.Outbox, after.OutboxVersion, after.Resources = i.Outbox, i.OutboxVersion, i.Resources
+		if after.Finished() {
+			return erase(tx, stored)
+		}
 		doc, err := encodeIdentity(after)
 		if err != nil {
 			return err

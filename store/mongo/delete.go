@@ -53,6 +53,29 @@ func (s *Store) Delete(ctx context.Context, id string, revision int64, renewedAt
 	})
 }
 
+// finish removes a deleted identity whose outbox the write would empty; its
+// records are moved first. Any other write in between is a conflict, but for what
+// moves records itself.
+func (db *database) finish(ctx context.Context, i identity.Identity) error {
+	as := append(version(i.ID, i.Revision, i.OutboxVersion-1), bson.E{Key: fieldState, Value: string(identity.StateDeleted)})
+	for range deleteAttempts {
+		docs, err := all[identityDoc](ctx, db.identities, as, options.Find())
+		if err != nil {
+			return err
+		}
+		if len(docs) == 0 {
+			return store.ErrConflict
+		}
+		if err := db.moveJournals(ctx, docs); err != nil {
+			return err
+		}
+		if gone, err := db.remove(ctx, docs[0]); gone || err != nil {
+			return err
+		}
+	}
+	return store.ErrConflict
+}
+
 // writeAhead writes the record of a deletion, if it is one. No journal holds an
 // older version of it.
 func (db *database) writeAhead(ctx context.Context, r identity.Record) error {

@@ -51,6 +51,9 @@ func version(id string, revision, outboxVersion int64) bson.D {
 // SetOutbox writes an identity's outbox; see store.Store.
 func (s *Store) SetOutbox(ctx context.Context, i identity.Identity) error {
 	return s.call(ctx, "set outbox", func(ctx context.Context, db *database) error {
+		if i.Finished() {
+			return db.finish(ctx, i)
+		}
 		var w stampWriter
 		write := rand.Text()
 		outbox := encodeOutbox(&w, &i)

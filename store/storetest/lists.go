@@ -80,7 +80,7 @@ func testListFilters(t *testing.T, s store.Store) {
 		key = i.Keys[0]
 	}
 	for _, userstore := range []string{"", "default", "default\x00", "employees", "none"} {
-		for _, state := range []identity.State{"", identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned} {
+		for _, state := range []identity.State{"", identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned, identity.StateDeleted} {
 			for _, k := range []identity.Key{"", key, newFed()} {
 				var want []string
 				for id, i := range all {

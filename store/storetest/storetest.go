@@ -91,6 +91,7 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"PinIsNoIdentity", testPinIsNoIdentity},
 		{"Outbox", testOutbox},
 		{"OutboxConflict", testOutboxConflict},
+		{"OutboxOfDeleted", testDeleted},
 		{"OutboxLease", testOutboxLease},
 		{"SwapAgainstLease", testSwapAgainstLease},
 		{"Proposals", testProposals},

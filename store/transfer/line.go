@@ -177,7 +177,7 @@ func (l Line) Check() error {
 }
 
 func checkIdentity(i *identity.Identity) error {
-	states := []identity.State{identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned}
+	states := []identity.State{identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned, identity.StateDeleted}
 	switch {
 	case !isID(i.ID):
 		return errors.New("the identity's id is no UUID in lower case")
@@ -196,6 +196,9 @@ func checkIdentity(i *identity.Identity) error {
 	}
 	if err := checkHolds(i); err != nil {
 		return err
+	}
+	if i.State == identity.StateDeleted {
+		return checkDeleted(i)
 	}
 	want := map[identity.Key]bool{}
 	for _, l := range i.Links {

@@ -384,6 +384,34 @@ func TestCheckRefuses(t *testing.T) {
 	}
 }
 
+// TestDeleted: what is left of somebody deleted travels, and holds nothing that
+// keeps anybody out.
+func TestDeleted(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*identity.Identity)
+		ok    bool
+	}{
+		"as it is": {func(*identity.Identity) {}, true},
+		"owed to a Kratos": {func(i *identity.Identity) {
+			i.ExternalIDs = []identity.ExternalID{{System: identity.SystemKratos, Instance: "main", ID: "k-1"}}
+		}, true},
+		"nobody to tell": {func(i *identity.Identity) { i.Outbox = nil }, false},
+		"a key":          {func(i *identity.Identity) { i.Keys = ann().Keys }, false},
+		"a link":         {func(i *identity.Identity) { i.Links = ann().Links }, false},
+		"a trait":        {func(i *identity.Identity) { i.Traits = map[string]any{"email": "geheim"} }, false},
+	} {
+		i := ann()
+		i.State, i.Traits, i.Keys, i.Links, i.Provenance, i.Groups, i.ExternalIDs = identity.StateDeleted, nil, nil, nil, nil, nil, nil
+		i.Consents, i.Proposals, i.Holds = nil, nil, nil
+		i.Outbox = nil
+		i.Arm("hr", time.Unix(1, 0))
+		c.spoil(&i)
+		if err := (transfer.Line{Identity: &i}).Check(); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestReaderRefuses(t *testing.T) {
 	header, end := `{"jithook_export":1}`, `{"end":{"identities":2,"decisions":2}}`
 	line := func(l transfer.Line) string {

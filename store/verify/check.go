@@ -104,7 +104,7 @@ func (c Checker) check(ctx context.Context, i identity.Identity) ([]store.Findin
 func kept(i *identity.Identity, want map[identity.Key]string) (keys []identity.Key, findings []store.Finding) {
 	for _, k := range i.Keys {
 		kind := k.Kind()
-		if (kind == identity.KeyFed || kind == identity.KeyExt) && want[k] == "" && !i.Barred() {
+		if (kind == identity.KeyFed || kind == identity.KeyExt) && want[k] == "" && (!i.Barred() || i.State == identity.StateDeleted) {
 			findings = append(findings, store.Finding{Code: store.FindingKeyStray, IdentityID: i.ID,
 				Text: "it holds a " + kind + " key of none of its links and external ids, so that somebody is refused"})
 			continue
@@ -118,6 +118,9 @@ func kept(i *identity.Identity, want map[identity.Key]string) (keys []identity.K
 // words for what each is the key of.
 func derived(i *identity.Identity) map[identity.Key]string {
 	out := map[identity.Key]string{}
+	if i.State == identity.StateDeleted { // what is left of it is no person's any more
+		return out
+	}
 	for _, l := range i.Links {
 		out[identity.FedKey(l.Issuer, l.Subject)] = "its link to the provider " + l.Provider
 	}

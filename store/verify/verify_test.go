@@ -142,12 +142,16 @@ func TestFindings(t *testing.T) {
 		want   store.FindingCode
 		mended bool
 	}{
-		"sound":        {spoil: func(*identity.Identity) {}},
-		"link's key":   {func(i *identity.Identity) { i.Keys = without(*i, fed(*i)) }, store.FindingKeyMissing, true},
-		"id's key":     {func(i *identity.Identity) { i.Keys = without(*i, identity.ExtKey(i.ExternalIDs[0])) }, store.FindingKeyMissing, true},
-		"stray key":    {stray, store.FindingKeyStray, true},
-		"suspended":    {spoil: func(i *identity.Identity) { stray(i); i.State = identity.StateSuspended }},
-		"its memory":   {spoil: func(i *identity.Identity) { stray(i); i.State = identity.StateDeprovisioned }},
+		"sound":      {spoil: func(*identity.Identity) {}},
+		"link's key": {func(i *identity.Identity) { i.Keys = without(*i, fed(*i)) }, store.FindingKeyMissing, true},
+		"id's key":   {func(i *identity.Identity) { i.Keys = without(*i, identity.ExtKey(i.ExternalIDs[0])) }, store.FindingKeyMissing, true},
+		"stray key":  {stray, store.FindingKeyStray, true},
+		"suspended":  {spoil: func(i *identity.Identity) { stray(i); i.State = identity.StateSuspended }},
+		"its memory": {spoil: func(i *identity.Identity) { stray(i); i.State = identity.StateDeprovisioned }},
+		"deleted": {spoil: func(i *identity.Identity) {
+			i.State, i.Links, i.Keys = identity.StateDeleted, nil, nil // the external id is for its Kratos
+			i.Arm("hr", now)
+		}},
 		"pending":      {spoil: func(i *identity.Identity) { i.State = identity.StatePending }},
 		"pending, old": {func(i *identity.Identity) { i.State, i.CreatedAt = identity.StatePending, now.Add(-25*time.Hour) }, store.FindingPendingOld, false},
 		"renewed": {spoil: func(i *identity.Identity) {

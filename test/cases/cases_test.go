@@ -85,6 +85,8 @@ func play(t *testing.T, c oneCase, h *house, tally *tally, sent func() []string)
 		switch s.kind() {
 		case "wait":
 			h.now = h.now.Add(time.Duration(s.Wait))
+		case "told":
+			h.told(t, s.Told)
 		case "providers":
 			h.holdProblems(t, s)
 		case "login":

@@ -41,6 +41,7 @@ type step struct {
 	Admin     string         `json:"admin"`     // METHOD path below /admin/v1; {ann} is the id of the identity that ann has, {held:ann} of what is held of it
 	Providers map[string]any `json:"providers"` // patches of the files in force; null removes one, a text is one
 	Wait      duration       `json:"wait"`      // how far the clock moves
+	Told      string         `json:"told"`      // whom the target hr has an account of: [provider/]subject
 
 	// Of a login.
 	Person string         `json:"person"` // whose claims, where the subject is another
@@ -101,7 +102,7 @@ func (d *duration) UnmarshalJSON(data []byte) error {
 // kind names what the step does.
 func (s step) kind() string {
 	var kinds []string
-	for kind, is := range map[string]bool{"login": s.Login != "", "admin": s.Admin != "", "providers": s.Providers != nil, "wait": s.Wait != 0} {
+	for kind, is := range map[string]bool{"login": s.Login != "", "admin": s.Admin != "", "providers": s.Providers != nil, "wait": s.Wait != 0, "told": s.Told != ""} {
 		if is {
 			kinds = append(kinds, kind)
 		}

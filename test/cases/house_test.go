@@ -378,6 +378,18 @@ func (h *house) holder(t testing.TB, who string) *identity.Identity {
 	return &found[0]
 }
 
+// told notes that the target hr has an account of somebody, as its worker does.
+func (h *house) told(t testing.TB, who string) {
+	t.Helper()
+	i := h.holder(t, who)
+	if i == nil {
+		t.Fatalf("nobody is %s", who)
+	}
+	i.Remember(identity.Resource{Target: "hr", ID: "u-1"})
+	i.OutboxVersion++
+	must(t, h.store.Store.SetOutbox(t.Context(), *i))
+}
+
 // everybody returns all identities.
 func (h *house) everybody(t testing.TB) []identity.Identity {
 	t.Helper()
