@@ -22,7 +22,7 @@ import (
 const explainTime = 10 * time.Second
 
 func newMapCmd() *cobra.Command {
-	return group("map", "Test rules, and try them over claims", newMapTestCmd(), newMapEvalCmd(), newMapExplainCmd())
+	return group("map", "Test rules, and try them over claims", newMapTestCmd(), newMapEvalCmd(), newMapExplainCmd(), newMapConvertCmd())
 }
 
 // over are the flags that say what an expression sees.

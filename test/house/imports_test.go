@@ -48,6 +48,11 @@ var rules = []rule{
 	},
 	{path: "kratos", project: []string{"identity", "deploy", "internal/strictjson"}, modules: []string{"github.com/ory/client-go", "go.yaml.in/yaml/v3", "golang.org/x/net/http/httpguts"}},
 	{
+		path:    "kratos/convert",
+		project: []string{"internal/expr", "mapper"},
+		modules: []string{"github.com/google/go-jsonnet/ast", "github.com/google/go-jsonnet/formatter"},
+	},
+	{
 		path:    "provider",
 		project: []string{"identity", "internal/strictyaml", "internal/canon", "internal/claimschema", "internal/expr", "policy", "mapper", "claims", "claims/idtoken"},
 		modules: []string{"github.com/fsnotify/fsnotify"},
