@@ -78,18 +78,30 @@ type step struct {
 // subjectKey in a match stands for the key of the person's subject.
 const subjectKey = "SUBJECT"
 
+// A match holds what only that step's command does: the worker that delivers
+// writes the same documents.
 var (
 	find   = step{name: "find", match: faultproxy.Match{Command: "find", Collection: "identities", Holds: subjectKey}}
 	recall = step{name: "recall", match: faultproxy.Match{Command: "find", Collection: "decisions"}}
 	insert = step{name: "insert", match: faultproxy.Match{Command: "insert", Collection: "identities", Holds: subjectKey}, write: true}
-	swap   = step{name: "swap", match: faultproxy.Match{Command: "update", Collection: "identities", Holds: "revision"}, write: true}
+	swap   = step{name: "swap", match: faultproxy.Match{Command: "update", Collection: "identities", Holds: "$push"}, write: true}
 	renew  = step{name: "renew", match: swap.match, write: true}
 	carry  = step{name: "move: carry over", match: faultproxy.Match{Command: "update", Collection: "decisions", Holds: "$addToSet"}, write: true, later: true}
-	clear  = step{name: "move: clear", match: faultproxy.Match{Command: "update", Collection: "identities", Holds: "$unset"}, write: true, later: true}
+	clear  = step{name: "move: clear", match: faultproxy.Match{Command: "update", Collection: "identities", Holds: removed("journal")}, write: true, later: true}
 	record = step{name: "record", match: faultproxy.Match{Command: "update", Collection: "decisions", Holds: subjectKey}, write: true}
 	note   = step{name: "record later", match: record.match, write: true, later: true}
 	touch  = step{name: "touch", match: faultproxy.Match{Command: "update", Collection: "identities", Holds: "claims_time"}, write: true, later: true}
+	due    = step{name: "delivery: due", match: faultproxy.Match{Command: "find", Collection: "identities", Holds: "$lte"}, later: true}
+	lease  = step{name: "delivery: lease", match: faultproxy.Match{Command: "update", Collection: "identities", Holds: leased}, write: true, later: true}
+	settle = step{name: "delivery: settle", match: faultproxy.Match{Command: "update", Collection: "identities", Holds: removed("outbox")}, write: true, later: true}
 )
+
+// removed is an $unset of the field, as BSON writes it: the name, and a text of
+// one byte, its end. Only the steps of that name hold it.
+func removed(field string) string { return field + "\x00\x01" }
+
+// leased is a lease that somebody holds: its name, and a text that is no empty one.
+const leased = "lease\x00\x1b"
 
 // scenario is a sign-in: what was before, the call that meets the fault, its
 // commands, and the calls of the next login.
@@ -112,6 +124,7 @@ var scenarios = []scenario{
 	{"commit", []call{prepare}, nil, commit, []step{find, recall, swap, carry, clear}, []call{kratosLogin}},
 	{"activating Kratos login", []call{prepare}, nil, kratosLogin, []step{find, swap, carry, clear}, []call{kratosLogin}},
 	{"Kratos login", []call{prepare, commit}, nil, kratosLogin, []step{find, note}, []call{kratosLogin}},
+	{"delivery", []call{login}, func(p *person) { p.name = "Ann Other" }, login, []step{due, lease, settle}, []call{login}},
 }
 
 // lane is a server behind a proxy of its own, with a database of its own.
@@ -119,6 +132,7 @@ type lane struct {
 	proxy  *faultproxy.Proxy
 	server *server.Server
 	direct *mongo.Store // past the proxy
+	told   *receiver
 }
 
 func newLane(t *testing.T, binary string, peer *mongotest.Server, options string) lane {
@@ -132,7 +146,7 @@ func newLane(t *testing.T, binary string, peer *mongotest.Server, options string
 // it is ready.
 func openLane(t *testing.T, binary string, peer *mongotest.Server, options string, before func(*faultproxy.Proxy)) lane {
 	t.Helper()
-	l := lane{proxy: faultproxy.Start(t, peer.URI)}
+	l := lane{proxy: faultproxy.Start(t, peer.URI), told: newReceiver(t)}
 	before(l.proxy)
 	name := peer.Database(t)
 	direct, err := mongo.Open(t.Context(), mongo.Options{URI: peer.URI, Database: name})
@@ -143,7 +157,8 @@ func openLane(t *testing.T, binary string, peer *mongotest.Server, options strin
 	l.direct = direct
 	l.server = server.Start(t, server.Config{
 		Binary: binary, Providers: map[string]string{"acme.yaml": acme},
-		Store: object{"mongodb": object{"uri": l.proxy.URI + options, "database": name}},
+		Store:    object{"mongodb": object{"uri": l.proxy.URI + options, "database": name}},
+		Outbound: l.told.section(),
 	})
 	return l
 }
@@ -157,14 +172,19 @@ func TestFaults(t *testing.T) {
 			lanes.Go(func() {
 				t.Run(fmt.Sprintf("%s, retryWrites %v", sc.name, retry), func(t *testing.T) {
 					l := newLane(t, binary, db, fmt.Sprintf("&retryWrites=%v", retry))
+					until := sync.OnceValue(soon)
+					t.Cleanup(func() { quiet(t, "the log", l.server.Log(t), server.Secret, subjects) })
 					for _, st := range sc.steps {
 						for _, f := range faults {
 							if f.kind != ofWrites || st.write {
-								t.Run(st.name+", "+f.name, func(t *testing.T) { l.cell(t, sc, st, f.fault, f.kind) })
+								t.Run(st.name+", "+f.name, func(t *testing.T) {
+									signedIn := l.cell(t, sc, st, f.fault, f.kind)
+									t.Parallel() // which waits until the lane's faults are over
+									i4Told(t, l, until(), signedIn...)
+								})
 							}
 						}
 					}
-					quiet(t, "the log", l.server.Log(t), server.Secret, subjects)
 				})
 			})
 		}
@@ -183,10 +203,12 @@ func (l lane) must(t *testing.T, c call, p *person) result {
 }
 
 // cell is one fault of one step. Somebody else's sweep may have moved a record
-// already, so a command that does not come gets another chance.
-func (l lane) cell(t *testing.T, sc scenario, st step, f faultproxy.Fault, k kind) {
+// already, so a command that does not come gets another chance. It returns who
+// has signed in.
+func (l lane) cell(t *testing.T, sc scenario, st step, f faultproxy.Fault, k kind) (all []*person) {
 	for range 3 {
 		p := newPerson()
+		all = append(all, p)
 		for _, c := range sc.before {
 			l.must(t, c, p)
 		}
@@ -201,10 +223,11 @@ func (l lane) cell(t *testing.T, sc scenario, st step, f faultproxy.Fault, k kin
 		p.guest = false
 		l.heals(t, sc.heal, p)
 		if came {
-			return
+			return all
 		}
 	}
 	t.Error("the step's command never came")
+	return all
 }
 
 // fault makes the call whose step meets the fault, once, and reports whether it
@@ -227,7 +250,7 @@ func (l lane) fault(t *testing.T, c call, st step, f faultproxy.Fault, p *person
 	}
 	all := people(t, l.direct)
 	i1OnePerSubject(t, all)
-	i2SuccessIsDurable(t, l.direct, r, p)
+	i2SuccessIsDurable(t, l, r, p)
 	i5NeverOpen(t, all, r, p)
 	i8NobodySharesAName(t, all)
 	return came
@@ -247,7 +270,7 @@ func (l lane) heals(t *testing.T, calls []call, p *person) {
 	t.Helper()
 	for _, c := range calls {
 		r := l.must(t, c, p)
-		i2SuccessIsDurable(t, l.direct, r, p)
+		i2SuccessIsDurable(t, l, r, p)
 	}
 	all := people(t, l.direct)
 	i1OnePerSubject(t, all)

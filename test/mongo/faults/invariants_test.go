@@ -3,8 +3,7 @@
 package faults_test
 
 // What holds in the database after every fault: the invariants I1 to I8 of the
-// store's contract, each by a function of its name. I4, events in order, is
-// proven beside the worker that sends them, in test/outbound.
+// store's contract, each by a function of its name.
 
 import (
 	"slices"
@@ -61,15 +60,14 @@ func i1OnePerSubject(t testing.TB, all []identity.Identity) {
 }
 
 // i2SuccessIsDurable: who was told to go on has an identity with a link, as the
-// answer says, and what the answer decided has its record. That what other
-// systems have yet to learn stands with it is proven by store/mongo's
-// TestUnclearWrites.
-func i2SuccessIsDurable(t testing.TB, s *mongo.Store, r result, p *person) {
+// answer says; what the answer decided has its record; and what the target has
+// not been told of it yet waits in the outbox.
+func i2SuccessIsDurable(t testing.TB, l lane, r result, p *person) {
 	t.Helper()
 	if !r.passed() || r.path == commit.path { // commit passes whatever happened
 		return
 	}
-	own := whose(people(t, s), p)
+	own := whose(people(t, l.direct), p)
 	if len(own) != 1 || p.id != "" && own[0].ID != p.id {
 		t.Errorf("I2: %v, and the database has %d identities of theirs", r, len(own))
 		return
@@ -86,7 +84,12 @@ func i2SuccessIsDurable(t testing.TB, s *mongo.Store, r result, p *person) {
 	if r.path != prepare.path && i.State != identity.StateActive {
 		t.Errorf("I2: passed, and the identity is %s", i.State)
 	}
-	found, err := s.Decisions(t.Context(), store.DecisionQuery{FlowID: r.flow})
+	// Who is told is settled afterwards, so that one of the two always holds.
+	waits := slices.ContainsFunc(i.Outbox, func(d identity.Delivery) bool { return d.Target == events && d.Revision == i.Revision })
+	if told, _ := l.told.of(i.ID); !waits && told.Revision < i.Revision {
+		t.Errorf("I2: %v, and revision %d waits for nobody; the target was told of %d", r, i.Revision, told.Revision)
+	}
+	found, err := l.direct.Decisions(t.Context(), store.DecisionQuery{FlowID: r.flow})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +112,29 @@ func i3NothingIsLeft(t testing.TB, s *mongo.Store) {
 		}
 		if token = found.NextPageToken; token == "" {
 			return
+		}
+	}
+}
+
+// i4Told: by then the target knows these people as the store does, and it was
+// never told of somebody as they were before.
+func i4Told(t testing.TB, l lane, until time.Time, all ...*person) {
+	t.Helper()
+	for _, p := range all {
+		found, err := l.direct.Find(t.Context(), p.fedKey())
+		if err != nil || len(found) != 1 {
+			t.Fatalf("I4: %d identities of one subject: %v", len(found), err)
+		}
+		i := found[0]
+		knows, back := l.told.of(i.ID)
+		for ; knows.Revision != i.Revision && time.Now().Before(until); knows, back = l.told.of(i.ID) {
+			time.Sleep(20 * time.Millisecond)
+		}
+		if knows.Revision != i.Revision || knows.State != i.State || knows.Traits["name"] != i.Traits["name"] {
+			t.Errorf("I4: the store has %s in revision %d, the target was last told of %d", i.ID, i.Revision, knows.Revision)
+		}
+		if back {
+			t.Errorf("I4: the target was told of %s as it was before", i.ID)
 		}
 	}
 }

@@ -35,6 +35,7 @@ jit:
 traits:
   email: {value: claims.email, verified: "true", canonical: email, unique: true, required: true}
   name: {value: claims.name}
+outbound: [events]
 `
 
 type object = map[string]any

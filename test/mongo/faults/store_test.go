@@ -49,6 +49,7 @@ func TestF2_SlowStore(t *testing.T) {
 			l.server.AwaitReady(t)
 			l.heals(t, calls[len(calls)-1:], p)
 			l.heals(t, calls, q)
+			i4Told(t, l, soon(), p, q)
 		})
 	}
 	quiet(t, "the log", l.server.Log(t), server.Secret, subjects)
@@ -93,6 +94,7 @@ func TestF1_StoreDownAtStart(t *testing.T) {
 	l.server.AwaitReady(t)
 	l.heals(t, signIns["generic"], p)
 	l.heals(t, signIns["Kratos"], q)
+	i4Told(t, l, soon(), p, q)
 	quiet(t, "the log", l.server.Log(t), server.Secret, subjects)
 }
 
@@ -117,6 +119,7 @@ func TestF1_StoreDownUnderWay(t *testing.T) {
 	}
 	p := newPerson()
 	l.heals(t, signIns["Kratos"], p)
+	i4Told(t, l, soon(), p)
 	all := people(t, l.direct)
 	i1OnePerSubject(t, all)
 	i8NobodySharesAName(t, all)
