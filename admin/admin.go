@@ -11,10 +11,12 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -56,6 +58,12 @@ type API struct {
 	Host    string
 	Metrics http.Handler
 	Log     *slog.Logger
+	// LoadProviders compiles candidates for the providers' files; Replayers is how
+	// many logins a replay decides at a time, 0 is one a processor.
+	LoadProviders func(fs.FS) (*provider.Set, []provider.Problem)
+	Replayers     int
+
+	replaying sync.Mutex // one at a time: it takes what processors there are
 }
 
 const (
@@ -83,6 +91,7 @@ func (a *API) Handler() http.Handler {
 	v1.GET("/decisions/:id", a.decision)
 	v1.GET("/providers", a.providers)
 	v1.POST("/plan", a.plan)
+	v1.POST(replayPath, a.replay)
 	v1.GET("/openapi.json", openapi)
 	v1.POST(sweepPath, a.sweep)
 	v1.POST("/kratos/:instance"+adoptPath, a.adopt)
@@ -126,11 +135,11 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // bound limits every request but those that limit themselves: below /store,
-// exports, sweeps, and steps that ask another system.
+// exports, replays, sweeps, and steps that ask another system.
 func bound(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if strings.HasPrefix(c.Path(), storePath) || strings.HasSuffix(c.Path(), exportPath) || strings.HasSuffix(c.Path(), sweepPath) || strings.HasSuffix(c.Path(), reconcilePath) ||
-			strings.HasSuffix(c.Path(), adoptPath) {
+			strings.HasSuffix(c.Path(), adoptPath) || strings.HasSuffix(c.Path(), replayPath) {
 			return next(c)
 		}
 		ctx, cancel := context.WithTimeout(c.Request().Context(), timeout)

@@ -69,23 +69,27 @@ func newWorld(t testing.TB) *world {
 	w.api = &admin.API{
 		Store: w.store, Userstore: directory.New(w.store, nil), Service: w.service, Providers: w.service.Providers, Token: token, Host: "jithook.internal",
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "a_metric 1") }),
-		Log:     log,
+		Log:     log, LoadProviders: loader(t).Load,
 	}
 	return w
 }
 
 func providers(t testing.TB) *provider.Set {
 	t.Helper()
-	env, err := expr.NewEnv()
-	if err != nil {
-		t.Fatal(err)
-	}
-	loader := provider.Loader{Env: env, Userstores: []string{"default", "partners"}, Now: time.Now}
-	set, problems := loader.Load(os.DirFS("testdata/providers"))
+	set, problems := loader(t).Load(os.DirFS("testdata/providers"))
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	return set
+}
+
+func loader(t testing.TB) provider.Loader {
+	t.Helper()
+	env, err := expr.NewEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return provider.Loader{Env: env, Userstores: []string{"default", "partners"}, Now: time.Now}
 }
 
 // documented routes requests to their place in the OpenAPI document, read more

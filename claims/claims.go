@@ -54,6 +54,19 @@ type Origin struct {
 // that lack a subject's claim of the file's own choice leave it open whose they
 // are; sub may be left out of what a caller or a mapper hands over.
 func (o Origin) Tie(subject string, claims map[string]any) identity.Code {
+	switch found := o.named(claims); {
+	case found == any(subject):
+		return ""
+	case found != nil:
+		return identity.CodeClaimsConflict
+	case o.Subject != nil:
+		return identity.CodeSubjectUndeterminable
+	}
+	return ""
+}
+
+// named is the claim that is the subject; nil if it is not there.
+func (o Origin) named(claims map[string]any) any {
 	path := o.Subject
 	if path == nil {
 		path = []string{"sub"}
@@ -63,15 +76,7 @@ func (o Origin) Tie(subject string, claims map[string]any) identity.Code {
 		members, _ := found.(map[string]any)
 		found = members[name]
 	}
-	switch {
-	case found == any(subject):
-		return ""
-	case found != nil:
-		return identity.CodeClaimsConflict
-	case o.Subject != nil:
-		return identity.CodeSubjectUndeterminable
-	}
-	return ""
+	return found
 }
 
 // Source is one place where claims come from.

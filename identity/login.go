@@ -35,6 +35,9 @@ const (
 // anything of it is believed. The zero value of a field means "not said".
 type Login struct {
 	Hook Hook
+	// Told, if not empty, is the hook that expressions see in place of Hook: a
+	// recorded sign-in is decided again where nobody waits for its answer.
+	Told Hook
 	// Caller is the name of the credential that authenticated the request.
 	Caller string
 	// Providers are the providers that the credential may speak for; the one

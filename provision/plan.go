@@ -57,10 +57,12 @@ type Plan struct {
 	// seen are dated claims that changed nothing: older ones that come later
 	// must not either.
 	seen *claims.Evidence
-	// ticket is what came with the login and is good for one flow only.
-	ticket *claims.Ticket
-	emails []Email
-	now    time.Time
+	// evidence is what the login rests on; ticket is what came with it and is good
+	// for one flow only.
+	evidence claims.Evidence
+	ticket   *claims.Ticket
+	emails   []Email
+	now      time.Time
 	// linked says that the plan gives an identity that was there a subject.
 	linked bool
 	// found is how a lookup rule came to Before, if one did.

@@ -89,6 +89,9 @@ type Service struct {
 	Await    func(ctx context.Context, target string, i identity.Identity) error
 	// Observe, if set, sees every record as it is answered.
 	Observe func(identity.Record)
+	// Decided, if set, sees every login that claims have decided. It holds nobody
+	// up, and what it sees is not its to change.
+	Decided func(Decided)
 
 	turns turns
 }
@@ -157,6 +160,7 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 		if err == nil {
 			s.disconnect(ctx, l, plan)
 			out = s.tellWritten(ctx, l, plan, out)
+			s.show(plan, out)
 			return s.finish(ctx, out, start)
 		}
 		v, err = plan.after(err)

@@ -1,6 +1,8 @@
 package provision
 
 import (
+	"cmp"
+
 	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
 )
@@ -8,7 +10,7 @@ import (
 // loginVars is what expressions see as login.
 func loginVars(l identity.Login, e claims.Evidence) map[string]any {
 	return map[string]any{
-		"hook": string(l.Hook), "provider": l.Provider, "issuer": e.Issuer, "subject": e.Subject,
+		"hook": string(cmp.Or(l.Told, l.Hook)), "provider": l.Provider, "issuer": e.Issuer, "subject": e.Subject,
 		"caller": l.Caller, "source": e.Source,
 	}
 }

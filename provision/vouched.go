@@ -55,9 +55,9 @@ func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*prov
 		p.deny(identity.Because(identity.CodeClaimsConflict), "")
 		return nil, claims.Evidence{}, nil
 	}
-	p.ticket = e.Ticket
+	p.evidence, p.ticket = e, e.Ticket
 	p.Record.Issuer, p.Record.Normalised = e.Issuer, e.Normalised
 	p.Record.SubjectKey = identity.FedKey(e.Issuer, e.Subject)
-	p.Record.Claims = s.ClaimLog.Keep(p.Record.ID, e.Claims)
+	p.Record.Claims = s.ClaimLog.Keep(p.Record.ID, e.Subject, e.Claims)
 	return prov, e, nil
 }

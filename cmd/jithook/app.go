@@ -25,6 +25,7 @@ type app struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics
 	store    *directory.Directory
+	loader   provider.Loader
 	live     *provider.Live
 	recorder *provision.Recorder
 	service  *provision.Service
@@ -48,7 +49,7 @@ func closedApp(c config, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &app{config: c, log: log, metrics: metrics.New(versionText())}
+	a := &app{config: c, log: log, loader: loader, metrics: metrics.New(versionText())}
 	a.live = provider.NewLive(c.providersDir, loader, log, a.metrics.ProvidersLoaded)
 	return a, nil
 }
@@ -82,7 +83,7 @@ func (a *app) admin(token string) *admin.API {
 	host, _, _ := net.SplitHostPort(a.config.adminListen)
 	return &admin.API{
 		Store: a.store, Userstore: a.store, Service: a.service, Providers: a.live.Set, Targets: a.config.targetsToTell(), Token: token, Host: host,
-		Metrics: a.metrics.Handler(), Log: a.log,
+		Metrics: a.metrics.Handler(), Log: a.log, LoadProviders: a.loader.Load,
 	}
 }
 

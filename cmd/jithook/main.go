@@ -67,7 +67,7 @@ Exit codes: 0 yes · 1 could not do it (usage, I/O, malformed) ·
 		SilenceErrors: true,
 	}
 	root.AddCommand(newDevCmd(), newServeCmd(), newCheckCmd(), newPlanCmd(), newIdentityCmd(), newLinksCmd(), newHoldsCmd(),
-		newDecisionsCmd(), newOutboundCmd(), newStoreCmd(), newMapCmd(), newKratosCmd(), newVersionCmd())
+		newDecisionsCmd(), newReplayCmd(), newOutboundCmd(), newStoreCmd(), newMapCmd(), newKratosCmd(), newVersionCmd())
 	return root
 }
 

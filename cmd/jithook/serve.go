@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -101,6 +102,7 @@ func serve(ctx context.Context, c config, listening func()) error {
 	listening()
 	api := a.admin(token)
 	api.Comparers = comparers(worker)
+	api.Replayers = max(1, runtime.GOMAXPROCS(0)/2) // logins go on meanwhile
 	return a.run(ctx, worker, map[net.Listener]http.Handler{hooks: e, adminL: api.Handler()})
 }
 

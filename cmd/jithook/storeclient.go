@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,16 +32,34 @@ func (c *client) slow() *client {
 // stream asks for a document of any length and gives it to fn as it comes. It
 // ends when nothing came for idleTimeout. length is -1 where it is not known.
 func (c *client) stream(ctx context.Context, path string, query url.Values, media string, fn func(header http.Header, length int64, body io.Reader) error) error {
+	return c.exchange(ctx, path, query, upload{}, media, fn)
+}
+
+// upload is a document that is sent; none if its media type is empty.
+type upload struct {
+	media string
+	data  []byte
+}
+
+// exchange is stream, with a document that is sent.
+func (c *client) exchange(ctx context.Context, path string, query url.Values, send upload, media string, fn func(header http.Header, length int64, body io.Reader) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/admin/v1"+path, nil)
+	method := http.MethodGet
+	if send.media != "" {
+		method = http.MethodPost
+	}
+	r, err := http.NewRequestWithContext(ctx, method, c.base+"/admin/v1"+path, bytes.NewReader(send.data))
 	if err != nil {
 		return errors.New("the request cannot be made: check --admin")
 	}
 	r.Header.Set("Authorization", "Bearer "+c.token)
+	if send.media != "" {
+		r.Header.Set("Content-Type", send.media)
+	}
 	endless := *c.http
 	endless.Timeout = 0
 	idle := time.AfterFunc(idleTimeout, func() { cancel(errIdle) })
@@ -55,6 +74,9 @@ func (c *client) stream(ctx context.Context, path string, query url.Values, medi
 		if err != nil {
 			return c.unreachable(ctx, err)
 		}
+		if reply.StatusCode == http.StatusUnprocessableEntity && got == "application/json" {
+			return unprocessable(data)
+		}
 		if err := c.refusal(reply, data); err != nil {
 			return err
 		}
@@ -62,6 +84,11 @@ func (c *client) stream(ctx context.Context, path string, query url.Values, medi
 	}
 	return fn(reply.Header, reply.ContentLength, &watched{reply.Body, idle, func() error { return context.Cause(ctx) }})
 }
+
+// unprocessable is a JSON document that says why what was sent cannot be used.
+type unprocessable []byte
+
+func (unprocessable) Error() string { return "what was sent cannot be used" }
 
 // maxRefusal bounds a problem document, in bytes.
 const maxRefusal = 1 << 20

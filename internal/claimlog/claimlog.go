@@ -22,6 +22,7 @@ import (
 	"strings"
 
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/exactjson"
 )
 
 const (
@@ -95,8 +96,9 @@ func derive(secret []byte) (d derived, err error) {
 }
 
 // Keep returns what the record with this id keeps of claims, nil for nothing. Of
-// claims that are longer than MaxSize it keeps that they were.
-func (k *Keeper) Keep(id string, claims map[string]any) *identity.KeptClaims {
+// claims that are longer than MaxSize it keeps that they were. Where they are
+// kept in full, so is the subject that they were about.
+func (k *Keeper) Keep(id, subject string, claims map[string]any) *identity.KeptClaims {
 	if k == nil || k.mode == identity.ClaimsOff || claims == nil {
 		return nil
 	}
@@ -104,7 +106,7 @@ func (k *Keeper) Keep(id string, claims map[string]any) *identity.KeptClaims {
 	key := k.keys[k.write]
 	if k.mode == identity.ClaimsFull {
 		// Bound to the record: what is copied into another does not open.
-		if text, err := json.Marshal(claims); err == nil && len(text) <= MaxSize {
+		if text, ok := encode(subject, claims); ok {
 			kept.Data = key.aead.Seal(nil, nil, text, []byte(id))
 		}
 		return kept
@@ -115,6 +117,37 @@ func (k *Keeper) Keep(id string, claims map[string]any) *identity.KeptClaims {
 		kept.Data = text
 	}
 	return kept
+}
+
+// sealed is what is encrypted.
+type sealed struct {
+	Subject string          `json:"subject"`
+	Claims  json.RawMessage `json:"claims"`
+}
+
+// withSubject is the byte in front of a sealed. What begins with a brace are
+// claims alone, of records that know no subject.
+const withSubject = 1
+
+func encode(subject string, claims map[string]any) (text []byte, ok bool) {
+	if exact, err := exactjson.Encode(claims); err == nil {
+		claims = exact // 2.0 stays apart from 2, as rules tell them apart
+	}
+	inner, err := json.Marshal(claims)
+	if err != nil || len(inner) > MaxSize {
+		return nil, false
+	}
+	outer, err := json.Marshal(sealed{subject, inner})
+	return append([]byte{withSubject}, outer...), err == nil
+}
+
+func decode(text []byte) (o Opened, ok bool) {
+	if len(text) == 0 || text[0] != withSubject {
+		return Opened{Values: text}, json.Valid(text)
+	}
+	var s sealed
+	err := json.Unmarshal(text[1:], &s)
+	return Opened{Values: s.Claims, Subject: s.Subject}, err == nil
 }
 
 // Hash is the keyed hash of one value among the claims. The same value at the same
@@ -130,6 +163,19 @@ type Hash struct {
 type Opened struct {
 	Values json.RawMessage
 	Hashes []Hash
+	// Subject is whom the Values are about; empty where the record does not say.
+	Subject string
+}
+
+// Claims are the Values as rules saw them; nil if they cannot be.
+func (o Opened) Claims() map[string]any {
+	var claims map[string]any
+	d := json.NewDecoder(bytes.NewReader(o.Values))
+	d.UseNumber()
+	if d.Decode(&claims) != nil || exactjson.Decode(claims) != nil {
+		return nil
+	}
+	return claims
 }
 
 // Open reads what a record keeps, which must be something. The error says for
@@ -155,10 +201,11 @@ func (k *Keeper) Open(r identity.Record) (Opened, error) {
 		return Opened{}, fmt.Errorf("the claims are encrypted with the key %q, which is not among decisions.keys", kept.KeyID)
 	}
 	text, err := key.aead.Open(nil, nil, kept.Data, []byte(r.ID))
-	if err != nil || !json.Valid(text) {
+	o, ok := decode(text)
+	if err != nil || !ok {
 		return Opened{}, fmt.Errorf("the claims do not open: they were altered, or the key %q is not the one that it was", kept.KeyID)
 	}
-	return Opened{Values: text}, nil
+	return o, nil
 }
 
 // hasher hashes the leaves of a tree. Once left, what remains of MaxSize, is

@@ -5,6 +5,10 @@ package claimlog_test
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -34,17 +38,17 @@ var ann = object{"email": "ann@acme.example", "n": json.Number("1234567890123456
 
 func TestFull(t *testing.T) {
 	k := keeper(t, identity.ClaimsFull, key("new", 2), key("old", 1))
-	r := identity.Record{ID: "r-1", Claims: k.Keep("r-1", ann)}
+	r := identity.Record{ID: "r-1", Claims: k.Keep("r-1", "s-ann", ann)}
 	if r.Claims.Mode != identity.ClaimsFull || r.Claims.KeyID != "new" || bytes.Contains(r.Claims.Data, []byte("ann")) {
 		t.Errorf("kept %+v", r.Claims)
 	}
-	if again := k.Keep("r-1", ann); bytes.Equal(again.Data, r.Claims.Data) {
+	if again := k.Keep("r-1", "s-ann", ann); bytes.Equal(again.Data, r.Claims.Data) {
 		t.Error("the same claims are encrypted to the same bytes: the nonce is used twice")
 	}
 	o, err := keeper(t, identity.ClaimsOff, key("newer", 3), key("new", 2)).Open(r)
 	want, _ := json.Marshal(ann)
-	if err != nil || string(o.Values) != string(want) || o.Hashes != nil {
-		t.Errorf("opened %s, %v", o.Values, err)
+	if err != nil || string(o.Values) != string(want) || o.Hashes != nil || o.Subject != "s-ann" {
+		t.Errorf("opened %s of %q, %v", o.Values, o.Subject, err)
 	}
 
 	moved, altered := r, r
@@ -72,9 +76,40 @@ func TestFull(t *testing.T) {
 	}
 }
 
+// TestAsRulesSawThem: what is opened has the types that rules tell apart.
+func TestAsRulesSawThem(t *testing.T) {
+	k := keeper(t, identity.ClaimsFull, key("a", 1))
+	saw := object{"n": int64(2), "x": 2.0, "big": int64(9007199254740993), "list": []any{true, object{"y": 0.5}}, "s": "2"}
+	o, err := k.Open(identity.Record{ID: "r-1", Claims: k.Keep("r-1", "s-1", saw)})
+	if diff := cmp.Diff(saw, o.Claims()); err != nil || diff != "" {
+		t.Errorf("%v, (-saw +opened):\n%s", err, diff)
+	}
+}
+
+// TestOfBefore: claims that were sealed without their subject still open.
+func TestOfBefore(t *testing.T) {
+	secret, err := hkdf.Key(sha256.New, key("a", 1).Secret, nil, "jithook claims, full", claimlog.KeySize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := aead.Seal(nil, nil, []byte(`{"email":"ann@acme.example"}`), []byte("r-1"))
+	o, err := keeper(t, identity.ClaimsOff, key("a", 1)).Open(identity.Record{ID: "r-1", Claims: &identity.KeptClaims{Mode: identity.ClaimsFull, KeyID: "a", Data: data}})
+	if err != nil || string(o.Values) != `{"email":"ann@acme.example"}` || o.Subject != "" {
+		t.Errorf("opened %s of %q, %v", o.Values, o.Subject, err)
+	}
+}
+
 func hashes(t *testing.T, k *claimlog.Keeper, id string, claims object) map[string]string {
 	t.Helper()
-	r := identity.Record{ID: id, Claims: k.Keep(id, claims)}
+	r := identity.Record{ID: id, Claims: k.Keep(id, "s-ann", claims)}
 	o, err := (*claimlog.Keeper)(nil).Open(r) // hashes need no key
 	if err != nil {
 		t.Fatal(err)
@@ -121,9 +156,9 @@ func TestHashed(t *testing.T) {
 func TestNothingKept(t *testing.T) {
 	full := keeper(t, identity.ClaimsFull, key("a", 1))
 	for name, kept := range map[string]*identity.KeptClaims{
-		"no keeper": (*claimlog.Keeper)(nil).Keep("r-1", ann),
-		"off":       keeper(t, identity.ClaimsOff, key("a", 1)).Keep("r-1", ann),
-		"no claims": full.Keep("r-1", nil),
+		"no keeper": (*claimlog.Keeper)(nil).Keep("r-1", "s-ann", ann),
+		"off":       keeper(t, identity.ClaimsOff, key("a", 1)).Keep("r-1", "s-ann", ann),
+		"no claims": full.Keep("r-1", "s-ann", nil),
 	} {
 		if kept != nil {
 			t.Errorf("%s: %+v", name, kept)
@@ -139,7 +174,7 @@ func TestBound(t *testing.T) {
 				continue // one hash, however long the value
 			}
 			k := keeper(t, mode, key("a", 1))
-			r := identity.Record{ID: "r-1", Claims: k.Keep("r-1", claims)}
+			r := identity.Record{ID: "r-1", Claims: k.Keep("r-1", "s-ann", claims)}
 			if r.Claims == nil || r.Claims.Data != nil {
 				t.Fatalf("%s, %s: %d bytes kept", name, mode, len(r.Claims.Data))
 			}

@@ -37,7 +37,7 @@ var rules = []rule{
 	{path: "internal/metrics", project: []string{"identity"}, modules: []string{"github.com/prometheus/client_golang"}},
 	{path: "internal/safedial"},
 	{path: "internal/claimschema", modules: []string{"github.com/santhosh-tekuri/jsonschema/v6"}},
-	{path: "internal/claimlog", project: []string{"identity"}},
+	{path: "internal/claimlog", project: []string{"identity", "internal/exactjson"}},
 	{path: "policy", project: []string{"identity", "internal/canon", "internal/expr"}},
 	{path: "mapper", project: []string{"identity", "internal/canon", "internal/expr"}},
 	{path: "claims", project: []string{"identity", "internal/strictjson"}},
@@ -82,6 +82,7 @@ var rules = []rule{
 		modules: []string{"github.com/google/uuid"},
 	},
 	{path: "rules", project: []string{"identity", "internal/expr", "internal/strictyaml", "mapper", "claims", "provider", "store", "provision"}},
+	{path: "replay", project: []string{"identity", "internal/claimlog", "provider", "store", "provision"}, modules: []string{"github.com/google/uuid"}},
 	{
 		path:    "hook",
 		project: []string{"identity", "internal/strictjson", "internal/problem", "claims", "provision"},
@@ -99,7 +100,7 @@ var rules = []rule{
 	},
 	{
 		path:    "admin",
-		project: []string{"identity", "internal/claimlog", "internal/strictjson", "internal/problem", "claims", "provider", "store", "store/directory", "store/transfer", "store/verify", "outbound", "provision", "hook", "hook/generic"},
+		project: []string{"identity", "internal/claimlog", "internal/strictjson", "internal/problem", "claims", "provider", "store", "store/directory", "store/transfer", "store/verify", "outbound", "provision", "replay", "hook", "hook/generic"},
 		modules: []string{"github.com/labstack/echo/v4"},
 	},
 	{path: "cmd/jithook", project: []string{anything}, modules: []string{anything}},

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jithook/jithook/admin"
+	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/replay"
+)
+
+// replayed is what a replay was asked, and has come to.
+type replayed struct {
+	Since       time.Time           `json:"since"`
+	Summary     replay.Summary      `json:"summary"`
+	Differences []replay.Difference `json:"differences"`
+	// Exceeded are the kinds of which more logins differ than --allow lets pass.
+	Exceeded []replay.Kind `json:"exceeded"`
+}
+
+func newReplayCmd() *cobra.Command {
+	from := access{rules: true}
+	var out format
+	var folder, allow string
+	since := ago(24 * time.Hour)
+	var all bool
+	var most int
+	cmd := &cobra.Command{
+		Use: "replay --providers FOLDER", Short: "Say what other providers' files would change about recorded logins", Args: cobra.NoArgs,
+		Long: `Decide recorded logins again, by the providers' files in force and by those in
+FOLDER, and say in what the two differ: first counts, then login by login, without
+a value. Both see the userstore as it is now; nothing is written and nobody is
+asked. It needs decisions.record_claims: full. FOLDER stands for the whole of the
+providers' folder.
+
+Of each subject the newest login is replayed, as the person is today, and the one
+that made them, as if they were not there yet. Exit code 2 when more logins
+differ than --allow lets pass: by default none.`,
+		Example: `  jithook replay --since 24h --providers ./candidate
+  jithook replay --since 7d --providers ./candidate --allow traits=1%,code=5`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			tolerance, err := replay.ParseTolerance(allow)
+			if err != nil {
+				return fmt.Errorf("--allow: %w", err)
+			}
+			files, err := packed(folder)
+			if err != nil {
+				return err
+			}
+			r := replayed{Since: now().Add(-time.Duration(since)).Truncate(time.Second).UTC(), Differences: []replay.Difference{}}
+			query := url.Values{"since": {r.Since.Format(time.RFC3339)}, "all": {strconv.FormatBool(all)}, "differences": {strconv.Itoa(most)}}
+			return from.with(func(c *client) error {
+				bar := newProgress(cmd.ErrOrStderr(), out, "replaying", "logins")
+				defer bar.end()
+				err := c.exchange(cmd.Context(), "/replay", query, upload{"application/zip", files}, admin.TypeLines,
+					func(_ http.Header, _ int64, body io.Reader) error { return r.take(body, bar) })
+				bar.end()
+				var refused unprocessable
+				if errors.As(err, &refused) {
+					return candidateProblems(folder, refused)
+				}
+				if err != nil {
+					return explained(err)
+				}
+				r.Exceeded = append([]replay.Kind{}, tolerance.Exceeded(r.Summary)...)
+				return r.report(cmd.OutOrStdout(), out, tolerance)
+			})
+		},
+	}
+	cmd.Flags().Var(&since, "since", "how far back recorded logins are replayed, such as 24h or 7d")
+	cmd.Flags().StringVar(&folder, "providers", "", "the `FOLDER` of the candidate files")
+	cmd.Flags().StringVar(&allow, "allow", "", "how many logins may differ, `KIND=AMOUNT,…`: a number, or a percentage of those replayed;\nkinds are decision, code, traits, groups, links and userstore")
+	cmd.Flags().BoolVar(&all, "all", false, "replay every login, and not only the newest of each subject")
+	cmd.Flags().IntVar(&most, "differences", 100, "name at most so `many`; all are counted")
+	_ = cmd.MarkFlagRequired("providers") // fails only for a flag that is not there
+	from.bind(cmd)
+	out.bindAs(cmd, "table", "table or json")
+	return cmd
+}
+
+// packed is a folder of providers' files as the admin API takes it.
+func packed(folder string) ([]byte, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("--providers: %w", err)
+	}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, e := range entries {
+		path := filepath.Join(folder, e.Name())
+		// A mounted ConfigMap is a folder of links: what counts is where they lead.
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("--providers: %w", err)
+		}
+		if info.IsDir() {
+			continue
+		}
+		if info.Size() > admin.MaxCandidate {
+			return nil, fmt.Errorf("--providers: %s is longer than %d bytes", path, admin.MaxCandidate)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("--providers: %w", err)
+		}
+		f, err := w.Create(e.Name())
+		if err != nil {
+			return nil, err
+		}
+		if _, err := f.Write(text); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	if b.Len() > admin.MaxCandidate {
+		return nil, fmt.Errorf("--providers: the files are longer than %d bytes", admin.MaxCandidate)
+	}
+	return b.Bytes(), nil
+}
+
+// candidateProblems is the error about files that cannot be replayed, with
+// places that a person can open.
+func candidateProblems(folder string, document []byte) error {
+	var found admin.CandidateProblems
+	if err := decode(document, &found); err != nil {
+		return err
+	}
+	var problems []strictyaml.Problem
+	for _, p := range found.Problems {
+		problems = append(problems, strictyaml.Problem{File: filepath.Join(folder, shown(p.File)), Line: p.Line, Col: p.Column, Message: shown(p.Message)})
+	}
+	return providerProblems(problems)
+}
+
+// take reads the lines of a replay.
+func (r *replayed) take(body io.Reader, bar *progress) error {
+	lines := json.NewDecoder(body)
+	for {
+		var l admin.ReplayLine
+		switch err := lines.Decode(&l); {
+		case errors.Is(err, errIdle):
+			return err
+		case err != nil:
+			return errors.New("the replay broke off: the server ended, or its log says why")
+		case l.Difference != nil:
+			r.Differences = append(r.Differences, *l.Difference)
+		case l.Progress != nil:
+			bar.share(l.Progress.Logins, r.Since, l.Progress.Through)
+		case l.End != nil:
+			r.Summary = *l.End
+			return nil
+		}
+	}
+}
+
+// ago is a flag's time span, in days too.
+type ago time.Duration
+
+func (a *ago) String() string { return time.Duration(*a).String() }
+
+// Type is what the flag's help shows for a value.
+func (*ago) Type() string { return "TIME" }
+
+// Set reads the flag's value.
+func (a *ago) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		d = time.Duration(n) * 24 * time.Hour
+		if n > maxDays {
+			err = errors.New("too many")
+		}
+	}
+	if err != nil || d <= 0 {
+		return errors.New("it is a time span such as 90m, 24h or 7d")
+	}
+	*a = ago(d)
+	return nil
+}
+
+// maxDays bounds a time span, in days: nobody keeps records for longer.
+const maxDays = 36_500
