@@ -7,13 +7,15 @@ package quiet_test
 import (
 	"bytes"
 	"context"
-	"net/http"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/labstack/echo/v4"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/jithook/jithook/admin"
@@ -23,6 +25,7 @@ import (
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/claimlog"
 	"github.com/jithook/jithook/internal/metrics"
+	"github.com/jithook/jithook/outbound"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/store/bolt"
@@ -34,6 +37,7 @@ import (
 )
 
 const (
+	// hookKey, and with "-" and an instance behind it the key of that Kratos.
 	hookKey    = "canary-hook-key"
 	adminToken = "canary-admin-token"
 )
@@ -44,16 +48,37 @@ func TestMain(m *testing.M) { os.Exit(peer.Run(m)) }
 
 // house is a server's two doors and what is behind them.
 type house struct {
-	hooks, admin http.Handler
+	hooks, admin *echo.Echo
 	store        store.Store
+	directory    *directory.Directory
 	service      *provision.Service
-	log          *bytes.Buffer
+	worker       *outbound.Worker
+	log          *log
 	// panics makes whatever asks for the time panic with a canary; fail breaks
 	// the store for good.
 	panics atomic.Bool
 	fail   func()
 
-	id, revision, exported string // what earlier calls answered
+	learned map[string]string // what earlier calls answered, by {NAME}
+	answers map[string]*seen  // by route
+}
+
+// log is what was logged, in both formats. Deliveries log while calls do.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // stores runs a test on each store.
@@ -87,17 +112,19 @@ func stores(t *testing.T, mode identity.ClaimsMode, test func(*testing.T, *house
 
 func newHouse(t *testing.T, s store.Store, mode identity.ClaimsMode, fail func()) *house {
 	t.Helper()
-	h := &house{store: s, log: &bytes.Buffer{}, fail: fail}
+	h := &house{store: s, directory: directory.New(s, nil), log: &log{}, fail: fail, learned: map[string]string{}, answers: map[string]*seen{}}
 	var files []string
-	for _, name := range []string{"acme.yaml", "tokens.yaml"} {
-		text, err := os.ReadFile(filepath.Join("testdata", name))
+	for _, name := range []string{"acme", "partner", "told", "tokens"} {
+		text, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		files = append(files, string(text))
 	}
 	var err error
-	if h.service, err = service.Over(s, h.log, files...); err != nil {
+	o := &slog.HandlerOptions{Level: slog.LevelDebug}
+	both := slog.New(slog.NewMultiHandler(slog.NewJSONHandler(h.log, o), slog.NewTextHandler(h.log, o)))
+	if h.service, err = service.Logged(s, both, files...); err != nil {
 		t.Fatal(err)
 	}
 	keys := []claimlog.Key{{ID: "k", Secret: bytes.Repeat([]byte{1}, claimlog.KeySize)}}
@@ -112,22 +139,52 @@ func newHouse(t *testing.T, s store.Store, mode identity.ClaimsMode, fail func()
 		}
 		return time.Now()
 	}
-	caller := hook.Caller{Name: "tests", Endpoints: []hook.Endpoint{hook.EndpointKratos, hook.EndpointLogin}, Providers: []string{"*"}, Instance: "main"}
-	auth, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{hookKey}}}})
+	h.service.Kratos = kratoses(t)
+	h.worker = h.targets(t)
+	// Logins wait for one target, and go on without it.
+	h.service.Blocking, h.service.Await = map[string]bool{"hr": false}, h.worker.Await
+	h.mount(t, m)
+	return h
+}
+
+// mount sets up the two doors.
+func (h *house) mount(t *testing.T, m *metrics.Metrics) {
+	t.Helper()
+	caller := func(instance string) hook.Caller {
+		return hook.Caller{
+			Name: "tests-" + instance, Instance: instance, Providers: []string{"*"},
+			Endpoints: []hook.Endpoint{hook.EndpointKratos, hook.EndpointLogin},
+		}
+	}
+	credentials := hook.Credentials{
+		Now:      time.Now,
+		APIKeys:  []hook.APIKey{{Caller: caller("main"), Header: "X-API-Key", Values: []string{hookKey}}},
+		Webhooks: []hook.Webhook{{Caller: caller("main"), Secrets: []string{webhookSecret}}},
+	}
+	for instance := range h.service.Kratos {
+		credentials.APIKeys = append(credentials.APIKeys, hook.APIKey{Caller: caller(instance), Header: "X-API-Key", Values: []string{hookKey + "-" + instance}})
+	}
+	auth, err := hook.NewAuth(credentials)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := hook.Options{Auth: auth, Log: h.service.Log, Ready: s.Ping}
-	e := hook.New(o)
-	kratos.Mount(e, o, &kratos.Handler{Service: h.service, Log: o.Log})
-	generic.Mount(e, o, &generic.Handler{Service: h.service})
-	h.hooks = e
-	d := directory.New(s, nil)
-	h.admin = (&admin.API{
-		Store: d, Userstore: d, Service: h.service, Providers: h.service.Providers, Token: adminToken,
-		Metrics: m.Handler(), Log: h.service.Log,
-	}).Handler()
-	return h
+	o := hook.Options{
+		Auth: auth, Log: h.service.Log, Ready: h.store.Ping,
+		Refused: func(why hook.Reason) { m.CallerRefused(string(why), 1) },
+	}
+	h.hooks = hook.New(o)
+	kratos.Mount(h.hooks, o, &kratos.Handler{Service: h.service, Log: o.Log})
+	generic.Mount(h.hooks, o, &generic.Handler{Service: h.service})
+	api := &admin.API{
+		Store: h.directory, Userstore: h.directory, Service: h.service, Providers: h.service.Providers, Token: adminToken,
+		Targets: []string{"crm", "events", "hr"}, Comparers: map[string]outbound.Comparer{}, Metrics: m.Handler(), Log: h.service.Log,
+	}
+	for name, c := range h.worker.Connectors {
+		if comparer, ok := c.(outbound.Comparer); ok {
+			api.Comparers[name] = comparer
+		}
+	}
+	h.admin = api.Handler().(*echo.Echo)
 }
 
 // keep writes what the service has queued, as at the end of a server.

@@ -48,6 +48,11 @@ func Open(t testing.TB, w io.Writer, files ...string) Service {
 // Over returns a service over a store of the caller's, for processes that are no
 // test as well. The error lists what is wrong with the files.
 func Over(s store.Store, w io.Writer, files ...string) (*provision.Service, error) {
+	return Logged(s, slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})), files...)
+}
+
+// Logged is Over with a logger of the caller's.
+func Logged(s store.Store, log *slog.Logger, files ...string) (*provision.Service, error) {
 	env, err := expr.NewEnv()
 	if err != nil {
 		return nil, err
@@ -57,11 +62,10 @@ func Over(s store.Store, w io.Writer, files ...string) (*provision.Service, erro
 		folder[fmt.Sprintf("%d.yaml", i)] = &fstest.MapFile{Data: []byte(f)}
 	}
 	userstores := []string{provider.DefaultUserstore, "employees"}
-	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	// Providers of tests are on this machine.
 	loopback := safedial.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")})
 	keys := idtoken.NewKeys(loopback, time.Now, log)
-	set, problems := provider.Loader{Env: env, Userstores: userstores, Targets: []string{"hr"}, Keys: keys, Now: time.Now}.Load(folder)
+	set, problems := provider.Loader{Env: env, Userstores: userstores, Targets: []string{"hr", "crm", "events"}, Keys: keys, Now: time.Now}.Load(folder)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("providers' files: %v", problems)
 	}
