@@ -142,6 +142,13 @@ func listOfStrings(v any) ([]string, bool) {
 func (g *groups) granted(names []string) []string {
 	granted := map[string]bool{}
 	for _, name := range names {
+		if to, ok := g.grants[name]; ok {
+			granted[to] = true // its own canonical form
+			continue
+		}
+		if canon.ASCII(name) {
+			continue // has no other
+		}
 		// What has no canonical form is no name that a mapping can contain.
 		n, err := canon.Group(name)
 		if to, ok := g.grants[n]; ok && err == nil {

@@ -29,6 +29,7 @@ func (r *Rejection) Error() string {
 // that of ctx. What is in v is read only, and the result shares nothing with it.
 func (m *Mapping) Map(ctx context.Context, v expr.Vars) (Result, error) {
 	var r Result
+	r.Traits = slices.Grow(r.Traits, len(m.traits))
 	for _, t := range m.traits {
 		mapped, err := t.mapped(ctx, v)
 		if err != nil {
@@ -152,8 +153,11 @@ func (m *Mapping) MayVerify(path string, value any) bool {
 }
 
 func isMissing(err error) bool {
-	var missing *expr.MissingError
-	return errors.As(err, &missing)
+	if err == nil {
+		return false
+	}
+	_, ok := errors.AsType[*expr.MissingError](err)
+	return ok
 }
 
 // rejected turns an expression's failure into a Rejection. The end of ctx is

@@ -71,6 +71,9 @@ func bounded(v any) string {
 	if why := checkLimits(v, MaxDepth, &room); why != "" {
 		return why
 	}
+	if small(v) {
+		return ""
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -81,6 +84,18 @@ func bounded(v any) string {
 		return tooLarge
 	}
 	return ""
+}
+
+// small reports whether a value within checkLimits fits for sure: JSON writes a
+// byte in six at most.
+func small(v any) bool {
+	switch v := v.(type) {
+	case nil, bool, int64:
+		return true
+	case string:
+		return 6*len(v)+len(`""`) <= MaxTrait
+	}
+	return false
 }
 
 const (

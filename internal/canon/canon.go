@@ -42,6 +42,8 @@ func refused(s string, checks ...check) string {
 // the latter), variation selectors, fillers, and every kind of space.
 func hidden(r rune) string {
 	switch {
+	case '!' <= r && r <= '~': // printable ASCII, which nearly all is
+		return ""
 	case unicode.IsSpace(r), unicode.In(r, unicode.Z):
 		return "has a space or a line break"
 	case unicode.IsControl(r):
@@ -63,6 +65,17 @@ func lookAlike(r rune) string {
 		return "has a non-ASCII character that changes into an ASCII one"
 	}
 	return ""
+}
+
+// ASCII reports whether s is made of ASCII characters alone. As a group's name
+// it has no canonical form but itself, then.
+func ASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] > unicode.MaxASCII {
+			return false
+		}
+	}
+	return true
 }
 
 func hasASCII(s string) bool {

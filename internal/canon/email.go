@@ -37,9 +37,10 @@ const atext = "!#$%&'*+-/=?^_`{|}~"
 // a canonical form need not exist, nor belong to who claims it.
 func Email(s string) (string, error) {
 	canonical, why := email(s)
-	if why == "" {
+	if why == "" && (!ASCII(s) || strings.Contains(canonical, "xn--")) {
 		// Unicode's folding of rare combinations is not a fixed point in one
 		// step; a form that changes again would be two keys for one address.
+		// (What is ASCII folds to lower case, and that is one.)
 		if again, _ := email(canonical); again != canonical {
 			why = "has characters without a stable form"
 		}

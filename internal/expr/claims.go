@@ -175,15 +175,17 @@ func (p path) missing(in any) (string, bool) {
 	return "", false
 }
 
+// escapes are those of a name in a JSON Pointer.
+var escapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 // pointer writes p as a JSON Pointer (RFC 6901).
 func (p path) pointer() string {
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	var b strings.Builder
 	for _, step := range p {
 		b.WriteByte('/')
 		switch step := step.(type) {
 		case string:
-			b.WriteString(escape.Replace(step))
+			b.WriteString(escapes.Replace(step))
 		case int64:
 			b.WriteString(strconv.FormatInt(step, 10))
 		}

@@ -118,9 +118,13 @@ func (e *Env) program(s Source, checked *cel.Ast, tree *ast.AST) (*Program, erro
 	if err != nil {
 		return nil, refuse(s.problem(1, 0, err.Error()))
 	}
-	return &Program{source: s, evaluator: evaluator, tree: tree, uses: uses, explainer: sync.OnceValues(func() (cel.Program, error) {
+	p := &Program{source: s, evaluator: evaluator, tree: tree, uses: uses, explainer: sync.OnceValues(func() (cel.Program, error) {
 		return program(cel.EvalOptions(cel.OptTrackState))
-	})}, nil
+	})}
+	if path, ok := p.ClaimPath(); ok && len(path) > 0 {
+		p.chain = path
+	}
+	return p, nil
 }
 
 func refuse(p ...Problem) *CompileError { return &CompileError{Problems: p} }

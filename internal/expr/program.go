@@ -49,6 +49,8 @@ type Program struct {
 	evaluator cel.Program
 	tree      *ast.AST
 	uses      *uses
+	// chain are the steps of an expression that is one claim; else nil.
+	chain []string
 	// explainer returns the program that keeps its steps, made when it is first
 	// asked for.
 	explainer func() (cel.Program, error)
@@ -103,6 +105,9 @@ func (p *Program) Eval(ctx context.Context, v Vars) (any, error) {
 	}
 	if tell, ok := ctx.Value(explaining{}).(func(Explanation)); ok {
 		return p.explained(ctx, v, tell)
+	}
+	if value, missing, ok := p.plain(v.Claims); ok {
+		return value, missing
 	}
 	out, _, err := p.evaluator.ContextEval(ctx, v.activation())
 	if ended := ctx.Err(); ended != nil {
