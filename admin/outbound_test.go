@@ -24,6 +24,19 @@ type differing struct {
 	down error
 }
 
+// Deliver closes what it is told of.
+func (d differing) Deliver(context.Context, identity.Identity, identity.Delivery) (identity.Resource, error) {
+	return identity.Resource{}, d.down
+}
+
+// Accounts is one account of the identity, and one of nobody here.
+func (d differing) Accounts(_ context.Context, behind, _ int) ([]outbound.Account, int, error) {
+	if behind == 0 {
+		return []outbound.Account{{ID: "u-7", Active: true}}, 1, d.down
+	}
+	return []outbound.Account{{ID: "u-1", ExternalID: d.id, Active: true}}, -1, d.down
+}
+
 func (d differing) Compare(_ context.Context, i identity.Identity, _ identity.Delivery) ([]outbound.Difference, error) {
 	if d.down != nil || i.ID != d.id {
 		return nil, d.down
@@ -41,8 +54,8 @@ func TestReconcile(t *testing.T) {
 	w.api.Comparers = map[string]outbound.Comparer{"hr": differing{id: id}, "down": differing{down: errors.New("the target answered 503")}}
 	for _, mend := range []string{"false", "true"} {
 		got := into[admin.Reconciled](t, step("hr", "?mend="+mend))
-		want := admin.Reconciled{Checked: 1, Identities: []outbound.Drift{{
-			IdentityID: id, Differences: []outbound.Difference{{What: "update user", Attributes: []string{"title"}}}, Mended: mend == "true",
+		want := admin.Reconciled{Foreign: []string{}, NextPageToken: "accounts.0", Checked: 1, Identities: []outbound.Drift{{
+			Kind: outbound.DriftDiffers, IdentityID: id, Differences: []outbound.Difference{{What: "update user", Attributes: []string{"title"}}}, Mended: mend == "true",
 		}}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("mend=%s (-want +got):\n%s", mend, diff)
@@ -64,6 +77,23 @@ func TestReconcile(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, step("down", ""), http.StatusServiceUnavailable)
+	refused(t, step("down", "?page_token=accounts.0"), http.StatusServiceUnavailable)
+	for _, query := range []string{"?page_token=accounts.x", "?page_token=accounts.-1", "?page_token=x", "?rate=-1", "?rate=1001", "?rate=x", "?mend=yes"} {
+		refused(t, step("hr", query), http.StatusBadRequest)
+	}
+
+	// The target's own list, step by step.
+	first := into[admin.Reconciled](t, step("hr", "?page_token=accounts.0&rate=500"))
+	if len(first.Identities) != 0 || len(first.Foreign) != 1 || first.Accounts != 1 || first.NextPageToken != "accounts.1" {
+		t.Errorf("%+v", first)
+	}
+	last := into[admin.Reconciled](t, step("hr", "?page_token=accounts.1"))
+	if len(last.Identities) != 1 || last.Identities[0].Kind != outbound.DriftUnnoted || last.NextPageToken != "" {
+		t.Errorf("%+v", last)
+	}
+	if only := into[admin.Reconciled](t, step("hr", "?accounts=false")); only.NextPageToken != "" {
+		t.Errorf("%+v", only)
+	}
 }
 
 // Of somebody deleted, what is left can be seen and given up, and nothing else.

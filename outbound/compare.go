@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
 )
 
 // Difference is something that a target has otherwise than it was told, in words
@@ -27,12 +28,37 @@ type Comparer interface {
 
 // Drift is an identity that a target has otherwise than it should.
 type Drift struct {
-	IdentityID  string       `json:"identity_id"`
+	Kind       DriftKind `json:"kind"`
+	IdentityID string    `json:"identity_id"`
+	// Account is the target's id of the account, where it was found by looking at
+	// the target's.
+	Account     string       `json:"account,omitempty"`
 	Differences []Difference `json:"differences"`
 	// Failure says why nobody can tell, or why a delivery would be given up.
 	Failure string `json:"failure,omitempty"`
 	// Mended says that the target will be told again.
 	Mended bool `json:"mended"`
+}
+
+// DriftKind is what kind of a drift it is.
+type DriftKind string
+
+// The closed list of kinds.
+const (
+	// DriftDiffers: the account is not as the identity is.
+	DriftDiffers DriftKind = "differs"
+	// DriftUnnoted: there is an account of the identity of which nothing was noted.
+	DriftUnnoted DriftKind = "unnoted"
+	// DriftDouble: there is a second account of the identity.
+	DriftDouble DriftKind = "double"
+	// DriftOrphan: there is an account of an identity that there is not, and it is
+	// not closed.
+	DriftOrphan DriftKind = "orphan"
+)
+
+// DriftKinds returns the closed list.
+func DriftKinds() []DriftKind {
+	return []DriftKind{DriftDiffers, DriftUnnoted, DriftDouble, DriftOrphan}
 }
 
 // Reconcile compares identities with what a target has of them, one after the
@@ -45,7 +71,7 @@ func Reconcile(ctx context.Context, s Store, c Comparer, target string, page []i
 		if n := i.DeliveryTo(target); i.State == identity.StatePending || n >= 0 && i.Released(i.Outbox[n]) {
 			continue
 		}
-		d := Drift{IdentityID: i.ID}
+		d := Drift{Kind: DriftDiffers, IdentityID: i.ID}
 		var err error
 		d.Differences, err = c.Compare(ctx, i, identity.Delivery{Target: target, Revision: i.Revision})
 		rejected, refused := errors.AsType[*RejectedError](err)
@@ -57,7 +83,10 @@ func Reconcile(ctx context.Context, s Store, c Comparer, target string, page []i
 		case len(d.Differences) == 0:
 			continue
 		case mend:
-			if err := Retry(ctx, s, i.ID, target, now); err != nil {
+			switch err := Retry(ctx, s, i.ID, target, now); {
+			case errors.Is(err, store.ErrNotFound):
+				continue // gone since it was listed
+			case err != nil:
 				return nil, err
 			}
 			d.Mended = true

@@ -46,9 +46,9 @@ func TestReconcile(t *testing.T) {
 	}
 	for _, mend := range []bool{false, true} {
 		want := []outbound.Drift{
-			{IdentityID: page[1].ID, Differences: differs, Mended: mend},
-			{IdentityID: page[2].ID, Differences: []outbound.Difference{}, Failure: "jithook.yaml:7:3: no"},
-			{IdentityID: given.ID, Differences: differs, Mended: mend},
+			{Kind: outbound.DriftDiffers, IdentityID: page[1].ID, Differences: differs, Mended: mend},
+			{Kind: outbound.DriftDiffers, IdentityID: page[2].ID, Differences: []outbound.Difference{}, Failure: "jithook.yaml:7:3: no"},
+			{Kind: outbound.DriftDiffers, IdentityID: given.ID, Differences: differs, Mended: mend},
 		}
 		got, err := outbound.Reconcile(t.Context(), s, c, hr, page, mend, time.Now())
 		must(t, err)

@@ -45,6 +45,15 @@ func (o Only) Compare(ctx context.Context, i identity.Identity, d identity.Deliv
 	return c.Compare(ctx, i, d)
 }
 
+// Accounts implements Lister, if the Connector is one.
+func (o Only) Accounts(ctx context.Context, behind, count int) (page []Account, next int, err error) {
+	l, ok := o.Connector.(Lister)
+	if !ok {
+		return nil, 0, errors.New("this kind of target does not list its accounts")
+	}
+	return l.Accounts(ctx, behind, count)
+}
+
 // judge reports whether the target is concerned, and makes the identity what the
 // target has to take it for.
 func (o Only) judge(ctx context.Context, i *identity.Identity, d identity.Delivery) (concerned bool, err error) {

@@ -91,6 +91,9 @@ func (c *client) call(ctx context.Context, k call) (reply, error) {
 	if k.version != "" {
 		r.Header.Set("If-Match", k.version)
 	}
+	if err := outbound.Turn(ctx); err != nil {
+		return reply{}, unreachable(k.what, err)
+	}
 	if err := c.auth.authorize(ctx, r, c.http); err != nil {
 		return reply{}, err
 	}

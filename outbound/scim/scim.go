@@ -101,7 +101,7 @@ type Connector struct {
 
 var (
 	_ outbound.Connector = (*Connector)(nil)
-	_ outbound.Comparer  = (*Connector)(nil)
+	_ outbound.Lister    = (*Connector)(nil)
 )
 
 // CheckURL returns what is wrong with the URL of a target. It makes no

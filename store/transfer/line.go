@@ -169,7 +169,7 @@ func (l Line) Check() error {
 	case l.Identity != nil:
 		return checkIdentity(l.Identity)
 	case l.Decision != nil:
-		if !isID(l.Decision.ID) || l.Decision.At.IsZero() || l.Decision.Decision == "" {
+		if !identity.IsID(l.Decision.ID) || l.Decision.At.IsZero() || l.Decision.Decision == "" {
 			return errors.New("the decision record lacks its id (a UUID in lower case), time or decision")
 		}
 	}
@@ -179,7 +179,7 @@ func (l Line) Check() error {
 func checkIdentity(i *identity.Identity) error {
 	states := []identity.State{identity.StatePending, identity.StateActive, identity.StateSuspended, identity.StateDeprovisioned, identity.StateDeleted}
 	switch {
-	case !isID(i.ID):
+	case !identity.IsID(i.ID):
 		return errors.New("the identity's id is no UUID in lower case")
 	case i.Userstore == "" || i.Revision < 1 || i.CreatedAt.IsZero():
 		return errors.New("the identity lacks its userstore, revision or time of creation")
@@ -282,17 +282,3 @@ func checkProposals(i *identity.Identity) error {
 const keyHash = 43
 
 var errKeys = errors.New("the identity's keys are not those of its links and external ids: run `jithook store verify` on the store that it comes from, and export again")
-
-// isID reports whether s is a UUID as jithook writes them.
-func isID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for n, r := range s {
-		hyphen := n == 8 || n == 13 || n == 18 || n == 23
-		if hyphen != (r == '-') || !hyphen && !strings.ContainsRune("0123456789abcdef", r) {
-			return false
-		}
-	}
-	return true
-}

@@ -181,6 +181,7 @@ func TestServices(t *testing.T) {
 			})
 			life(t, s, at, c.end)
 			strangers(t, s, at)
+			deleted(t, s, at, c.end)
 			for _, secret := range []string{scimtest.Token, "ann@acme", "Chair", "SECRET"} {
 				if strings.Contains(s.Log(t), secret) {
 					t.Errorf("the log has %q", secret)

@@ -35,6 +35,8 @@ type Quirks struct {
 	ETags bool
 	// NoConfig has no ServiceProviderConfig.
 	NoConfig bool
+	// OnePage lists the same first page, wherever a list is to go on.
+	OnePage bool
 	// ShowsGroups has the groups of a user in the user.
 	ShowsGroups bool
 }
@@ -112,18 +114,6 @@ func (s *Target) matching(endpoint, attribute, value string) []Doc {
 	return out
 }
 
-// Members returns the ids of the members of the group with this name.
-func (s *Target) Members(group string) []string {
-	ids := []string{}
-	for _, g := range s.All("Groups", "displayName", group) {
-		list, _ := g["members"].([]any)
-		for _, m := range list {
-			ids = append(ids, m.(Doc)["value"].(string))
-		}
-	}
-	return ids
-}
-
 // Requests returns what came, with one of the methods if there are any.
 func (s *Target) Requests(methods ...string) []Request {
 	s.mu.Lock()
@@ -183,6 +173,9 @@ func (s *Target) answer(r *http.Request, body []byte) (int, any) {
 		return refusal(404, "")
 	}
 	if len(parts) == 1 && r.Method == http.MethodGet {
+		if !r.URL.Query().Has("filter") {
+			return s.page(parts[0], r.URL.Query())
+		}
 		return s.list(parts[0], r.URL.Query().Get("filter"))
 	}
 	var sent Doc
