@@ -12,9 +12,14 @@ import "embed"
 //
 //   - kratos/body.jsonnet, the body of every web hook that Kratos sends: a
 //     function of Kratos's hook context.
+//
 //   - kratos/mapper.jsonnet, the OpenID Connect mapper: a function of the
 //     constants of one provider; package kratos applies it.
+//
 //   - providers/*.yaml, the sample provider that `jithook dev` starts with.
 //
-//go:embed kratos/*.jsonnet providers/*.yaml
+//   - schemas/*.json, the JSON Schemas of the files, for editors; `jithook
+//     schema` prints the same.
+//
+//go:embed kratos/*.jsonnet providers/*.yaml schemas/*.json
 var FS embed.FS

@@ -9,23 +9,23 @@ import (
 // configFile is the schema of jithook.yaml, as it is written. A field with a
 // missing tag must be there.
 type configFile struct {
-	Listen     *strictyaml.Text              `yaml:"listen"`
-	Admin      adminSection                  `yaml:"admin" missing:"the admin API is never open; write admin: {token: env:JITHOOK_ADMIN_TOKEN}"`
-	Auth       authSection                   `yaml:"auth" missing:"without a credential every caller would be refused"`
-	Store      storeSection                  `yaml:"store" missing:"where the identities are; write store: {bolt: {path: jithook.db}}"`
-	Userstores strictyaml.Map[ownSection]    `yaml:"userstores"`
-	Providers  strictyaml.Text               `yaml:"providers" missing:"the folder of the providers' files"`
-	Kratos     kratosSection                 `yaml:"kratos"`
-	Network    networkSection                `yaml:"network"`
-	Outbound   strictyaml.Map[targetSection] `yaml:"outbound"`
-	Log        logSection                    `yaml:"log"`
-	Decisions  decisionsSection              `yaml:"decisions"`
-	Lifecycle  lifecycleSection              `yaml:"lifecycle"`
+	Listen     *strictyaml.Text              `yaml:"listen" doc:"Where the hooks, /livez and /readyz are: host:port. Default 127.0.0.1:4480." pattern:"^.*:[0-9]+$"`
+	Admin      adminSection                  `yaml:"admin" missing:"the admin API is never open; write admin: {token: env:JITHOOK_ADMIN_TOKEN}" doc:"The admin API and /metrics. It is never open."`
+	Auth       authSection                   `yaml:"auth" missing:"without a credential every caller would be refused" doc:"Who may call the hooks: at least one credential."`
+	Store      storeSection                  `yaml:"store" missing:"where the identities are; write store: {bolt: {path: jithook.db}}" doc:"Where the identities are: one of bolt and mongodb."`
+	Userstores strictyaml.Map[ownSection]    `yaml:"userstores" doc:"The userstores that jit.userstore of a provider's file may name; without bolt and mongodb their identities are in store."`
+	Providers  strictyaml.Text               `yaml:"providers" missing:"the folder of the providers' files" doc:"The folder of the providers' files."`
+	Kratos     kratosSection                 `yaml:"kratos" doc:"The Ory Kratos that calls, and its Admin API."`
+	Network    networkSection                `yaml:"network" doc:"Which addresses jithook itself may call."`
+	Outbound   strictyaml.Map[targetSection] `yaml:"outbound" doc:"Other systems that are told of identities."`
+	Log        logSection                    `yaml:"log" doc:"What is logged, and how."`
+	Decisions  decisionsSection              `yaml:"decisions" doc:"The decision records."`
+	Lifecycle  lifecycleSection              `yaml:"lifecycle" doc:"What becomes of identities that nobody uses."`
 }
 
 type adminSection struct {
-	Listen *strictyaml.Text `yaml:"listen"`
-	Token  strictyaml.Text  `yaml:"token" missing:"env:NAME or file:PATH"`
+	Listen *strictyaml.Text `yaml:"listen" doc:"Where the admin API is: host:port. Default 127.0.0.1:4481." pattern:"^.*:[0-9]+$"`
+	Token  strictyaml.Text  `yaml:"token" missing:"env:NAME or file:PATH" doc:"What callers of the admin API prove themselves with: env:NAME or file:PATH."`
 }
 
 // secretValues are the secrets of one credential: one, or while it is exchanged
@@ -35,27 +35,27 @@ type secretValues = strictyaml.OneOrMany[strictyaml.Text]
 type authSection struct {
 	strictyaml.Pos
 
-	APIKeys        []apiKeySection  `yaml:"api_keys"`
-	Basic          []basicSection   `yaml:"basic"`
-	WebhookSecrets []webhookSection `yaml:"webhook_secrets"`
+	APIKeys        []apiKeySection  `yaml:"api_keys" doc:"Callers that send a key."`
+	Basic          []basicSection   `yaml:"basic" doc:"Callers that send a user and a password."`
+	WebhookSecrets []webhookSection `yaml:"webhook_secrets" doc:"Callers that sign their requests (Standard Webhooks)."`
 }
 
 type apiKeySection struct {
 	Name      strictyaml.Text   `yaml:"name" missing:"records and logs name the caller by it"`
-	Header    *strictyaml.Text  `yaml:"header"`
+	Header    *strictyaml.Text  `yaml:"header" doc:"The header that the key comes in. Default X-API-Key."`
 	Value     secretValues      `yaml:"value" missing:"env:NAME or file:PATH, or a list of two: the new and the old one"`
-	Endpoints []strictyaml.Text `yaml:"endpoints" missing:"a list of kratos and login"`
+	Endpoints []strictyaml.Text `yaml:"endpoints" missing:"a list of kratos and login" doc:"What it may call: kratos is /hooks/kratos/…, login is /hooks/login." enum:"kratos,login"`
 	Providers []strictyaml.Text `yaml:"providers" missing:"the providers that this credential may speak for, or [\"*\"]"`
-	Instance  *strictyaml.Text  `yaml:"instance"`
+	Instance  *strictyaml.Text  `yaml:"instance" doc:"Which of several identity servers it is. Default main."`
 }
 
 type basicSection struct {
 	Name      strictyaml.Text   `yaml:"name" missing:"records and logs name the caller by it"`
 	User      strictyaml.Text   `yaml:"user" missing:"the user that the caller sends"`
 	Password  secretValues      `yaml:"password" missing:"env:NAME or file:PATH, or a list of two: the new and the old one"`
-	Endpoints []strictyaml.Text `yaml:"endpoints" missing:"a list of kratos and login"`
+	Endpoints []strictyaml.Text `yaml:"endpoints" missing:"a list of kratos and login" doc:"What it may call: kratos is /hooks/kratos/…, login is /hooks/login." enum:"kratos,login"`
 	Providers []strictyaml.Text `yaml:"providers" missing:"the providers that this credential may speak for, or [\"*\"]"`
-	Instance  *strictyaml.Text  `yaml:"instance"`
+	Instance  *strictyaml.Text  `yaml:"instance" doc:"Which of several identity servers it is. Default main."`
 }
 
 type webhookSection struct {
@@ -67,15 +67,15 @@ type webhookSection struct {
 type storeSection struct {
 	strictyaml.Pos
 
-	Bolt    *boltSection  `yaml:"bolt"`
-	MongoDB *mongoSection `yaml:"mongodb"`
+	Bolt    *boltSection  `yaml:"bolt" doc:"One file on this machine."`
+	MongoDB *mongoSection `yaml:"mongodb" doc:"A MongoDB, for several servers."`
 }
 
 // ownSection is a userstore: with neither of the two its identities are in the
 // home store.
 type ownSection struct {
-	Bolt    *boltSection  `yaml:"bolt"`
-	MongoDB *mongoSection `yaml:"mongodb"`
+	Bolt    *boltSection  `yaml:"bolt" doc:"One file on this machine."`
+	MongoDB *mongoSection `yaml:"mongodb" doc:"A MongoDB, for several servers."`
 }
 
 type boltSection struct {
@@ -88,27 +88,27 @@ type mongoSection struct {
 }
 
 type kratosSection struct {
-	Instances     strictyaml.Map[instanceSection] `yaml:"instances"`
-	HookURL       *strictyaml.Text                `yaml:"hook_url"`
-	RestoreTraits []strictyaml.Text               `yaml:"restore_traits"`
+	Instances     strictyaml.Map[instanceSection] `yaml:"instances" doc:"The Kratoses whose Admin API jithook may call, by the instance of their key."`
+	HookURL       *strictyaml.Text                `yaml:"hook_url" doc:"Where Kratos reaches this server. Default http:// and listen." pattern:"^https?://"`
+	RestoreTraits []strictyaml.Text               `yaml:"restore_traits" doc:"The traits of Kratos's identity schema, where it lacks some of those that the providers' files map."`
 }
 
 type instanceSection struct {
 	AdminURL strictyaml.Text  `yaml:"admin_url" missing:"the URL of this Kratos's Admin API, such as http://127.0.0.1:4434"`
-	Token    *strictyaml.Text `yaml:"token"`
+	Token    *strictyaml.Text `yaml:"token" doc:"What its Admin API asks for: env:NAME or file:PATH."`
 }
 
 type networkSection struct {
-	AllowAddresses []strictyaml.Text `yaml:"allow_addresses"`
+	AllowAddresses []strictyaml.Text `yaml:"allow_addresses" doc:"Addresses and networks that are not public and may be called."`
 }
 
 // targetSection is another system that is told of identities.
 type targetSection struct {
-	SCIM    *scimSection                          `yaml:"scim"`
-	Webhook *receiverSection                      `yaml:"webhook"`
-	Rules   strictyaml.OneOrMany[strictyaml.Text] `yaml:"rules"`
+	SCIM    *scimSection                          `yaml:"scim" doc:"A service of SCIM 2.0."`
+	Webhook *receiverSection                      `yaml:"webhook" doc:"A receiver of signed messages."`
+	Rules   strictyaml.OneOrMany[strictyaml.Text] `yaml:"rules" doc:"Expressions over identity, of which all must be true of whom the target is told of."`
 	// OnFailure makes a login wait until the target knows.
-	OnFailure *strictyaml.Text `yaml:"on_failure"`
+	OnFailure *strictyaml.Text `yaml:"on_failure" doc:"deny has a login wait until the target knows." enum:"continue,deny"`
 }
 
 // receiverSection is a target that is told by signed messages.
@@ -121,21 +121,21 @@ type scimSection struct {
 	URL           strictyaml.Text                 `yaml:"url" missing:"the base of the service's endpoints, such as https://hr.example/scim/v2"`
 	Auth          targetAuthSection               `yaml:"auth" missing:"one of bearer, basic and oauth2"`
 	Attributes    strictyaml.Map[strictyaml.Text] `yaml:"attributes" missing:"what an account has, userName at least: {userName: identity.traits.email}"`
-	Enterprise    strictyaml.Map[strictyaml.Text] `yaml:"enterprise"`
-	Groups        *strictyaml.Text                `yaml:"groups"`
-	Patch         *strictyaml.Text                `yaml:"patch"`
-	Lookup        *strictyaml.Text                `yaml:"lookup"`
-	OnDeprovision *strictyaml.Text                `yaml:"on_deprovision"`
-	Adopt         bool                            `yaml:"adopt"`
-	DryRun        bool                            `yaml:"dry_run"`
+	Enterprise    strictyaml.Map[strictyaml.Text] `yaml:"enterprise" doc:"Attributes of the enterprise extension."`
+	Groups        *strictyaml.Text                `yaml:"groups" doc:"An expression that yields the names of the groups."`
+	Patch         *strictyaml.Text                `yaml:"patch" doc:"How an account is changed." enum:"auto,rfc,microsoft,put"`
+	Lookup        *strictyaml.Text                `yaml:"lookup" doc:"How an account is found after a reply was lost." enum:"external_id,user_name,none"`
+	OnDeprovision *strictyaml.Text                `yaml:"on_deprovision" doc:"What becomes of the account of somebody who is deprovisioned." enum:"deactivate,delete"`
+	Adopt         bool                            `yaml:"adopt" doc:"true takes over an account of the same name that is nobody's."`
+	DryRun        bool                            `yaml:"dry_run" doc:"true asks and changes nothing."`
 }
 
 type targetAuthSection struct {
 	strictyaml.Pos
 
-	Bearer *strictyaml.Text    `yaml:"bearer"`
-	Basic  *targetBasicSection `yaml:"basic"`
-	OAuth2 *oauth2Section      `yaml:"oauth2"`
+	Bearer *strictyaml.Text    `yaml:"bearer" doc:"A token: env:NAME or file:PATH."`
+	Basic  *targetBasicSection `yaml:"basic" doc:"A user and a password."`
+	OAuth2 *oauth2Section      `yaml:"oauth2" doc:"Client credentials."`
 }
 
 type targetBasicSection struct {
@@ -147,19 +147,19 @@ type oauth2Section struct {
 	TokenURL     strictyaml.Text   `yaml:"token_url" missing:"where tokens are given out"`
 	ClientID     strictyaml.Text   `yaml:"client_id" missing:"jithook's id there"`
 	ClientSecret strictyaml.Text   `yaml:"client_secret" missing:"env:NAME or file:PATH"`
-	Scopes       []strictyaml.Text `yaml:"scopes"`
-	Audience     *strictyaml.Text  `yaml:"audience"`
+	Scopes       []strictyaml.Text `yaml:"scopes" doc:"The scopes to ask for."`
+	Audience     *strictyaml.Text  `yaml:"audience" doc:"Whom the token is for."`
 }
 
 type logSection struct {
-	Level  *strictyaml.Text `yaml:"level"`
-	Format *strictyaml.Text `yaml:"format"`
+	Level  *strictyaml.Text `yaml:"level" doc:"What is logged from this on. Default info." enum:"debug,info,warn,error"`
+	Format *strictyaml.Text `yaml:"format" doc:"Default json." enum:"json,text"`
 }
 
 type decisionsSection struct {
-	Retention    *retention       `yaml:"retention"`
-	RecordClaims *strictyaml.Text `yaml:"record_claims"`
-	Keys         []keySection     `yaml:"keys"`
+	Retention    *retention       `yaml:"retention" doc:"How long decision records are kept. Default 30d."`
+	RecordClaims *strictyaml.Text `yaml:"record_claims" doc:"What records keep of the claims. Default off; anything else needs keys." enum:"off,hashed,full"`
+	Keys         []keySection     `yaml:"keys" doc:"The keys that claims are kept under, the newest first."`
 }
 
 type keySection struct {
@@ -168,8 +168,8 @@ type keySection struct {
 }
 
 type lifecycleSection struct {
-	Sweep      *interval      `yaml:"sweep"`
-	Quarantine *time.Duration `yaml:"quarantine"`
+	Sweep      *interval      `yaml:"sweep" doc:"How often the server looks for whom time has caught up with. Default 1h; 0 is never."`
+	Quarantine *time.Duration `yaml:"quarantine" doc:"How long the names of closed accounts stay taken. Default 90d; 0 is for ever."`
 }
 
 // interval is how often the server sweeps by itself; 0 is never.

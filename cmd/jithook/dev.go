@@ -16,7 +16,8 @@ import (
 )
 
 // devConfig is the configuration that `dev` writes: a real one, to start from.
-const devConfig = `# Written by "jithook dev". It is a real configuration: edit it, or start
+const devConfig = `# yaml-language-server: $schema=schemas/jithook.schema.json
+# Written by "jithook dev". It is a real configuration: edit it, or start
 # your own from it with "jithook serve -c".
 listen: 127.0.0.1:4480   # hooks: /hooks/login, /hooks/kratos/…, /livez, /readyz
 admin:
@@ -91,19 +92,21 @@ func startedAs(arg string) string {
 
 // prepareDev writes what is missing below dir.
 func prepareDev(dir string) error {
-	if err := os.MkdirAll(filepath.Join(dir, "providers"), 0o700); err != nil {
-		return err
+	for _, folder := range []string{"providers", "schemas"} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
+			return err
+		}
 	}
 	files := map[string]string{
 		"jithook.yaml": devConfig,
 		"hook-key":     rand.Text(),
 		"admin-token":  rand.Text(),
 	}
-	samples, err := fs.Glob(deploy.FS, "providers/*.yaml")
+	schemas, err := fs.Glob(deploy.FS, "schemas/*")
 	if err != nil {
 		return err
 	}
-	for _, s := range samples {
+	for _, s := range append(schemas, "providers/acme.yaml") {
 		data, err := fs.ReadFile(deploy.FS, s)
 		if err != nil {
 			return err

@@ -66,7 +66,7 @@ Exit codes: 0 yes · 1 could not do it (usage, I/O, malformed) ·
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDevCmd(), newServeCmd(), newCheckCmd(), newPlanCmd(), newIdentityCmd(), newLinksCmd(), newHoldsCmd(),
+	root.AddCommand(newDevCmd(), newServeCmd(), newCheckCmd(), newSchemaCmd(), newPlanCmd(), newIdentityCmd(), newLinksCmd(), newHoldsCmd(),
 		newDecisionsCmd(), newReplayCmd(), newOutboundCmd(), newStoreCmd(), newMapCmd(), newKratosCmd(), newVersionCmd())
 	return root
 }

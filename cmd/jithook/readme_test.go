@@ -21,7 +21,7 @@ func TestReadme(t *testing.T) {
 	configs := map[string]string{}
 	for i, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		name := strconv.Itoa(i) + ".yaml"
-		if strings.HasPrefix(block[1], "version: 1\nprovider: ") {
+		if strings.Contains(block[1], "\nprovider: ") {
 			write(t, filepath.Join(dir, "providers", name), block[1])
 			continue
 		}
