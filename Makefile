@@ -20,9 +20,13 @@ help: ## list the targets
 build: ## build bin/jithook, static, with the version from git
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/jithook ./cmd/jithook
 
+# A program with the race detector sleeps for a second before it ends, unless told
+# otherwise, and the tests start hundreds. Many tests wait for other processes: more
+# of them than there are processors run at once.
 .PHONY: test
+test: export GORACE = atexit_sleep_ms=50
 test: peers mongo lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
-	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres,scim $(GO) test -race -timeout 9m ./...
+	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres,scim $(GO) test -race -parallel 6 -timeout 9m ./...
 
 .PHONY: unit
 unit: ## all tests, quickly; those that need a missing peer skip and say so

@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("JITHOOK_ADMIN_TOKEN", testToken)
 			e.Setenv("HOOK_KEY", testHookKey)
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Values[serverKey{}] = &server{}
 			return os.CopyFS(e.WorkDir, os.DirFS("testdata/world"))
 		},

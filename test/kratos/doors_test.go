@@ -20,6 +20,7 @@ import (
 	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/test/kratos/kratostest"
+	"github.com/jithook/jithook/test/server"
 	"github.com/jithook/jithook/test/service"
 )
 
@@ -48,10 +49,7 @@ func newDoors(t *testing.T) doors {
 func newDoorsWith(t *testing.T, globexFile string) doors {
 	t.Helper()
 	kratostest.Require(t)
-	binary, err := buildJithook()
-	if err != nil {
-		t.Fatalf("build jithook: %v", err)
-	}
+	binary := server.Build(t)
 	d := doors{globex: kratostest.StartProvider(t, kratostest.ProviderOptions{}), down: &atomic.Bool{}, open: &atomic.Bool{}, unasked: &atomic.Bool{}}
 	d.world = world{op: kratostest.StartProvider(t, kratostest.ProviderOptions{}), t: t}
 	d.files = map[string]string{
@@ -68,9 +66,11 @@ func newDoorsWith(t *testing.T, globexFile string) doors {
 	})
 	d.s = service.Open(t, io.Discard, d.files["acme.yaml"], d.files["globex.yaml"])
 	leadsTo(d.k.AdminURL)
-	if d.direct, err = kratos.NewAdmin(d.k.AdminURL, ""); err != nil {
+	direct, err := kratos.NewAdmin(d.k.AdminURL, "")
+	if err != nil {
 		t.Fatal(err)
 	}
+	d.direct = direct
 	asked, err := kratos.NewAdmin(door, "")
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jithook/jithook/hook/generic"
 	"github.com/jithook/jithook/test/kratos/kratostest"
+	"github.com/jithook/jithook/test/server"
 )
 
 // tokenWorld is a real OpenID provider and a jithook that verifies its ID tokens;
@@ -23,10 +24,7 @@ type tokenWorld struct {
 func newTokenWorld(t *testing.T) tokenWorld {
 	t.Helper()
 	kratostest.Require(t)
-	binary, err := buildJithook()
-	if err != nil {
-		t.Fatalf("build jithook: %v", err)
-	}
+	binary := server.Build(t)
 	w := tokenWorld{op: kratostest.StartProvider(t, kratostest.ProviderOptions{})}
 	file := strings.Replace(acmeFile, "issuer: ISSUER", "issuer: "+w.op.Issuer+"\nclaims: {source: id_token, id_token: {audience: kratos}}", 1)
 	w.j = kratostest.NewJithook(t, kratostest.JithookConfig{Binary: binary, Files: map[string]string{"acme.yaml": file}})

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,32 +16,10 @@ import (
 	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/test/kratos/kratostest"
 	"github.com/jithook/jithook/test/mongo/mongotest"
+	"github.com/jithook/jithook/test/server"
 )
 
-// buildJithook builds the binary once for all tests; TestMain removes it.
-var (
-	binaryDir    string
-	buildJithook = sync.OnceValues(func() (string, error) {
-		binary := filepath.Join(binaryDir, "jithook")
-		out, err := exec.Command("go", "build", "-o", binary, "github.com/jithook/jithook/cmd/jithook").CombinedOutput()
-		if err != nil {
-			os.Stderr.Write(out)
-		}
-		return binary, err
-	})
-)
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "jithook-test-")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
-		binaryDir = dir
-		return mongoPeer.Run(m)
-	}())
-}
+func TestMain(m *testing.M) { os.Exit(mongoPeer.Run(m)) }
 
 // acmeFile is the provider's file; ISSUER is the running provider's.
 const acmeFile = `
@@ -84,10 +60,7 @@ func newWorld(t *testing.T, c kratostest.JithookConfig, more ...map[string]any) 
 func newWorldOn(t *testing.T, c kratostest.JithookConfig, k kratostest.Config) world {
 	t.Helper()
 	kratostest.Require(t)
-	binary, err := buildJithook()
-	if err != nil {
-		t.Fatalf("build jithook: %v", err)
-	}
+	binary := server.Build(t)
 	w := world{op: kratostest.StartProvider(t, kratostest.ProviderOptions{}), listed: c.Restore != nil, t: t}
 	file := acmeFile
 	if other, ok := c.Files["acme.yaml"]; ok {
@@ -115,8 +88,8 @@ func withEachStore(t *testing.T, test func(t *testing.T, c kratostest.JithookCon
 		test(t, kratostest.JithookConfig{Restore: kratosTraits})
 	})
 	t.Run("mongodb", func(t *testing.T) {
-		server := mongoPeer.Server(t)
-		database := map[string]any{"uri": server.URI, "database": server.Database(t)}
+		peer := mongoPeer.Server(t)
+		database := map[string]any{"uri": peer.URI, "database": peer.Database(t)}
 		test(t, kratostest.JithookConfig{Restore: kratosTraits, Store: map[string]any{"mongodb": database}})
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -18,7 +20,15 @@ const program = "github.com/jithook/jithook/cmd/jithook"
 // Build builds the program and returns its path.
 func Build(t testing.TB) string {
 	t.Helper()
-	return build(t)
+	kept, err := keep()
+	if err != nil {
+		t.Fatalf("build jithook: %v", err)
+	}
+	binary := filepath.Join(t.TempDir(), "jithook")
+	if err := os.Link(kept, binary); err != nil { // on another disk
+		compile(t, binary)
+	}
+	return binary
 }
 
 // BuildAhead builds a program whose clock is off: ahead, or behind where off is
@@ -45,15 +55,87 @@ func BuildAhead(t testing.TB, off time.Duration) string {
 			t.Fatal(err)
 		}
 	}
-	return build(t, "-overlay", filepath.Join(dir, "overlay.json"))
+	binary := filepath.Join(dir, "jithook")
+	compile(t, binary, "-overlay", filepath.Join(dir, "overlay.json"))
+	return binary
 }
 
-func build(t testing.TB, flags ...string) string {
+func compile(t testing.TB, binary string, flags ...string) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "jithook")
+	if err := goBuild(binary, flags...); err != nil {
+		t.Fatalf("build jithook: %v", err)
+	}
+}
+
+func goBuild(binary string, flags ...string) error {
 	args := append(append([]string{"build"}, flags...), "-o", binary, program)
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		t.Fatalf("build jithook: %v\n%s", err, out)
+		return fmt.Errorf("%w\n%s", err, out)
 	}
-	return binary
+	return nil
+}
+
+// keep builds the program once for this process, below bin in the module: where
+// it is there already, of these very sources, that takes no linking. Processes
+// that want it at the same time take turns.
+var keep = sync.OnceValues(func() (string, error) {
+	root, err := watch()
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(root, "bin", "test")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", err
+	}
+	kept := filepath.Join(folder, "jithook")
+	return kept, goBuild(kept)
+})
+
+// sources prints, for each package of the module that the program consists of,
+// its folder and what it embeds.
+const sources = `{{with .Module}}{{if .Main}}{{.Dir}}{{"\n"}}{{$.Dir}}{{"\n"}}{{range $.EmbedFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{end}}{{end}}`
+
+// watch looks at the sources of the program, so that go test, which knows what a
+// test opens but not what it builds, takes no result from its cache that another
+// program had. It returns the module's folder.
+func watch() (root string, err error) {
+	out, err := exec.Command("go", "list", "-deps", "-f", sources, program).Output()
+	if err != nil {
+		return "", fmt.Errorf("go list: %w", err)
+	}
+	for path := range strings.Lines(string(out)) {
+		path = strings.TrimSpace(path)
+		if root == "" {
+			root = path // a line of each package
+		}
+		if path == root {
+			continue
+		}
+		if err := look(path); err != nil {
+			return "", err
+		}
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		if err := look(filepath.Join(root, name)); err != nil {
+			return "", err
+		}
+	}
+	return root, nil
+}
+
+// look reads what go test notes of a path: the entries of a folder.
+func look(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		_, err = os.ReadDir(path)
+	}
+	return err
 }
