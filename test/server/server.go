@@ -209,6 +209,14 @@ func (s *Server) Ask(t testing.TB, method, path string, body any) Answer {
 	return s.call(t, method, s.Admin+path, body, http.Header{"Authorization": {"Bearer " + Secret}})
 }
 
+// Edit changes an identity of a revision, as the administrator.
+func (s *Server) Edit(t testing.TB, id string, revision, body any) Answer {
+	t.Helper()
+	return s.call(t, http.MethodPatch, s.Admin+"/admin/v1/identities/"+id, body, http.Header{
+		"Authorization": {"Bearer " + Secret}, "If-Match": {fmt.Sprint(revision)},
+	})
+}
+
 // Metric returns the value of a metric without labels.
 func (s *Server) Metric(t testing.TB, name string) float64 {
 	t.Helper()
