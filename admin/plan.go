@@ -32,6 +32,8 @@ type Plan struct {
 	// Rule is file:line:col, Policy the digest of the provider's file.
 	Rule   string `json:"rule,omitempty"`
 	Policy string `json:"policy,omitempty"`
+	// Explanation is there where it was asked for.
+	Explanation *provision.Explanation `json:"explanation,omitempty"`
 }
 
 // plan is the dry run of a login, as a caller who may speak for every provider:
@@ -39,7 +41,11 @@ type Plan struct {
 // those of whichever source the provider's file asks, so that rules for Kratos
 // can be tried without one; only an ID token is verified as ever. An external id in the body is one of the parameter instance.
 func (a *API) plan(c echo.Context) error {
-	if err := known(c, "instance"); err != nil {
+	if err := known(c, "instance", "explain"); err != nil {
+		return err
+	}
+	explain, err := oneOf(c, "explain", "true", "false")
+	if err != nil {
 		return err
 	}
 	var r generic.Request
@@ -57,14 +63,24 @@ func (a *API) plan(c echo.Context) error {
 			l.Offers = append(l.Offers, said)
 		}
 	}
-	out, err := a.Service.Preview(c.Request().Context(), l)
+	if explain != "true" {
+		out, err := a.Service.Preview(c.Request().Context(), l)
+		if err != nil {
+			return fault(err)
+		}
+		return c.JSON(http.StatusOK, PlanOf(out))
+	}
+	out, why, err := a.Service.Explain(c.Request().Context(), l)
 	if err != nil {
 		return fault(err)
 	}
-	return c.JSON(http.StatusOK, planOf(out))
+	p := PlanOf(out)
+	p.Explanation = &why
+	return c.JSON(http.StatusOK, p)
 }
 
-func planOf(out provision.Outcome) Plan {
+// PlanOf is an outcome as a plan.
+func PlanOf(out provision.Outcome) Plan {
 	r, id := generic.Respond(out), out.Record.IdentityID
 	if r.Identity != nil && r.Decision == identity.Created {
 		r.Identity.ID, id = "", "" // made up for the plan; the login makes another

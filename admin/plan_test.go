@@ -174,3 +174,47 @@ func TestPlanTooLong(t *testing.T) {
 	}
 	refused(t, w.ask(t, request(http.MethodPost, "/plan?flow=1", "{}")), http.StatusBadRequest)
 }
+
+// TestPlanExplained: with the reasons for all of it, where they are asked for,
+// and the plan is the same.
+func TestPlanExplained(t *testing.T) {
+	w := newWorld(t)
+	w.login(t, generic.Request{Subject: "s-1", ExternalID: "x-1", Claims: person("ann", nil)})
+	for name, c := range map[string]struct {
+		login  generic.Request
+		rules  int // that were asked
+		traits string
+	}{
+		"known":       {generic.Request{Subject: "s-1", Claims: person("ann", map[string]any{"groups": []any{"staff", "wheel"}})}, 2, "same"},
+		"new":         {generic.Request{Subject: "s-2", Claims: person("bob", nil)}, 2, "set"},
+		"denied":      {generic.Request{Subject: "s-2", Claims: person("bob", map[string]any{"user_type": "guest"})}, 1, "not_asked"},
+		"a rule ends": {generic.Request{Subject: "s-2", Claims: map[string]any{"hd": "acme.example"}}, 2, "refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := contents(t, w)
+			plain := into[admin.Plan](t, w.plan(t, body(t, c.login)))
+			p := into[admin.Plan](t, w.ask(t, request(http.MethodPost, "/plan?explain=true", body(t, c.login))))
+			x := p.Explanation
+			if plain.Explanation != nil || x == nil || p.Decision != plain.Decision || p.Rule != plain.Rule || !slices.Equal(p.Reasons, plain.Reasons) {
+				t.Fatalf("%+v, want %+v explained", p, plain)
+			}
+			asked := 0
+			for _, r := range x.Rules {
+				if r.Asked {
+					asked++
+				}
+			}
+			if asked != c.rules || x.Traits[0].Outcome != c.traits || x.File != "acme.yaml" {
+				t.Errorf("%d rules asked, %s %+v", asked, x.File, x.Traits[0])
+			}
+			if !bytes.Equal(state, contents(t, w)) {
+				t.Error("the plan wrote to the store")
+			}
+		})
+	}
+	refused(t, w.ask(t, request(http.MethodPost, "/plan?explain=yes", "{}")), http.StatusBadRequest)
+	p := into[admin.Plan](t, w.ask(t, request(http.MethodPost, "/plan?explain=true", `{"version":1,"provider":"nobody","subject":"s-1","claims":{}}`)))
+	if p.Explanation == nil || p.Explanation.Match.By != "nobody" {
+		t.Errorf("%+v", p.Explanation)
+	}
+}

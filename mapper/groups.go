@@ -142,18 +142,21 @@ func listOfStrings(v any) ([]string, bool) {
 func (g *groups) granted(names []string) []string {
 	granted := map[string]bool{}
 	for _, name := range names {
-		if to, ok := g.grants[name]; ok {
-			granted[to] = true // its own canonical form
-			continue
-		}
-		if canon.ASCII(name) {
-			continue // has no other
-		}
-		// What has no canonical form is no name that a mapping can contain.
-		n, err := canon.Group(name)
-		if to, ok := g.grants[n]; ok && err == nil {
+		if to, ok := g.grant(name); ok {
 			granted[to] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(granted))
+}
+
+// grant returns what one of the provider's names grants. What has no canonical
+// form is no name that a mapping can contain.
+func (g *groups) grant(name string) (string, bool) {
+	to, ok := g.grants[name]
+	if ok || canon.ASCII(name) { // a name in ASCII has no other form
+		return to, ok
+	}
+	n, err := canon.Group(name)
+	to, ok = g.grants[n]
+	return to, ok && err == nil
 }

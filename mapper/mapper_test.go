@@ -201,12 +201,20 @@ func TestMappingDescribesItself(t *testing.T) {
 		],
 		"groups": {"from": "claims.groups"}}`))
 	want := []mapper.TraitInfo{
-		{Path: "/email", Required: true, Unique: true, Canonical: mapper.CanonicalEmail, Absent: mapper.AbsentKeep, ClaimPaths: [][]string{{"email"}}, Plain: true},
-		{Path: "/name", Absent: mapper.AbsentKeep, ClaimPaths: [][]string{{"name"}, {"a", "b"}}},
+		{Path: "/email", Required: true, Unique: true, Canonical: mapper.CanonicalEmail, Absent: mapper.AbsentKeep, Sync: mapper.SyncInherit, ClaimPaths: [][]string{{"email"}}, Plain: true},
+		{Path: "/name", Absent: mapper.AbsentKeep, Sync: mapper.SyncInherit, ClaimPaths: [][]string{{"name"}, {"a", "b"}}},
 	}
-	programs := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Values" }, cmp.Ignore()) // see below
+	programs := cmp.FilterPath(func(p cmp.Path) bool { // see below
+		return p.Last().String() == ".Values" || p.Last().String() == ".Verified"
+	}, cmp.Ignore())
 	if diff := cmp.Diff(want, m.Traits(), programs); diff != "" {
 		t.Errorf("traits (-want +got):\n%s", diff)
+	}
+	if info := m.Traits()[0]; info.Verified.Source().Text != "claims.ok" || m.Traits()[1].Verified != nil {
+		t.Errorf("verified by %v", info.Verified)
+	}
+	if info, ok := m.Groups(); !ok || info.From.Source().Text != "claims.groups" || info.Unknown != nil || info.Absent != mapper.AbsentKeep {
+		t.Errorf("groups %+v", info)
 	}
 	var texts []string
 	for _, p := range m.Programs() {

@@ -168,6 +168,9 @@ type TraitInfo struct {
 	// Absent is what it means that none of Values is there.
 	Absent string
 	Values []*expr.Program
+	// Verified is asked for a value; nil where nobody vouches for any.
+	Verified *expr.Program
+	Sync     string // SyncInherit, SyncImport or SyncForce
 	// ClaimPaths are the claims that the values consist of, in order, where a
 	// value is a plain claim; Plain says that all are.
 	ClaimPaths [][]string
@@ -178,7 +181,7 @@ type TraitInfo struct {
 func (m *Mapping) Traits() []TraitInfo {
 	infos := make([]TraitInfo, len(m.traits))
 	for i, t := range m.traits {
-		info := TraitInfo{Path: t.path, Required: t.required, Unique: t.unique, Canonical: t.canonical, Absent: t.absent, Values: t.values, Plain: true}
+		info := TraitInfo{Path: t.path, Required: t.required, Unique: t.unique, Canonical: t.canonical, Absent: t.absent, Values: t.values, Verified: t.verified, Sync: t.sync, Plain: true}
 		for _, v := range t.values {
 			path, plain := v.ClaimPath()
 			if !plain {
@@ -190,6 +193,31 @@ func (m *Mapping) Traits() []TraitInfo {
 		infos[i] = info
 	}
 	return infos
+}
+
+// GroupsInfo is what can be said of the groups without a login.
+type GroupsInfo struct {
+	From *expr.Program
+	// Unknown takes the groups for unknown where it is true; nil never does.
+	Unknown *expr.Program
+	// Absent is what it means that From yields nothing.
+	Absent string
+}
+
+// Groups describes the groups; ok is false where the mapping manages none.
+func (m *Mapping) Groups() (info GroupsInfo, ok bool) {
+	if m.groups == nil {
+		return GroupsInfo{}, false
+	}
+	return GroupsInfo{From: m.groups.from, Unknown: m.groups.unknown, Absent: m.groups.absent}, true
+}
+
+// Grants returns the group that a provider's name grants, if it grants one.
+func (m *Mapping) Grants(name string) (group string, ok bool) {
+	if m.groups == nil {
+		return "", false
+	}
+	return m.groups.grant(name)
 }
 
 // Programs returns every expression of the mapping.

@@ -58,7 +58,7 @@ func (c *compiler) build(f file) *Provider {
 	if f.Version.Value != "1" {
 		c.refuse(f.Version, "version %q is not known; there is 1", f.Version.Value)
 	}
-	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f), Mapping: c.mapping(f), groups: f.Groups != nil}
+	p := &Provider{ID: f.Provider.Value, Policy: c.policy(f), Mapping: c.mapping(f), groups: f.Groups != nil, places: places(f)}
 	if p.ID == "" || len(p.ID) > maxName {
 		c.refuse(f.Provider, "a provider's id has 1 to %d bytes", maxName)
 	}

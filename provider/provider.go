@@ -40,6 +40,7 @@ type Provider struct {
 
 	groups   bool     // the file says which groups are granted
 	outbound []string // the targets that its identities go to
+	places   map[string]string
 
 	schema *claimschema.Schema // which claims there are; nil if nobody says
 }

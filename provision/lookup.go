@@ -50,7 +50,7 @@ func (s *Service) lookup(ctx context.Context, l identity.Login, prov *provider.P
 		return nil, nil
 	}
 	in := policy.Input{Vars: expr.Vars{Claims: e.Claims, Login: loginVars(l, e)}}
-	asked, refusal, err := questions(ctx, prov, in, userstore)
+	asked, refusal, err := questions(ctx, prov, in, userstore, p.notes)
 	if err != nil || refusal.Reason.Code != "" {
 		return &match{refusal: refusal}, err
 	}
@@ -69,6 +69,7 @@ func (s *Service) lookup(ctx context.Context, l identity.Login, prov *provider.P
 		return nil, store.ErrConflict // another login has linked the subject since this one looked for it
 	}
 	m := s.first(prov, asked, found.Identities, p.now)
+	p.notes.answered(asked, m)
 	if m != nil && p.Before != nil && !yields(*p.Before, m.identity) {
 		return nil, nil // the subject stays whose it is
 	}
@@ -88,13 +89,14 @@ func (p *Plan) open(l identity.Login) bool {
 // provider vouches for. That is judged on the mapped trait, of which `verified`
 // speaks; a rule that yields another value asks nothing, since nobody has
 // verified that one.
-func questions(ctx context.Context, prov *provider.Provider, in policy.Input, userstore string) (asked []question, refusal identity.Verdict, err error) {
+func questions(ctx context.Context, prov *provider.Provider, in policy.Input, userstore string, n *notes) (asked []question, refusal identity.Verdict, err error) {
 	for _, rule := range prov.Policy.Lookup() {
 		value, verdict, err := rule.Value(ctx, in)
 		if err != nil || !verdict.Allow {
 			return nil, verdict, err
 		}
 		trait, ok, err := prov.Mapping.Trait(ctx, rule.Path, in.Vars)
+		n.question(rule, value, trait, ok)
 		var rejected *mapper.Rejection
 		switch {
 		case errors.As(err, &rejected):

@@ -22,6 +22,8 @@ type view struct {
 	everywhere bool
 	// pinned is the userstore that has the person, once that is known.
 	pinned string
+	// notes are taken for who asks why; nil takes none.
+	notes *notes
 }
 
 // after is the view of the next plan when this one came to err. Only a conflict

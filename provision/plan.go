@@ -83,6 +83,7 @@ type Plan struct {
 	proof    string
 	awaited  *identity.Link
 	stranger *identity.Identity
+	notes    *notes
 }
 
 // Plan decides a login without writing: provider, evidence, identity, policy,
@@ -101,7 +102,7 @@ func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
 
 func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Account, v view) (Plan, error) {
 	p := s.begin(l)
-	p.account = account
+	p.account, p.notes = account, v.notes
 	prov, evidence, err := s.vouched(ctx, l, &p)
 	if err != nil || p.refused() && !l.Linking {
 		return p, err
@@ -231,6 +232,7 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	case err != nil:
 		return err
 	}
+	p.notes.yielded(result)
 	if p.awaited != nil {
 		s.await(l, prov, e, result, p)
 		return nil
@@ -262,6 +264,7 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 		method: prov.Policy.AttributeSync(), creating: p.first(l), dated: e.Time,
 	}
 	p.withdraw(result.Traits)
+	p.notes.merging(d, result.Traits)
 	for _, c := range d.traits(result.Traits) {
 		// What was verified no longer may have got a new value as well.
 		p.Record.Change = append(slices.DeleteFunc(p.Record.Change, func(e identity.Change) bool { return e.Path == c.Path }), c)

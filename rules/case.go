@@ -26,14 +26,19 @@ type File struct {
 	Cases    []*Case
 }
 
-// Person is an identity before a login, as far as rules can tell.
+// Person is an identity before a login, as far as rules can tell. ID and
+// Userstore may be empty: something stands for them.
 type Person struct {
+	ID, Userstore string
+
 	Traits map[string]any
 	Groups []string
 	// Written says who wrote a trait, and Granted who granted a group, by their
 	// names: "admin", "provider:other". What is not there is this provider's.
 	Written, Granted map[string]string
-	State            identity.State
+	// Verified says who vouches for a trait, by their names.
+	Verified map[string]string
+	State    identity.State
 }
 
 // Want is what must become of a login; what is nil or empty is not asked.

@@ -85,6 +85,20 @@ func (r Runner) Bench(ctx context.Context, c *Case, lasting time.Duration) (time
 	}
 }
 
+// Explain plays a case and says why it becomes what it does. Errors are those of
+// Run.
+func (r Runner) Explain(ctx context.Context, c *Case) (provision.Outcome, provision.Explanation, error) {
+	g, err := r.game(c)
+	if err != nil {
+		return provision.Outcome{}, provision.Explanation{}, err
+	}
+	out, why, err := g.service.Explain(ctx, g.login)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", g.Pos(), err)
+	}
+	return out, why, err
+}
+
 // game is a case that is set up.
 type game struct {
 	*Case

@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +39,25 @@ func (world) Renew(context.Context, string, int64, time.Time, identity.Record) e
 	return errWrites
 }
 
+// writers are who wrote what: this source wherever the person's case does not
+// name another one.
+func (p *Person) writers(source string) map[string]string {
+	who := map[string]string{}
+	for pointer, name := range p.Written {
+		if path, ok := strings.CutPrefix(pointer, "/traits"); ok {
+			who[path] = name
+		}
+	}
+	for name := range p.Traits {
+		path := identity.Pointer(name)
+		below := func(other string) bool { return identity.Overlap(other, path) }
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(who)), below) {
+			who[path] = source
+		}
+	}
+	return who
+}
+
 // person is the case's identity as the store would have it: linked to the
 // provider's subject, and written by the provider unless the case says
 // otherwise.
@@ -48,16 +69,15 @@ func (c *Case) person(prov *provider.Provider, userstore string, now time.Time) 
 	issuer, subject := c.issuer(prov), c.subject(prov)
 	source := identity.ProviderSource(prov.ID)
 	i := &identity.Identity{
-		ID: "identity-of-the-case", Userstore: userstore, State: p.State, StateSource: source, Traits: p.Traits, Revision: 1,
+		ID: cmp.Or(p.ID, "identity-of-the-case"), Userstore: cmp.Or(p.Userstore, userstore), State: p.State, StateSource: source, Traits: p.Traits, Revision: 1,
 		Links: []identity.Link{{Provider: prov.ID, Issuer: issuer, Subject: subject, LinkedAt: now}},
 		Keys:  []identity.Key{identity.FedKey(issuer, subject)}, CreatedAt: now, UpdatedAt: now, LastLoginAt: now,
 	}
-	for name := range p.Traits {
-		by := identity.Provenance{Path: "/" + name, Source: source, At: now}
-		if who, ok := p.Written["/traits"+by.Path]; ok {
-			by.Source = who
+	for path, who := range p.writers(source) {
+		if _, has := i.Trait(path); !has {
+			continue
 		}
-		i.Provenance = append(i.Provenance, by)
+		i.Provenance = append(i.Provenance, identity.Provenance{Path: path, Source: who, At: now, VerifiedBy: p.Verified["/traits"+path]})
 	}
 	slices.SortFunc(i.Provenance, func(a, b identity.Provenance) int { return strings.Compare(a.Path, b.Path) })
 	for _, name := range p.Groups {

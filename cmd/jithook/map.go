@@ -2,20 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/internal/expr"
-	"github.com/jithook/jithook/internal/strictjson"
 )
 
 // explainTime bounds an explanation, which CEL's limit on cost does not.
@@ -25,82 +18,37 @@ func newMapCmd() *cobra.Command {
 	return group("map", "Test rules, and try them over claims", newMapTestCmd(), newMapEvalCmd(), newMapExplainCmd(), newMapConvertCmd())
 }
 
-// over are the flags that say what an expression sees.
-type over struct {
-	claims, login, identity string
-}
-
-func (o *over) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.claims, "claims", "", "the claims, as a `FILE` with a JSON object, or with a JWT, of which the\nsignature is not checked; - is the standard input")
-	cmd.Flags().StringVar(&o.login, "login", "", "what login has, as a `FILE` with a JSON object")
-	cmd.Flags().StringVar(&o.identity, "identity", "", "the identity, as a `FILE` with a JSON object; without it identity is null")
-	_ = cmd.MarkFlagRequired("claims") // fails only for a flag that is not there
-}
-
-func (o *over) vars(cmd *cobra.Command) (expr.Vars, error) {
-	var v expr.Vars
-	for _, part := range []struct {
-		name, path string
-		into       *map[string]any
-	}{{"claims", o.claims, &v.Claims}, {"login", o.login, &v.Login}, {"identity", o.identity, &v.Identity}} {
-		if part.path == "" {
-			continue
-		}
-		data, err := readInput(cmd.InOrStdin(), part.path, part.name)
-		if err != nil {
-			return expr.Vars{}, err
-		}
-		if part.name == "claims" {
-			if data, err = tokenPayload(data); err != nil {
-				return expr.Vars{}, err
-			}
-		}
-		if err := strictjson.Unmarshal(data, part.into); err != nil {
-			return expr.Vars{}, fmt.Errorf("%s: %w", part.name, err)
-		}
-		if *part.into == nil {
-			return expr.Vars{}, fmt.Errorf("%s: a JSON object is needed", part.name)
-		}
-	}
-	return v, nil
-}
-
-// tokenPayload returns the claims of a JWT (RFC 7519), and anything else as it
-// is. JSON never looks like a JWT: it begins with a brace.
-func tokenPayload(data []byte) ([]byte, error) {
-	text := strings.TrimSpace(string(data))
-	parts := strings.Split(text, ".")
-	if strings.HasPrefix(text, "{") || len(parts) != 3 {
-		return data, nil
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return nil, errors.New("claims: the middle part of the JWT is not base64url")
-	}
-	return payload, nil
-}
-
 func newMapEvalCmd() *cobra.Command {
 	var from over
 	cmd := &cobra.Command{
-		Use: "eval EXPRESSION --claims FILE", Short: "Say what an expression yields", Args: cobra.ExactArgs(1),
-		Long: `Say what an expression yields over claims, as JSON. No server is asked. Exit
-code 2 when it fails or a claim that it needs is missing: what a rule makes of
-that says its ` + "`absent`" + `.`,
+		Use: "eval {EXPRESSION | --provider ID} {--claims FILE | --decision ID}", Short: "Say what an expression or a provider's file yields",
+		Args: cobra.MaximumNArgs(1), DisableFlagsInUseLine: true,
+		Long: `Say what an expression yields over claims, or what a login with these claims
+becomes by a provider's file, as JSON. Nothing is written, and no server is asked
+but for the claims of a stored decision. Exit code 2 when the expression fails or
+a claim that it needs is missing (what a rule makes of that says its
+` + "`absent`" + `), and when the login would not pass.`,
 		Example: `  jithook map eval 'claims.groups.filter(g, g.startsWith("eng-"))' --claims claims.json
-  jithook map eval claims.sub --claims token.jwt`,
+  jithook map eval claims.sub --claims token.jwt
+  jithook map eval --provider acme --claims claims.json --providers ./providers`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			program, v, err := from.compile(cmd, args[0])
+			if from.provider == "" {
+				program, v, err := from.expression(cmd, args)
+				if err != nil {
+					return err
+				}
+				result, err := program.Eval(cmd.Context(), v)
+				if err != nil {
+					return failed(cmd, err)
+				}
+				return writeDocument(cmd.OutOrStdout(), result)
+			}
+			p, err := from.plan(cmd, args)
 			if err != nil {
 				return err
 			}
-			result, err := program.Eval(cmd.Context(), v)
-			if err != nil {
-				return failed(cmd, err)
-			}
-			e := json.NewEncoder(cmd.OutOrStdout())
-			e.SetEscapeHTML(false)
-			return e.Encode(result)
+			p.Explanation = nil
+			return passes(p, writeDocument(cmd.OutOrStdout(), p))
 		},
 	}
 	from.bind(cmd)
@@ -111,13 +59,30 @@ func newMapExplainCmd() *cobra.Command {
 	var from over
 	var out format
 	cmd := &cobra.Command{
-		Use: "explain EXPRESSION --claims FILE", Short: "Show what each part of an expression yields", Args: cobra.ExactArgs(1),
-		Long: `Show an expression with the value of each of its parts below it, in its column.
-What was not evaluated, since the rest decided already, has no value. No server
-is asked. Exit code 2 when the expression fails or a claim is missing.`,
-		Example: `  jithook map explain 'claims.hd == "acme.example" && claims.email_verified' --claims claims.json`,
+		Use: "explain {EXPRESSION | --provider ID} {--claims FILE | --decision ID}", Short: "Show why an expression or a provider's file yields what it does",
+		Args: cobra.MaximumNArgs(1), DisableFlagsInUseLine: true,
+		Long: `Show an expression with the value of each of its parts below it, in its column;
+or of a provider's file each rule so, with what became of each trait and group and
+why: who wrote what stays, and which line says that it does. What was not
+evaluated, since the rest decided already, has no value. Nothing is written, and
+no server is asked but for the claims of a stored decision. Exit code 2 as for
+map eval.`,
+		Example: `  jithook map explain 'claims.hd == "acme.example" && claims.email_verified' --claims claims.json
+  jithook identity get ID -o json > ann.json
+  jithook map explain --provider acme --claims claims.json --identity ann.json
+  jithook map explain --provider acme --decision ID -c jithook.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			program, v, err := from.compile(cmd, args[0])
+			if from.provider != "" {
+				p, err := from.plan(cmd, args)
+				if err != nil {
+					return err
+				}
+				if out.json {
+					return passes(p, writeDocument(cmd.OutOrStdout(), p))
+				}
+				return passes(p, newTeller(cmd.OutOrStdout()).plan(p))
+			}
+			program, v, err := from.expression(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -127,7 +92,7 @@ is asked. Exit code 2 when the expression fails or a claim is missing.`,
 			if err != nil {
 				return err
 			}
-			if err := out.explanation(cmd.OutOrStdout(), x); err != nil {
+			if err := out.explanation(cmd.OutOrStdout(), x.Trace()); err != nil {
 				return err
 			}
 			if x.Err != nil {
@@ -141,18 +106,12 @@ is asked. Exit code 2 when the expression fails or a claim is missing.`,
 	return cmd
 }
 
-// compile returns the program of an expression of the command line.
-func (o *over) compile(cmd *cobra.Command, text string) (*expr.Program, expr.Vars, error) {
-	env, err := expr.NewEnv()
-	if err != nil {
-		return nil, expr.Vars{}, err
+// passes is the command's answer to a plan that was printed.
+func passes(p admin.Plan, err error) error {
+	if err == nil && !p.Decision.Allowed() {
+		return errNo
 	}
-	program, err := env.Compile(expr.Source{Text: text, File: "expression", Line: 1, Col: 1})
-	if err != nil {
-		return nil, expr.Vars{}, err
-	}
-	v, err := o.vars(cmd)
-	return program, v, err
+	return err
 }
 
 // failed prints why an expression has no value.
@@ -161,23 +120,20 @@ func failed(cmd *cobra.Command, err error) error {
 	return errNo
 }
 
-// readInput reads no more than a hook would of a request.
-func readInput(stdin io.Reader, path, what string) ([]byte, error) {
-	from := stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
-		}
-		defer f.Close()
-		from = f
+// expression returns the program of the expression on the command line, and what
+// it sees.
+func (o *over) expression(cmd *cobra.Command, args []string) (*expr.Program, expr.Vars, error) {
+	if len(args) == 0 {
+		return nil, expr.Vars{}, fmt.Errorf("an expression is missing; or name a provider whose file is tried, with --provider")
 	}
-	data, err := io.ReadAll(io.LimitReader(from, hook.MaxBody+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", what, err)
-	case len(data) > hook.MaxBody:
-		return nil, fmt.Errorf("%s: longer than %d bytes", what, hook.MaxBody)
+	env, err := expr.NewEnv()
+	if err != nil {
+		return nil, expr.Vars{}, err
 	}
-	return data, nil
+	program, err := env.Compile(expr.Source{Text: args[0], File: "expression", Line: 1, Col: 1})
+	if err != nil {
+		return nil, expr.Vars{}, err
+	}
+	v, err := o.vars(cmd)
+	return program, v, err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -42,7 +41,7 @@ func (r *report) bind(cmd *cobra.Command) {
 type played struct {
 	rules.Result
 	perLogin time.Duration // zero where nobody asked
-	behind   []expr.Explanation
+	behind   []expr.Trace
 	// updated is how the case was changed, left why it was not.
 	updated []rules.Diff
 	left    string
@@ -64,7 +63,11 @@ func (p played) name() string { return p.Case.File.Provider.Value + "/" + p.Case
 
 func newPlayed(set *provider.Set, r rules.Result) played {
 	prov, _ := set.Get(r.Case.File.Provider.Value)
-	return played{Result: r, behind: r.Behind(prov)}
+	p := played{Result: r}
+	for _, x := range r.Behind(prov) {
+		p.behind = append(p.behind, x.Trace())
+	}
+	return p
 }
 
 func (r report) write(w io.Writer, all []played, s rules.Summary) error {
@@ -127,8 +130,8 @@ func (p played) pretty(w io.Writer) {
 		fmt.Fprintf(w, "      %s\n        want %s\n        got  %s\n", shown(d.Path), diffValue(d.Want), diffValue(d.Got))
 	}
 	for _, x := range p.behind {
-		fmt.Fprintf(w, "      %s\n", shown(x.Source.Pos()))
-		for _, line := range picture(x) {
+		fmt.Fprintf(w, "      %s\n", shown(x.Pos))
+		for _, line := range newPainter(w).picture(x) {
 			fmt.Fprintf(w, "        %s\n", line)
 		}
 	}
@@ -150,7 +153,7 @@ type caseView struct {
 	Diffs    []rules.Diff `json:"diffs,omitempty"`
 	Updated  []rules.Diff `json:"updated,omitempty"`
 	Left     string       `json:"not_updated,omitempty"`
-	Rules    []ruleView   `json:"rules,omitempty"`
+	Rules    []expr.Trace `json:"rules,omitempty"`
 	PerLogin int64        `json:"per_login_ns,omitempty"`
 }
 
@@ -163,18 +166,13 @@ func writeJSON(w io.Writer, all []played, s rules.Summary) error {
 		Coverage any        `json:"coverage,omitempty"`
 	}{Cases: []caseView{}, Passed: s.Passed, Failed: s.Failed, Todo: s.Todo}
 	for _, p := range all {
-		v := caseView{p.Case.File.Provider.Value, p.Case.Name.Value, p.Case.Pos(), p.outcome(), p.Case.Todo, p.Diffs, p.updated, p.left, nil, p.perLogin.Nanoseconds()}
-		for _, x := range p.behind {
-			v.Rules = append(v.Rules, viewOf(x))
-		}
+		v := caseView{p.Case.File.Provider.Value, p.Case.Name.Value, p.Case.Pos(), p.outcome(), p.Case.Todo, p.Diffs, p.updated, p.left, p.behind, p.perLogin.Nanoseconds()}
 		out.Cases = append(out.Cases, v)
 	}
 	if c := s.Coverage; c != nil {
 		out.Coverage = map[string]any{"percent": c.Percent(), "reached": c.Reached, "all": c.All, "missed": append([]rules.Missed{}, c.Missed...)}
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(out)
+	return writeDocument(w, out)
 }
 
 // The elements of JUnit's report that CI servers read.

@@ -10,109 +10,105 @@ import (
 	"github.com/jithook/jithook/internal/expr"
 )
 
-// stepView is a step in JSON: its column counts from 1, as in file:line:col.
-type stepView struct {
-	Text    string `json:"text"`
-	Line    int    `json:"line"`
-	Col     int    `json:"col"`
-	Value   any    `json:"value"`
-	Failure string `json:"failure,omitempty"`
-}
-
-// ruleView is an explanation in JSON.
-type ruleView struct {
-	Pos   string     `json:"pos"`
-	Text  string     `json:"text"`
-	Value any        `json:"value"`
-	Error string     `json:"error,omitempty"`
-	Steps []stepView `json:"steps"`
-}
-
-func viewOf(x expr.Explanation) ruleView {
-	v := ruleView{Pos: x.Source.Pos(), Text: x.Source.Text, Value: x.Value, Steps: []stepView{}}
-	if x.Err != nil {
-		v.Error = x.Err.Error()
-	}
-	for _, s := range x.Steps {
-		v.Steps = append(v.Steps, stepView{s.Text, s.Line, s.Col + 1, s.Value, s.Failure})
-	}
-	return v
-}
-
 // explanation writes an explanation.
-func (f *format) explanation(w io.Writer, x expr.Explanation) error {
+func (f *format) explanation(w io.Writer, x expr.Trace) error {
 	if f.json {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return e.Encode(viewOf(x))
+		return writeDocument(w, x)
 	}
-	_, err := fmt.Fprintln(w, strings.Join(picture(x), "\n"))
+	_, err := fmt.Fprintln(w, strings.Join(newPainter(w).picture(x), "\n"))
 	return err
+}
+
+// writeDocument writes JSON with <, > and & as they are.
+func writeDocument(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }
 
 // picture is an expression with the values of its parts below it: below each
 // line those of the parts that stand in it, each under its own. One without
 // parts, such as a word, is followed by what it yields.
-func picture(x expr.Explanation) []string {
+func (p painter) picture(x expr.Trace) []string {
 	var lines []string
-	for n, line := range strings.Split(strings.TrimRight(x.Source.Text, "\n"), "\n") {
-		lines = append(lines, shownLine(line))
-		lines = append(lines, under(slices.DeleteFunc(slices.Clone(x.Steps), func(s expr.Step) bool { return s.Line != n+1 }))...)
+	for n, line := range strings.Split(strings.TrimRight(x.Text, "\n"), "\n") {
+		lines = append(lines, p.bold(shownLine(line)))
+		lines = append(lines, p.under(line, slices.DeleteFunc(slices.Clone(x.Steps), func(m expr.Mark) bool { return m.Line != n+1 }))...)
 	}
 	return lines
 }
 
 // under lays out the steps of one line: a bar under each, and its value at the
 // end of the bar, in the first row that has room for it.
-func under(steps []expr.Step) []string {
+func (p painter) under(line string, steps []expr.Mark) []string {
 	var rows []row
 	for _, s := range slices.Backward(steps) {
-		at := 0
-		for text := stepText(s); ; at++ {
+		col, text := columns(line, s.Col-1), stepText(s)
+		for at := 0; ; at++ {
 			if at == len(rows) {
 				rows = append(rows, row{})
 			}
-			if at > 0 && rows[at].put(s.Col, text) {
+			if at > 0 && rows[at].put(col, text) {
 				break
 			}
-			rows[at].put(s.Col, "|")
+			rows[at].put(col, "|")
 		}
 	}
 	lines := make([]string, len(rows))
 	for n, r := range rows {
-		lines[n] = string(r)
+		lines[n] = p.dim(strings.Join(r, ""))
 	}
 	return lines
 }
 
-// row is a line that is written from its end to its beginning.
-type row []rune
+// row is a line that is written from its end to its beginning: what stands in
+// each column of the terminal.
+type row []string
 
 // put writes text at a column unless it would touch what stands there or to the
 // right of it.
 func (r *row) put(col int, text string) bool {
-	runes := []rune(text)
-	for n := col; n <= col+len(runes) && n < len(*r); n++ {
-		if (*r)[n] != ' ' {
+	var cells row
+	for _, c := range text {
+		switch n := columnsOf(c); {
+		case n == 0 && len(cells) > 0:
+			cells[len(cells)-1] += string(c)
+		case n == 2:
+			cells = append(cells, string(c), "")
+		default:
+			cells = append(cells, string(c))
+		}
+	}
+	for n := col; n <= col+len(cells) && n < len(*r); n++ {
+		if (*r)[n] != " " {
 			return false
 		}
 	}
-	for len(*r) < col+len(runes) {
-		*r = append(*r, ' ')
+	for len(*r) < col+len(cells) {
+		*r = append(*r, " ")
 	}
-	copy((*r)[col:], runes)
+	copy((*r)[col:], cells)
 	return true
 }
 
-func stepText(s expr.Step) string {
-	if s.Failure != "" {
-		return "! " + cut(shown(s.Failure))
+func stepText(m expr.Mark) string {
+	if m.Failure != "" {
+		return "! " + cut(shown(m.Failure))
 	}
-	text, err := json.Marshal(s.Value)
-	if err != nil {
+	return jsonText(m.Value, m.Cut)
+}
+
+// jsonText is a value as JSON, on one line and not too long; of one that was cut
+// already it is the beginning.
+func jsonText(v any, begun bool) string {
+	if text, ok := v.(string); ok && begun {
+		return cut(shownLine(text))
+	}
+	var b strings.Builder
+	if err := writeDocument(&b, v); err != nil {
 		return "?"
 	}
-	return cut(shownLine(string(text)))
+	return cut(shownLine(strings.TrimRight(b.String(), "\n")))
 }
 
 // shownLine is shown for text in which quotes are what they are, and a tab takes

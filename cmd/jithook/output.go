@@ -136,17 +136,20 @@ func filters(cmd *cobra.Command, flags ...string) url.Values {
 // table is aligned columns. Cells are what anybody may have chosen, and are
 // made harmless.
 type table struct {
-	w *tabwriter.Writer
+	w     *tabwriter.Writer
+	whole bool // cells are shown whole, however long
 }
 
-func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
+func newTable(w io.Writer) table { return table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
 
 // maxCell is how much of a value a table shows, in characters.
 const maxCell = 80
 
 func (t table) row(cells ...string) {
 	for i, c := range cells {
-		cells[i] = cut(shown(c))
+		if cells[i] = shown(c); !t.whole {
+			cells[i] = cut(cells[i])
+		}
 		if c == "" {
 			cells[i] = "-"
 		}

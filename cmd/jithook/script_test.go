@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": startServer, "shutdown": shutdown, "login": login, "stranger": stranger, "exit": exit, "mapper": mapper,
-			"logins": logins, "spoil": spoil, "breakoff": breakOff, "killed": killed, "onterminal": onTerminal, "mode": mode, "truncate": truncate, "capture": capture,
+			"logins": logins, "spoil": spoil, "breakoff": breakOff, "killed": killed, "onterminal": onTerminal, "onscreen": onScreen, "mode": mode, "truncate": truncate, "capture": capture,
 		},
 	})
 }

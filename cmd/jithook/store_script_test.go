@@ -207,8 +207,18 @@ func (b *breaking) Read(p []byte) (int, error) {
 // command with a terminal as its standard error, and writes to FILE what
 // appeared there.
 func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
+	withTerminal(ts, neg, args, func(cmd *exec.Cmd, terminal *os.File) { cmd.Stderr = terminal })
+}
+
+// onScreen is the script command "onscreen FILE COMMAND…": as onterminal, of the
+// standard output.
+func onScreen(ts *testscript.TestScript, neg bool, args []string) {
+	withTerminal(ts, neg, args, func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdout = terminal })
+}
+
+func withTerminal(ts *testscript.TestScript, neg bool, args []string, attach func(*exec.Cmd, *os.File)) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: onterminal FILE COMMAND...")
+		ts.Fatalf("usage: onterminal|onscreen FILE COMMAND...")
 	}
 	screen, terminal, err := openTerminal()
 	ts.Check(err)
@@ -219,8 +229,8 @@ func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	}()
 	cmd := exec.Command(args[1], args[2:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "JITHOOK_ADMIN_TOKEN="+testToken)
-	cmd.Stderr = terminal
+	cmd.Env = append(os.Environ(), "JITHOOK_ADMIN_TOKEN="+testToken, "TERM=xterm", "NO_COLOR="+ts.Getenv("NO_COLOR"))
+	attach(cmd, terminal)
 	err = cmd.Run()
 	terminal.Close()
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), <-shown, 0o600))

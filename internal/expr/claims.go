@@ -22,6 +22,7 @@ type uses struct {
 	chains map[int64]chain
 	names  []string // of claims, sorted
 	all    bool
+	reads  []string // see Trace
 }
 
 // chain is one place in the text that reads a path under a variable.

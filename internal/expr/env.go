@@ -124,6 +124,7 @@ func (e *Env) program(s Source, checked *cel.Ast, tree *ast.AST) (*Program, erro
 	if path, ok := p.ClaimPath(); ok && len(path) > 0 {
 		p.chain = path
 	}
+	uses.reads = uses.places(p.ReadsLogin())
 	return p, nil
 }
 

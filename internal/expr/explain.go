@@ -26,6 +26,8 @@ type Explanation struct {
 	Steps []Step
 	// Taken says which of the program's Branches were evaluated.
 	Taken []bool
+	// Reads are the places that the expression may read; see Trace.
+	Reads []string
 }
 
 // Branch is one way that an expression may go: either side of ?:.
@@ -99,7 +101,7 @@ type Step struct {
 // single calls, so give it a deadline. The error is that of ctx; one of the
 // expression is in the Explanation.
 func (p *Program) Explain(ctx context.Context, v Vars) (Explanation, error) {
-	x := Explanation{Source: p.source}
+	x := Explanation{Source: p.source, Reads: p.uses.reads}
 	evaluator, err := p.explainer()
 	if err != nil {
 		return x, err
