@@ -55,7 +55,7 @@ func (w *Worker) Await(ctx context.Context, target string, i identity.Identity) 
 func (q *queue) take(ctx context.Context, i identity.Identity, d identity.Delivery) error {
 	if d.Lease == "" || !d.Due.After(q.Now()) {
 		if c, ok := q.claim(ctx, i); ok {
-			return q.deliver(ctx, c)
+			return q.deliver(ctx, c, func() {})
 		}
 	}
 	timer := time.NewTimer(awaitEvery)

@@ -75,6 +75,44 @@ func TestTargetDown(t *testing.T) {
 	})
 }
 
+// A target that was quick begins to fail: who is leased, and waits for a turn, is
+// released at once and not tried; nobody is told by more than are told at a time.
+func TestQuickThenDown(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		people(t, s, 400, hr)
+		var calls, atOnce, most atomic.Int64
+		c := &target{answer: func(ctx context.Context, _ identity.Identity) error {
+			most.Store(max(most.Load(), atOnce.Add(1)))
+			defer atOnce.Add(-1)
+			if n := calls.Add(1); n > 100 {
+				time.Sleep(time.Second)
+				return errDown
+			}
+			time.Sleep(time.Millisecond)
+			return nil
+		}}
+		start(t, worker(s, map[string]*target{hr: c}))
+		time.Sleep(3 * time.Second)
+		if n := calls.Load(); n < 108 || n > 110 || most.Load() > 8 {
+			t.Errorf("%d calls, %d at once; want those hundred, the eight that were under way, and one that looks whether it is back", n, most.Load())
+		}
+		due, err := s.Due(t.Context(), hr, time.Now(), 500)
+		must(t, err)
+		tried := 0
+		for _, i := range due {
+			if d := i.Outbox[0]; d.Attempts != 0 {
+				tried++
+			} else if d.Lease != "" {
+				t.Errorf("entry = %+v, want one that was released", d)
+			}
+		}
+		if len(due)-tried < 400-110 || tried > 10 {
+			t.Errorf("%d are due, %d of them tried; want all others, too", len(due), tried)
+		}
+	})
+}
+
 // One delivery fails in every way; the others do not notice.
 func TestPoisoned(t *testing.T) {
 	for name, poison := range map[string]func(context.Context) error{

@@ -18,6 +18,7 @@ type queue struct {
 	target    string
 	connector Connector
 	woken     chan struct{}
+	leases    chan struct{} // one is taken by each lease that is held
 	slots     chan struct{} // one is taken by each delivery under way
 	jobs      sync.WaitGroup
 
@@ -26,6 +27,8 @@ type queue struct {
 	// left alone.
 	failures int
 	until    time.Time
+	// quick says that the last delivery took no time worth mentioning.
+	quick bool
 }
 
 // run delivers until ctx ends, and for grace what is under way.
@@ -86,45 +89,89 @@ func (q *queue) round(ctx, delivering context.Context) time.Duration {
 	return pollEvery
 }
 
-// start delivers to as many at once as there are slots, and returns how many
-// it could lease, when the last of them is leased.
+// start leases and delivers, and returns how many it could lease, when the last of
+// them is leased. Of a target that is quick it leases more than can be delivered
+// at once, so that those who are leased or settled together share a write of the
+// store.
 func (q *queue) start(ctx, delivering context.Context, due []identity.Identity) int64 {
 	var leased atomic.Int64
 	var leasing sync.WaitGroup
 	for _, i := range due {
-		if !q.enter(ctx) {
+		leave, ok := q.enter(ctx)
+		if !ok {
 			break
 		}
 		leasing.Add(1)
 		q.jobs.Go(func() {
-			defer func() { <-q.slots }()
+			defer func() { <-q.leases }()
 			c, ok := q.claim(delivering, i)
 			if ok {
 				leased.Add(1)
 			}
 			leasing.Done()
-			if ok {
-				_ = q.deliver(delivering, c) // it is settled, and logged
-			}
+			q.turn(ctx, delivering, c, ok, leave)
 		})
 	}
 	leasing.Wait()
 	return leased.Load()
 }
 
-// enter takes a slot, unless ctx ends or the target begins to fail before one is
-// free.
-func (q *queue) enter(ctx context.Context) bool {
+// turn delivers a claim, if it is one, as soon as there is a slot; leave gives back
+// the one that there is already. Where it takes too long, or the target begins to
+// fail, or ctx ends, the lease is released.
+func (q *queue) turn(ctx, delivering context.Context, c claim, ok bool, leave func()) {
+	if leave == nil && ok {
+		waiting, cancel := context.WithTimeout(ctx, q.timeout()/2)
+		leave = q.slot(waiting)
+		cancel()
+	}
+	switch {
+	case ok && leave != nil:
+		_ = q.deliver(delivering, c, leave) // it is settled, and logged
+	case ok:
+		q.settle(delivering, c, identity.Resource{}, nil, true)
+	case leave != nil:
+		leave()
+	}
+}
+
+// enter makes room for one lease more, unless ctx ends or the target begins to fail
+// before there is some. For a target that is not quick it takes the slot, too: a
+// lease must not run out while it waits for one.
+func (q *queue) enter(ctx context.Context) (leave func(), ok bool) {
+	select {
+	case q.leases <- struct{}{}:
+	case <-ctx.Done():
+		return nil, false
+	}
+	q.mu.Lock()
+	quick := q.quick
+	q.mu.Unlock()
+	if rest, failing := q.state(); rest > 0 || ctx.Err() != nil {
+		<-q.leases
+		return nil, false
+	} else if quick && !failing {
+		return nil, true
+	}
+	if leave = q.slot(ctx); leave == nil {
+		<-q.leases
+	}
+	return leave, leave != nil
+}
+
+// slot takes one and returns what gives it back; nil if ctx ends or the target
+// begins to fail before one is free.
+func (q *queue) slot(ctx context.Context) (leave func()) {
 	select {
 	case q.slots <- struct{}{}:
 	case <-ctx.Done():
-		return false
+		return nil
 	}
 	if rest, _ := q.state(); rest > 0 || ctx.Err() != nil {
 		<-q.slots
-		return false
+		return nil
 	}
-	return true
+	return func() { <-q.slots }
 }
 
 // state returns how long the target is to be left alone, and whether its last
@@ -142,11 +189,13 @@ const (
 	maxLater = time.Hour
 )
 
-// note takes from a delivery's error what it says of the target. Deliveries
+// note takes from a delivery what it says of the target: how long it took, and how it
+// failed. Deliveries
 // that were under way together count as one failure.
-func (q *queue) note(ctx context.Context, err error) {
+func (q *queue) note(ctx context.Context, took time.Duration, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.quick = took < quickTime
 	if !targetFailed(err) {
 		q.failures = 0
 		return

@@ -33,7 +33,6 @@ type claim struct {
 	identity identity.Identity // as it was leased
 	told     identity.Identity // the same, with the resources as they were before
 	lease    string
-	until    time.Time // when the delivery must be over; the lease lasts longer
 }
 
 func (c claim) delivery(target string) identity.Delivery {
@@ -47,7 +46,7 @@ func (q *queue) claim(ctx context.Context, i identity.Identity) (claim, bool) {
 		return claim{}, false
 	}
 	now := q.Now()
-	c := claim{identity: i, told: i.Clone(), lease: crand.Text(), until: now.Add(q.timeout())}
+	c := claim{identity: i, told: i.Clone(), lease: crand.Text()}
 	// Whatever becomes of this process: the target may have been told.
 	intend(&c.identity, q.target)
 	c.identity.Outbox[n].Lease, c.identity.Outbox[n].Due = c.lease, now.Add(q.lease())
@@ -74,12 +73,14 @@ func (q *queue) write(ctx context.Context, i identity.Identity) error {
 	return q.Store.SetOutbox(ctx, i)
 }
 
-// deliver makes one attempt, and settles it.
-func (q *queue) deliver(ctx context.Context, c claim) error {
+// deliver makes one attempt, and settles it; over is called in between.
+func (q *queue) deliver(ctx context.Context, c claim, over func()) error {
+	began := q.Now()
 	has, err := q.attempt(ctx, c)
+	over()
 	stopped := err != nil && ctx.Err() != nil
 	if !stopped {
-		q.note(ctx, err)
+		q.note(ctx, q.Now().Sub(began), err)
 	}
 	o := q.settle(ctx, c, has, err, stopped)
 	d := c.delivery(q.target)
@@ -100,7 +101,7 @@ func (q *queue) deliver(ctx context.Context, c claim) error {
 
 // attempt calls the connector. What it panics at must not end the process.
 func (q *queue) attempt(ctx context.Context, c claim) (has identity.Resource, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.until.Sub(q.Now()))
+	ctx, cancel := context.WithTimeout(ctx, q.timeout())
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {

@@ -14,6 +14,10 @@ const (
 	DefaultTimeout = 10 * time.Second
 	// parallel is how many deliveries to one target are under way at once.
 	parallel = 8
+	// ahead is how many leases there are at once, for a target that is quick: one
+	// that takes less than quickTime for a delivery.
+	ahead     = 64
+	quickTime = 100 * time.Millisecond
 	// pollEvery is how often a queue looks for what nobody woke it for: what
 	// another replica armed, whose pause is over, whose lease ran out.
 	pollEvery = 2 * time.Second
@@ -59,7 +63,7 @@ func (w *Worker) all() map[string]*queue {
 		for target, c := range w.Connectors {
 			w.queues[target] = &queue{
 				Worker: w, target: target, connector: c,
-				woken: make(chan struct{}, 1), slots: make(chan struct{}, parallel),
+				woken: make(chan struct{}, 1), slots: make(chan struct{}, parallel), leases: make(chan struct{}, ahead),
 			}
 		}
 	})
@@ -97,7 +101,8 @@ func (w *Worker) timeout() time.Duration {
 	return w.Timeout
 }
 
-// lease is how long a claim holds: the delivery, and as long again to settle.
+// lease is how long a claim holds: half of that time at most it waits for a slot
+// and is settled, for as long it may be delivered.
 func (w *Worker) lease() time.Duration { return 2 * w.timeout() }
 
 // survey measures the backlogs until ctx ends. A failure is the store's to
