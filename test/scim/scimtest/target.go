@@ -59,6 +59,8 @@ type Target struct {
 	// Before, if not nil, sees each request first; true says that it has
 	// answered.
 	Before func(w http.ResponseWriter, r *http.Request) bool
+	// Saw, if not nil, sees each write as it is answered, one after the other.
+	Saw func(r *http.Request, body []byte)
 	// Refuses, if not empty, is what no document may have in it.
 	Refuses string
 	// Losing is how many replies to writes are lost after the write was done.
@@ -138,6 +140,9 @@ func (s *Target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	status, answer := s.answer(r, body)
+	if s.Saw != nil && r.Method != http.MethodGet && status < 300 {
+		s.Saw(r, body)
+	}
 	if r.Method != http.MethodGet && s.Losing > 0 {
 		s.Losing--
 		status = 0
