@@ -5,6 +5,7 @@ package rules_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -19,11 +20,16 @@ import (
 
 func runner(t *testing.T) rules.Runner {
 	t.Helper()
+	return runnerOf(t, os.DirFS("testdata"))
+}
+
+func runnerOf(t *testing.T, folder fs.FS) rules.Runner {
+	t.Helper()
 	env, err := expr.NewEnv()
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, problems := provider.Loader{Env: env, Userstores: []string{"default"}, Now: time.Now}.Load(os.DirFS("testdata"))
+	set, problems := provider.Loader{Env: env, Userstores: []string{"default"}, Now: time.Now}.Load(folder)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -106,7 +106,7 @@ func prepareDev(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range append(schemas, "providers/acme.yaml") {
+	for _, s := range append(schemas, "providers/acme.yaml", "providers/acme_test.yaml") {
 		data, err := fs.ReadFile(deploy.FS, s)
 		if err != nil {
 			return err
