@@ -55,7 +55,7 @@ func decisionQuery(c echo.Context) (q store.DecisionQuery, err error) {
 	}
 	q.IdentityID, q.FlowID, q.PageToken = c.QueryParam("identity"), c.QueryParam("flow_id"), c.QueryParam("page_token")
 	q.Decision, err = oneOf(c, "decision", identity.Created, identity.Linked, identity.Updated, identity.Unchanged,
-		identity.Activated, identity.Denied, identity.Prompt, identity.Error, identity.Deleted)
+		identity.Activated, identity.Denied, identity.Prompt, identity.Error, identity.Deleted, identity.Shadowed)
 	if err != nil {
 		return q, err
 	}

@@ -20,6 +20,9 @@ const (
 	Error     Decision = "error"
 	// Deleted is the end of an identity: never the decision of a login.
 	Deleted Decision = "deleted"
+	// Shadowed is what candidates for the providers' files would have made of a
+	// login otherwise: never the decision of a login.
+	Shadowed Decision = "shadow"
 )
 
 // Allowed reports whether the identity server may go on.
@@ -80,6 +83,9 @@ type Record struct {
 	Change     []Change `json:"changes,omitempty"`
 	// Claims is what is kept of the claims, if anything.
 	Claims *KeptClaims `json:"claims,omitempty"`
+	// Shadow says of a Shadowed record what it is about. The reasons, the rule and
+	// the policy are then the candidate's; changes are what it does otherwise.
+	Shadow *Shadow `json:"shadow,omitempty"`
 
 	FlowID     string `json:"flow_id,omitempty"`
 	DeliveryID string `json:"delivery_id,omitempty"`
@@ -89,6 +95,16 @@ type Record struct {
 	// CommittedAt is when the identity server said that it persisted what
 	// prepare decided; zero until then.
 	CommittedAt time.Time `json:"committed_at,omitzero"`
+}
+
+// Shadow is how a candidate differs about a login.
+type Shadow struct {
+	// Of is the id of the login's decision.
+	Of string `json:"of"`
+	// Decision is the candidate's.
+	Decision Decision `json:"decision"`
+	// Kinds say in what it differs; see package replay.
+	Kinds []string `json:"kinds"`
 }
 
 // ClaimsMode says what a record keeps of the claims that it rests on.

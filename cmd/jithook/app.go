@@ -27,6 +27,7 @@ type app struct {
 	store    *directory.Directory
 	loader   provider.Loader
 	live     *provider.Live
+	shadow   *shadowing // nil without one
 	recorder *provision.Recorder
 	service  *provision.Service
 }

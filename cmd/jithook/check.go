@@ -66,6 +66,10 @@ there are findings.`,
 			if set != nil {
 				result.problems, result.providers = append(result.problems, c.unmatched(set)...), set.Len()
 			}
+			if found, err = shadowProblems(c); err != nil {
+				return err
+			}
+			result.problems = append(result.problems, found...)
 			sortByPlace(result.problems, path)
 			if lint {
 				if result.findings, err = lintProviders(c); err != nil {

@@ -46,6 +46,7 @@ type config struct {
 	providersDir        string               // empty if the configuration names none
 	providersAt         strictyaml.Text      // where it names it
 	providersShown      string               // as messages show it: like the configuration's own path
+	shadow              *shadow              // nil: no candidates are watched
 	spokenFor           []strictyaml.Text    // the providers that credentials name
 	instances           []instance           // the Kratoses that have an Admin API
 	hookURL             string
@@ -107,9 +108,9 @@ func readConfig(path string) (config, []strictyaml.Problem, error) {
 	problems := strictyaml.Decode(path, data, &f)
 	r := configReader{dir: filepath.Dir(abs)}
 	c := r.read(f)
-	c.providersAt, c.providersShown = f.Providers, f.Providers.Value
-	if !filepath.IsAbs(c.providersShown) {
-		c.providersShown = filepath.Join(filepath.Dir(path), c.providersShown)
+	c.providersAt, c.providersShown = f.Providers, beside(path, f.Providers.Value)
+	if c.shadow != nil {
+		c.shadow.shown = beside(path, c.shadow.at.Value)
 	}
 	for _, p := range r.problems {
 		// What could not be decoded has no place, and a problem already.
@@ -119,6 +120,15 @@ func readConfig(path string) (config, []strictyaml.Problem, error) {
 	}
 	slices.SortStableFunc(problems, func(a, b strictyaml.Problem) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	return c, problems, nil
+}
+
+// beside is a path in the configuration as messages show it: like the
+// configuration's own.
+func beside(config, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(config), path)
 }
 
 func readBounded(path string) ([]byte, error) {
@@ -145,6 +155,7 @@ func (r *configReader) read(f configFile) config {
 	c.spokenFor = r.spokenFor
 	r.userstores(f, &c)
 	c.providersDir = r.path(f.Providers)
+	c.shadow = r.shadow(f.Shadow)
 	r.kratos(f.Kratos, &c)
 	c.guard = r.network(f.Network)
 	r.outbound(f.Outbound, &c)

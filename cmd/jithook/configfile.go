@@ -15,6 +15,7 @@ type configFile struct {
 	Store      storeSection                  `yaml:"store" missing:"where the identities are; write store: {bolt: {path: jithook.db}}" doc:"Where the identities are: one of bolt and mongodb."`
 	Userstores strictyaml.Map[ownSection]    `yaml:"userstores" doc:"The userstores that jit.userstore of a provider's file may name; without bolt and mongodb their identities are in store."`
 	Providers  strictyaml.Text               `yaml:"providers" missing:"the folder of the providers' files" doc:"The folder of the providers' files."`
+	Shadow     *shadowSection                `yaml:"shadow" doc:"Candidates for the providers' files: they decide some logins too, and what would differ is counted and recorded."`
 	Kratos     kratosSection                 `yaml:"kratos" doc:"The Ory Kratos that calls, and its Admin API."`
 	Network    networkSection                `yaml:"network" doc:"Which addresses jithook itself may call."`
 	Outbound   strictyaml.Map[targetSection] `yaml:"outbound" doc:"Other systems that are told of identities."`
@@ -85,6 +86,12 @@ type boltSection struct {
 type mongoSection struct {
 	URI      strictyaml.Text `yaml:"uri" missing:"env:NAME or file:PATH; it holds a password"`
 	Database strictyaml.Text `yaml:"database" missing:"the name of the database"`
+}
+
+// shadowSection names candidates for the providers' files.
+type shadowSection struct {
+	Providers strictyaml.Text `yaml:"providers" missing:"the folder of the candidates for the providers' files" doc:"The folder of the candidates: the whole of it."`
+	Sample    *sample         `yaml:"sample" doc:"Which part of the logins is compared, above 0 and at most 1. Default 0.1."`
 }
 
 type kratosSection struct {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,10 +24,14 @@ func newDecisionsListCmd() *cobra.Command {
 	var from access
 	var out format
 	var page paging
+	var shadow bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List decisions, newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := filters(cmd, "identity", "issuer", "subject", "flow-id", "decision", "page-size")
+			if shadow {
+				query.Set("decision", string(identity.Shadowed))
+			}
 			return from.with(func(c *client) error {
 				reply, err := page.fetch(cmd, c, "/decisions", "decisions", query)
 				if err != nil {
@@ -47,7 +52,9 @@ func newDecisionsListCmd() *cobra.Command {
 	cmd.Flags().String("issuer", "", "with --subject: only those about this subject")
 	cmd.Flags().String("subject", "", "see --issuer")
 	cmd.Flags().String("flow-id", "", "only those of the caller's sign-in with this `ID`")
-	cmd.Flags().String("decision", "", "only these: created, linked, updated, unchanged, activated, denied, prompt, error or deleted")
+	cmd.Flags().String("decision", "", "only these: created, linked, updated, unchanged, activated, denied, prompt, error, deleted or shadow")
+	cmd.Flags().BoolVar(&shadow, "shadow", false, "only what candidate files would have decided otherwise")
+	cmd.MarkFlagsMutuallyExclusive("shadow", "decision")
 	cmd.MarkFlagsRequiredTogether("issuer", "subject")
 	page.bind(cmd)
 	from.bind(cmd)
@@ -101,10 +108,17 @@ func newDecisionsShowCmd() *cobra.Command {
 // record lays out one decision for people.
 func record(w io.Writer, r admin.Decision) error {
 	t := newTable(w)
+	of := identity.Shadow{}
+	if r.Shadow != nil {
+		of = *r.Shadow
+	}
 	for _, line := range [][2]string{
 		{"ID", r.ID},
 		{"At", when(r.At)},
 		{"Decision", string(r.Decision)},
+		{"Login", of.Of},
+		{"Candidate", string(of.Decision)},
+		{"Differs in", strings.Join(of.Kinds, ", ")},
 		{"Hook", string(r.Hook)},
 		{"Caller", r.Caller},
 		{"Provider", r.Provider},

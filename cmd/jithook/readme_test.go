@@ -23,6 +23,7 @@ func TestReadme(t *testing.T) {
 		name := strconv.Itoa(i) + ".yaml"
 		if strings.Contains(block[1], "\nprovider: ") {
 			write(t, filepath.Join(dir, "providers", name), block[1])
+			write(t, filepath.Join(dir, "candidate", name), block[1])
 			continue
 		}
 		configs[name] = block[1]

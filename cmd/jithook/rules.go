@@ -36,16 +36,21 @@ func loadProviders(c config) (*provider.Set, []strictyaml.Problem, error) {
 }
 
 // located gives problems of the providers' files the places that a person can
-// open: the files below the folder as the configuration spells it, and for the
-// folder as a whole the line that names it.
+// open.
 func (c config) located(problems []strictyaml.Problem) []strictyaml.Problem {
+	return located(problems, c.providersAt, c.providersShown)
+}
+
+// located are problems of files: below the folder as the configuration spells it,
+// and for the folder as a whole the line that names it.
+func located(problems []strictyaml.Problem, at strictyaml.Text, folder string) []strictyaml.Problem {
 	problems = slices.Clone(problems)
 	for i, p := range problems {
 		if p.Line == 0 {
-			problems[i] = c.providersAt.Problemf("%s", p.Message)
+			problems[i] = at.Problemf("%s", p.Message)
 			continue
 		}
-		problems[i].File = filepath.Join(c.providersShown, p.File)
+		problems[i].File = filepath.Join(folder, p.File)
 	}
 	return problems
 }

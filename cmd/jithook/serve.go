@@ -20,6 +20,7 @@ import (
 	"github.com/jithook/jithook/hook/generic"
 	"github.com/jithook/jithook/hook/kratos"
 	"github.com/jithook/jithook/outbound"
+	"github.com/jithook/jithook/provider"
 )
 
 const (
@@ -69,6 +70,7 @@ func serve(ctx context.Context, c config, listening func()) error {
 		return err
 	}
 	defer a.store.Close()
+	a.watchShadow()
 	worker, err := a.worker()
 	if err != nil {
 		return err
@@ -115,6 +117,9 @@ func (a *app) run(ctx context.Context, worker *outbound.Worker, listeners map[ne
 	background.Go(func() { a.reload(ctx) })
 	background.Go(func() { a.drops(ctx) })
 	background.Go(func() { a.sweeps(ctx) })
+	if a.shadow != nil {
+		background.Go(func() { a.shadow.decides.Run(ctx) })
+	}
 	if worker != nil {
 		background.Go(func() { worker.Run(ctx) })
 	}
@@ -156,24 +161,32 @@ func (a *app) run(ctx context.Context, worker *outbound.Worker, listeners map[ne
 	return err
 }
 
-// reload follows the providers' folder and SIGHUP.
+// reload follows the providers' folder, that of their candidates, and SIGHUP.
 func (a *app) reload(ctx context.Context) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
+	folders := []*provider.Live{a.live}
+	if a.shadow != nil {
+		folders = append(folders, a.shadow.candidate)
+	}
 	var watch sync.WaitGroup
-	watch.Go(func() {
-		if err := a.live.Watch(ctx); err != nil {
-			a.log.Error("changed provider files are not noticed any more; SIGHUP still reloads", "error", err)
-		}
-	})
+	for _, f := range folders {
+		watch.Go(func() {
+			if err := f.Watch(ctx); err != nil {
+				a.log.Error("changed provider files are not noticed any more; SIGHUP still reloads", "error", err)
+			}
+		})
+	}
 	defer watch.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hup:
-			a.live.Reload()
+			for _, f := range folders {
+				f.Reload()
+			}
 		}
 	}
 }

@@ -34,6 +34,7 @@ type recordDoc struct {
 	Normalised  bool        `bson:"claims_normalised"`
 	Change      []changeDoc `bson:"changes"`
 	Claims      *claimsDoc  `bson:"claims"`
+	Shadow      *shadowDoc  `bson:"shadow,omitempty"`
 	FlowID      string      `bson:"flow_id"`
 	DeliveryID  string      `bson:"delivery_id"`
 	RequestID   string      `bson:"request_id"`
@@ -59,6 +60,12 @@ type claimsDoc struct {
 	Data  []byte `bson:"data"`
 }
 
+type shadowDoc struct {
+	Of       string   `bson:"of"`
+	Decision string   `bson:"decision"`
+	Kinds    []string `bson:"kinds"`
+}
+
 // encodeRecord returns the document of r without its id. The ids that a caller
 // sent along are a stranger's text: what is not UTF-8 in them is replaced,
 // since other readers of the database would fail on it.
@@ -81,6 +88,9 @@ func encodeRecord(r identity.Record) (recordDoc, error) {
 	if c := r.Claims; c != nil {
 		doc.Claims = &claimsDoc{string(c.Mode), c.KeyID, c.Data}
 	}
+	if s := r.Shadow; s != nil {
+		doc.Shadow = &shadowDoc{s.Of, string(s.Decision), s.Kinds}
+	}
 	return doc, w.err
 }
 
@@ -101,6 +111,9 @@ func decodeRecord(d decisionDoc) (identity.Record, error) {
 	}
 	if k := c.Claims; k != nil {
 		r.Claims = &identity.KeptClaims{Mode: identity.ClaimsMode(k.Mode), KeyID: k.KeyID, Data: k.Data}
+	}
+	if s := c.Shadow; s != nil {
+		r.Shadow = &identity.Shadow{Of: s.Of, Decision: identity.Decision(s.Decision), Kinds: s.Kinds}
 	}
 	if t.err != nil {
 		return identity.Record{}, damaged("decision record", d.ID)

@@ -48,6 +48,7 @@ func testRecord(t *testing.T, s store.Store) {
 	a.Duration = 3 * time.Millisecond
 	a.Claims = &identity.KeptClaims{Mode: identity.ClaimsFull, KeyID: "k", Data: []byte{0, 0xff, '$', '.'}}
 	b.Claims = &identity.KeptClaims{Mode: identity.ClaimsHashed, KeyID: "k"}
+	b.Shadow = &identity.Shadow{Of: a.ID, Decision: identity.Created, Kinds: []string{"groups", "traits"}}
 	must(t, s.Record(t.Context(), []identity.Record{a, b}, nil))
 	wantRecord(t, s, a)
 	wantRecord(t, s, b)

@@ -180,6 +180,7 @@ func decisions() *rapid.Generator[identity.Record] {
 			r.Reasons = []identity.Reason{identity.Because(identity.CodeCreated)}
 			r.Change = []identity.Change{{Path: "/traits/email", Op: identity.OpSet}}
 			r.CommittedAt = times().Draw(t, "committed")
+			r.Shadow = &identity.Shadow{Of: r.ID, Decision: identity.Created, Kinds: []string{"groups"}}
 		}
 		return r
 	})
