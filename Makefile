@@ -14,7 +14,7 @@ FUZZTIME ?= 30s
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/jithook, static, with the version from git
@@ -54,13 +54,9 @@ lint: ## gofmt, go.mod, vet, staticcheck, deadcode
 	$(TOOL) staticcheck ./...
 	@dead=$$($(TOOL) deadcode -test ./...); if [ -n "$$dead" ]; then echo "nothing calls:" >&2; echo "$$dead" >&2; exit 1; fi
 
-.PHONY: bench-callers
-bench-callers: ## p99 of good callers without and with five times as many bad ones, on a machine that does nothing else
-	$(GO) test -run '^$$' -bench BadCallers -benchtime 1x -timeout 10m ./test/callers
-
-.PHONY: bench-mapping
-bench-mapping: ## what a mapping costs a login, against go-jsonnet and explained, and how long 500 cases take, as a Markdown table
-	@$(GO) test -run '^$$' -bench BenchmarkMapping -benchtime 1x -timeout 10m ./test/mapping | grep -v -e ^Benchmark -e ^PASS -e ^goos -e ^goarch -e ^pkg -e ^cpu -e ^ok
+.PHONY: bench-trust
+bench-trust: ## what checking tokens costs, and what strangers cost good callers, as a table (Linux, 5 minutes, nothing else running)
+	@GO='$(GO)' ./tools/bench-trust.sh
 
 .PHONY: mutate
 mutate: ## break each sentence of docs/policy.md in the code and see its case go red (minutes)

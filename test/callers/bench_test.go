@@ -27,7 +27,8 @@ const (
 
 // BenchmarkBadCallers measures what good callers notice of five times as many bad
 // ones from the same address: parts without and with them by turns, the p99 of
-// each, medians over the rounds. b.N does not matter: run it with -benchtime 1x.
+// each, medians over the rounds. b.N does not matter: `make bench-trust` runs it
+// with -benchtime 1x.
 func BenchmarkBadCallers(b *testing.B) {
 	s := start(b)
 	client := &http.Client{Timeout: limit, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
@@ -83,8 +84,8 @@ func BenchmarkBadCallers(b *testing.B) {
 				}
 				a, c := median(alone), median(beside)
 				b.Logf("p99 alone %v median %v, beside %v median %v", alone, a, beside, c)
-				b.ReportMetric(float64(a.Microseconds())/1000, "ms-alone")
-				b.ReportMetric(float64(c.Microseconds())/1000, "ms-beside")
+				b.ReportMetric(float64(a.Microseconds())/1000, "ms-without")
+				b.ReportMetric(float64(c.Microseconds())/1000, "ms-with")
 				b.ReportMetric(float64(c)/float64(a), "ratio")
 			}
 		})
