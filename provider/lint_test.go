@@ -158,6 +158,7 @@ func TestLintLeavesProblems(t *testing.T) {
 	}
 }
 
+// TestSamplesAreClean: no alarm about what people are told to copy.
 func TestSamplesAreClean(t *testing.T) {
 	samples, err := fs.Sub(deploy.FS, "providers")
 	if err != nil {

@@ -36,7 +36,7 @@ func TestReadme(t *testing.T) {
 		var out bytes.Buffer
 		root := newRoot()
 		root.SetOut(&out)
-		root.SetArgs([]string{"check", "-c", filepath.Join(dir, name)})
+		root.SetArgs([]string{"check", "--lint", "-c", filepath.Join(dir, name)})
 		if err := root.Execute(); err != nil || !strings.HasPrefix(out.String(), "no problems; providers: 1") {
 			t.Errorf("%v\n%s\nin\n%s", err, strings.ReplaceAll(out.String(), dir, ""), config)
 		}

@@ -34,6 +34,8 @@ func TestFacts(t *testing.T) {
 		"branches alike":                   {"", `claims.a ? 1 == 1 : true`, always},
 		"a branch that cannot be":          {"", `claims.a ? !claims.a : false`, never},
 		"the same":                         {`claims.a == 1`, `1 == claims["a"]`, never},
+		"a time and its text":              {`claims.a == timestamp("2026-01-01T00:00:00Z")`, `claims.a == "2026-01-01T00:00:00Z"`, either},
+		"an index and a name":              {`claims.a[0] == 1`, `claims.a["0"] == 1`, either},
 		"the same and more":                {`claims.a == 1`, `claims.b && claims.a == 1`, never},
 		"less than before":                 {`claims.b && claims.a == 1`, `claims.a == 1`, either},
 		"a conjunction in another order":   {`claims.a && claims.b`, `claims.b && claims.c && claims.a`, never},

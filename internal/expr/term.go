@@ -66,7 +66,8 @@ func (e *Env) term(tree *ast.AST, x ast.Expr) *term {
 	return atom(tree, x)
 }
 
-// constant returns what an expression yields that reads no variable.
+// constant returns a literal's value, or the truth of an expression that reads no
+// variable. (Other values may look alike in JSON, as a time and its text do.)
 func (e *Env) constant(tree *ast.AST, x ast.Expr) (any, bool) {
 	if x.Kind() == ast.LiteralKind {
 		room := 1
@@ -89,7 +90,7 @@ func (e *Env) constant(tree *ast.AST, x ast.Expr) (any, bool) {
 	if err != nil {
 		return nil, false
 	}
-	value, err := p.Eval(context.Background(), Vars{})
+	value, err := p.EvalBool(context.Background(), Vars{})
 	return value, err == nil
 }
 
@@ -158,7 +159,7 @@ func (e *Env) member(tree *ast.AST, x ast.Expr) *term {
 // is spelt.
 func atom(tree *ast.AST, x ast.Expr) *term {
 	if of, p := chainOf(x); of != "" {
-		return &term{key: of + p.pointer()}
+		return &term{key: fmt.Sprintf("%s%#v", of, p)}
 	}
 	text, err := cel.ExprToString(x, tree.SourceInfo())
 	if err != nil {
