@@ -58,6 +58,11 @@ lint: ## gofmt, go.mod, vet, staticcheck, deadcode
 bench-trust: ## what checking tokens costs, and what strangers cost good callers, as a table (Linux, 5 minutes, nothing else running)
 	@GO='$(GO)' ./tools/bench-trust.sh
 
+.PHONY: bench-outbound
+bench-outbound: ## logins while a target is down, how fast it learns of everybody, and the memory of a backlog, as a Markdown table; then 100 kills
+	@$(GO) test -run '^$$' -bench BenchmarkOutbound -benchtime 1x -timeout 20m ./test/scim | grep -v -e ^Benchmark -e ^PASS -e ^goos -e ^goarch -e ^pkg -e ^cpu -e ^ok
+	JITHOOK_TEST_KILLS=100 $(GO) test -count=1 -run 'TestKilled$$' -timeout 20m -v ./test/scim
+
 .PHONY: mutate
 mutate: ## break each sentence of docs/policy.md in the code and see its case go red (minutes)
 	$(GO) run ./test/mutate

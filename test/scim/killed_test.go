@@ -75,14 +75,15 @@ type crowd struct {
 // act does what one caller does until the server is gone.
 func (c *crowd) act(t *testing.T, s *server.Server, caller, people int) {
 	for !s.Process.HasExited() {
-		subject := fmt.Sprintf("s-%d-%d", caller, rand.N(people))
+		person := rand.N(people)
+		subject := fmt.Sprintf("s-%d-%d", caller, person)
 		c.mu.Lock()
 		gone, id := c.deleted[subject], c.ids[subject]
 		c.mu.Unlock()
 		if gone {
 			continue
 		}
-		if id != "" && rand.N(40) == 0 {
+		if id != "" && person%4 == 0 && rand.N(20) == 0 {
 			c.mu.Lock()
 			c.deleted[subject] = true
 			c.mu.Unlock()

@@ -60,7 +60,13 @@ func open(t testing.TB, edit func(*scim.Options)) *world {
 // prepare is open with a worker that does not work yet.
 func prepare(t testing.TB, edit func(*scim.Options)) *world {
 	t.Helper()
-	w := &world{Service: service.Open(t, discard{}, acme), target: scimtest.New(t), wake: make(chan struct{})}
+	return prepareWith(t, acme, edit)
+}
+
+// prepareWith is prepare with the provider's file.
+func prepareWith(t testing.TB, file string, edit func(*scim.Options)) *world {
+	t.Helper()
+	w := &world{Service: service.Open(t, discard{}, file), target: scimtest.New(t), wake: make(chan struct{})}
 	w.Service.Service.Now = w.now
 	env, err := expr.NewEnv()
 	must(t, err)
@@ -88,11 +94,14 @@ func prepare(t testing.TB, edit func(*scim.Options)) *world {
 	return w
 }
 
-func (w *world) work(t testing.TB) {
-	ctx, stop := context.WithCancel(context.Background())
+// work has the worker work until the test, or what it returns, ends it.
+func (w *world) work(t testing.TB) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { w.worker.Run(ctx) })
-	t.Cleanup(func() { stop(); done.Wait() })
+	stop = func() { cancel(); done.Wait() }
+	t.Cleanup(stop)
+	return stop
 }
 
 type discard struct{}
@@ -344,25 +353,4 @@ func TestF13_Poisoned(t *testing.T) {
 	if b := w.backlog(t); b.Dead != 0 {
 		t.Errorf("%+v in the end", b)
 	}
-}
-
-// BenchmarkDrain is how many people a second a target learns of that answers in a
-// millisecond.
-func BenchmarkDrain(b *testing.B) {
-	w := prepare(b, func(o *scim.Options) { o.Groups = scim.GroupsNone })
-	w.target.Before = func(http.ResponseWriter, *http.Request) bool { time.Sleep(time.Millisecond); return false }
-	var all sync.WaitGroup
-	for n := range 1000 * b.N {
-		all.Go(func() { w.login(b, fmt.Sprint("s-", n), "one") })
-		if n%64 == 63 {
-			all.Wait()
-		}
-	}
-	all.Wait()
-	b.ResetTimer()
-	w.work(b)
-	for w.backlog(b).Waiting > 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
-	b.ReportMetric(float64(1000*b.N)/b.Elapsed().Seconds(), "people/s")
 }
