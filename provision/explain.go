@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jithook/jithook/identity"
@@ -143,7 +144,7 @@ func (x explainer) expression(kind string, p *expr.Program) RuleStory {
 	if t, ok := x.asked[p.Source()]; ok {
 		r.Asked, r.Trace = true, t
 	}
-	r.Decided = r.Asked && x.Record.Rule == r.Pos
+	r.Decided = r.Asked && (x.Record.Rule == r.Pos || x.Record.Rule != "" && strings.HasPrefix(r.Error, x.Record.Rule+": "))
 	return r
 }
 

@@ -34,9 +34,10 @@ func (c Coverage) Percent() float64 {
 }
 
 // Cover returns what the results reached of the providers that their cases
-// name. Of a rule of the policy that is true and false, of a mapping's
-// expression that it was asked, of ?: each branch, and of a trait that it was
-// absent if the file says what that means.
+// name. Of a rule of the policy that is true and false, of any other
+// expression that it was asked, of ?: each side, of || and && that each part
+// decided, and of a trait and the groups that they were absent if the file says
+// what that means.
 func Cover(set *provider.Set, results []Result) Coverage {
 	seen := map[expr.Source][]expr.Explanation{}
 	tried := map[string]bool{}
@@ -54,14 +55,20 @@ func Cover(set *provider.Set, results []Result) Coverage {
 		for _, p := range prov.Policy.Rules() {
 			c.program(p, seen[p.Source()], "true", "false")
 		}
+		for _, p := range prov.Policy.Programs()[len(prov.Policy.Rules()):] {
+			c.program(p, seen[p.Source()], "asked")
+		}
 		for _, p := range prov.Mapping.Programs() {
 			c.program(p, seen[p.Source()], "asked")
 		}
 		for _, t := range prov.Mapping.Traits() {
 			if t.Absent != mapper.AbsentKeep { // to keep is what happens where nothing is said
 				last := t.Values[len(t.Values)-1]
-				c.absent(last, seen[last.Source()])
+				c.absent(last, prov.Place("traits."+t.Path[1:]+".absent"), seen[last.Source()])
 			}
+		}
+		if g, ok := prov.Mapping.Groups(); ok && g.Absent != mapper.AbsentKeep {
+			c.absent(g.From, prov.Place("groups.absent"), seen[g.From.Source()])
 		}
 	}
 	return c
@@ -75,17 +82,18 @@ func (c *Coverage) program(p *expr.Program, seen []expr.Explanation, wanted ...s
 		}), Missed{p.Source().Pos(), p.Source().Text, w})
 	}
 	for n, b := range p.Branches() {
-		c.count(slices.ContainsFunc(seen, func(x expr.Explanation) bool { return x.Taken[n] }), Missed{b.Pos, b.Text, "taken"})
+		c.count(slices.ContainsFunc(seen, func(x expr.Explanation) bool { return x.Taken[n] }), Missed{b.Pos, b.Text, b.When})
 	}
 }
 
-// absent counts what becomes of a trait that the claims have no value for: the
-// last of its values was asked, and there was none.
-func (c *Coverage) absent(last *expr.Program, seen []expr.Explanation) {
+// absent counts what becomes of what the claims have no value for: the last of
+// the expressions was asked, and there was none. The place is the line that says
+// what that means.
+func (c *Coverage) absent(last *expr.Program, place string, seen []expr.Explanation) {
 	var missing *expr.MissingError
 	c.count(slices.ContainsFunc(seen, func(x expr.Explanation) bool {
 		return errors.As(x.Err, &missing) || x.Err == nil && x.Value == nil
-	}), Missed{last.Source().Pos(), last.Source().Text, "absent"})
+	}), Missed{place, last.Source().Text, "absent"})
 }
 
 func (c *Coverage) count(reached bool, m Missed) {

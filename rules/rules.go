@@ -9,6 +9,7 @@ package rules
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -51,7 +52,7 @@ type Result struct {
 // with its place.
 func (r Runner) Run(ctx context.Context, c *Case) (Result, error) {
 	start := r.Now()
-	g, err := r.game(c)
+	g, err := r.game(ctx, c)
 	if err != nil {
 		return Result{}, err
 	}
@@ -70,7 +71,7 @@ func (r Runner) Run(ctx context.Context, c *Case) (Result, error) {
 // Bench plays a case over and over for about as long as it is told, as a login
 // plays it, and returns how long one takes, on average.
 func (r Runner) Bench(ctx context.Context, c *Case, lasting time.Duration) (time.Duration, error) {
-	g, err := r.game(c)
+	g, err := r.game(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -88,7 +89,7 @@ func (r Runner) Bench(ctx context.Context, c *Case, lasting time.Duration) (time
 // Explain plays a case and says why it becomes what it does. Errors are those of
 // Run.
 func (r Runner) Explain(ctx context.Context, c *Case) (provision.Outcome, provision.Explanation, error) {
-	g, err := r.game(c)
+	g, err := r.game(ctx, c)
 	if err != nil {
 		return provision.Outcome{}, provision.Explanation{}, err
 	}
@@ -106,7 +107,7 @@ type game struct {
 	login   identity.Login
 }
 
-func (r Runner) game(c *Case) (game, error) {
+func (r Runner) game(ctx context.Context, c *Case) (game, error) {
 	prov, ok := r.Providers.Get(c.File.Provider.Value)
 	if !ok {
 		return game{}, fmt.Errorf("%s: no provider's file has the id %q", c.Pos(), c.File.Provider.Value)
@@ -114,7 +115,7 @@ func (r Runner) game(c *Case) (game, error) {
 	log := slog.New(slog.DiscardHandler)
 	userstore, _ := prov.Policy.Userstore()
 	return game{c, &provision.Service{
-		Store: world{c.person(prov, userstore, r.Now())}, Providers: func() *provider.Set { return r.Providers },
+		Store: world{c.person(ctx, prov, userstore, r.Now())}, Providers: func() *provider.Set { return r.Providers },
 		Userstores: r.Userstores, Now: r.Now, Log: log, Later: provision.NewRecorder(nil, log, func() {}),
 	}, c.login(prov)}, nil
 }
@@ -165,7 +166,7 @@ func (r Result) Behind(prov *provider.Provider) []expr.Explanation {
 			programs = prov.Mapping.ProgramsOf(trait)
 		} else if d.Path == "/groups" {
 			programs = prov.Mapping.ProgramsOf("")
-		} else if at := slices.IndexFunc(r.Rules, func(x expr.Explanation) bool { return x.Source.Pos() == r.Decided }); at >= 0 {
+		} else if at := slices.IndexFunc(r.Rules, r.decided); at >= 0 {
 			sources = append(sources, r.Rules[at].Source)
 		}
 		for _, p := range programs {
@@ -173,6 +174,13 @@ func (r Result) Behind(prov *provider.Provider) []expr.Explanation {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(r.Rules), func(x expr.Explanation) bool { return !slices.Contains(sources, x.Source) })
+}
+
+// decided reports whether the decision rests on an expression: on what it yields,
+// or on the place in it that failed.
+func (r Result) decided(x expr.Explanation) bool {
+	failed, ok := errors.AsType[*expr.RuntimeError](x.Err)
+	return x.Source.Pos() == r.Decided || ok && failed.Pos == r.Decided
 }
 
 // login is the case's login as the provider's file expects it: its claims count

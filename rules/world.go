@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/store"
 )
@@ -61,7 +63,7 @@ func (p *Person) writers(source string) map[string]string {
 // person is the case's identity as the store would have it: linked to the
 // provider's subject, and written by the provider unless the case says
 // otherwise.
-func (c *Case) person(prov *provider.Provider, userstore string, now time.Time) *identity.Identity {
+func (c *Case) person(ctx context.Context, prov *provider.Provider, userstore string, now time.Time) *identity.Identity {
 	p := c.Identity
 	if p == nil {
 		return nil
@@ -87,5 +89,35 @@ func (c *Case) person(prov *provider.Provider, userstore string, now time.Time) 
 		i.Groups = append(i.Groups, identity.Group{Name: name, Source: who})
 	}
 	slices.SortFunc(i.Groups, func(a, b identity.Group) int { return strings.Compare(a.Name, b.Name) })
+	c.vouch(ctx, prov, i)
 	return i
+}
+
+// vouch gives the identity what the store would have for it: the unique keys of
+// its traits, and, unless the case says who verified what, the provider's word on
+// the values that it wrote and vouches for now. Otherwise no login would leave an
+// address as it is.
+func (c *Case) vouch(ctx context.Context, prov *provider.Provider, i *identity.Identity) {
+	source := identity.ProviderSource(prov.ID)
+	for _, t := range prov.Mapping.Traits() {
+		value, has := i.Trait(t.Path)
+		canonical, why := mapper.Check(value, t.Canonical)
+		if !has || why != "" {
+			continue
+		}
+		at := slices.IndexFunc(i.Provenance, func(by identity.Provenance) bool { return by.Path == t.Path })
+		mapped, _, err := prov.Mapping.Trait(ctx, t.Path, expr.Vars{Claims: c.Claims})
+		if c.Identity.Verified == nil && at >= 0 && i.Provenance[at].Source == source && err == nil && mapped.Verified && mapped.Canonical == canonical {
+			i.Provenance[at].VerifiedBy = source
+		}
+		name, _ := canonical.(string)
+		switch {
+		case !t.Unique:
+		case t.Canonical == mapper.CanonicalUsername:
+			i.Keys = append(i.Keys, identity.NameKey(i.Userstore, t.Path, name))
+		case at >= 0 && i.Provenance[at].VerifiedBy != "":
+			i.Keys = append(i.Keys, identity.MailKey(i.Userstore, name))
+		}
+	}
+	slices.Sort(i.Keys)
 }

@@ -110,7 +110,7 @@ func (r report) write(w io.Writer, all []played, s rules.Summary) error {
 func (p played) pretty(w io.Writer) {
 	fmt.Fprintf(w, "%s  %s  %s\n", strings.ToUpper(p.outcome()), shown(p.name()), p.Case.Pos())
 	for _, d := range p.updated {
-		fmt.Fprintf(w, "      %s\n        was  %s\n        is   %s\n", shown(d.Path), diffValue(d.Want), diffValue(d.Got))
+		difference(w, d, "was ", "is  ")
 	}
 	if p.left != "" {
 		fmt.Fprintf(w, "      not updated: %s\n", shown(p.left))
@@ -124,24 +124,15 @@ func (p played) pretty(w io.Writer) {
 	}
 	for _, d := range p.Diffs {
 		if d.Aside() {
-			fmt.Fprintf(w, "      %s: %s\n", shown(d.Path), diffValue(d.Got))
+			fmt.Fprintf(w, "      %s: %s\n", shown(d.Path), shown(fmt.Sprint(d.Got)))
 			continue
 		}
-		fmt.Fprintf(w, "      %s\n        want %s\n        got  %s\n", shown(d.Path), diffValue(d.Want), diffValue(d.Got))
+		difference(w, d, "want", "got ")
 	}
 	for _, x := range p.behind {
 		fmt.Fprintf(w, "      %s\n", shown(x.Pos))
-		for _, line := range newPainter(w).picture(x) {
-			fmt.Fprintf(w, "        %s\n", line)
-		}
+		newTeller(w).picture(4, x)
 	}
-}
-
-func diffValue(v any) string {
-	if v == nil || v == "" {
-		return "nothing"
-	}
-	return shownLine(value(v))
 }
 
 type caseView struct {

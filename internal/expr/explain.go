@@ -8,7 +8,6 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/interpreter"
 )
@@ -24,63 +23,10 @@ type Explanation struct {
 	// places in the text. What a short cut left out is not among them, nor is
 	// what happens within a loop, nor a literal.
 	Steps []Step
-	// Taken says which of the program's Branches were evaluated.
+	// Taken says which of the program's Branches were taken.
 	Taken []bool
 	// Reads are the places that the expression may read; see Trace.
 	Reads []string
-}
-
-// Branch is one way that an expression may go: either side of ?:.
-type Branch struct {
-	Text string
-	Pos  string // file:line:col
-}
-
-// Branches returns the branches of the expression, outer ones first.
-func (p *Program) Branches() []Branch {
-	var all []Branch
-	for _, e := range p.branches() {
-		at := p.tree.SourceInfo().GetStartLocation(leftmost(e).ID())
-		text, _ := cel.ExprToString(e, p.tree.SourceInfo())
-		all = append(all, Branch{Text: text, Pos: p.source.at(at.Line(), at.Column())})
-	}
-	return all
-}
-
-func (p *Program) branches() []ast.Expr {
-	var all []ast.Expr
-	ast.PreOrderVisit(p.tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		if e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.Conditional {
-			all = append(all, e.AsCall().Args()[1:]...)
-		}
-	}))
-	return all
-}
-
-// taken reports whether a branch was evaluated. CEL keeps no state of one that
-// is ?: itself, only of what it consists of.
-func taken(e ast.Expr, state interpreter.EvalState) bool {
-	if _, ok := state.Value(e.ID()); ok || e.Kind() != ast.CallKind || e.AsCall().FunctionName() != operators.Conditional {
-		return ok
-	}
-	return slices.ContainsFunc(e.AsCall().Args(), func(part ast.Expr) bool { return taken(part, state) })
-}
-
-// leftmost is the part of an expression that its text begins with, as far as
-// places go: an operator's place is its own.
-func leftmost(e ast.Expr) ast.Expr {
-	for {
-		inner := parts(e)
-		if e.Kind() == ast.ListKind || e.Kind() == ast.MapKind || len(inner) == 0 {
-			return e
-		}
-		if e.Kind() == ast.CallKind && !e.AsCall().IsMemberFunction() {
-			if _, operator := operators.FindReverse(e.AsCall().FunctionName()); !operator || len(inner) < 2 {
-				return e
-			}
-		}
-		e = inner[0]
-	}
 }
 
 // Step is one sub-expression and what became of it.
@@ -123,8 +69,8 @@ func (p *Program) Explain(ctx context.Context, v Vars) (Explanation, error) {
 		}
 	}
 	p.walk(p.tree.Expr(), details.State(), &x.Steps)
-	for _, e := range p.branches() {
-		x.Taken = append(x.Taken, taken(e, details.State()))
+	for _, b := range p.branches() {
+		x.Taken = append(x.Taken, b.taken(details.State()))
 	}
 	slices.SortStableFunc(x.Steps, func(a, b Step) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))

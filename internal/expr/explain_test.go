@@ -76,6 +76,33 @@ func TestBranches(t *testing.T) {
 	}
 }
 
+// TestBranchesOfLogic: a part of || or && is taken where it decides; what is
+// within a loop goes many ways at once and is left out.
+func TestBranchesOfLogic(t *testing.T) {
+	for text, want := range map[string]string{
+		`claims.yes || claims.no || claims.x`:                          "claims.yes true, claims.no false, claims.x false",
+		`claims.no || claims.yes`:                                      "claims.no false, claims.yes true",
+		`claims.yes && !claims.no && claims.n == 2`:                    "claims.yes false, !claims.no false, claims.n == 2 true",
+		`claims.yes && (claims.no || claims.n == 1)`:                   "claims.yes false, claims.no || claims.n == 1 false, claims.no false, claims.n == 1 true",
+		`claims.groups.exists(g, g == "x" || g == "eng")`:              "",
+		`claims.groups.filter(g, g == "x" ? true : false).size() == 0`: "",
+		`(claims.yes ? claims.no : claims.x) || claims.yes`:            "claims.yes ? claims.no : claims.x false, claims.yes true, claims.no true, claims.x false",
+	} {
+		p := compile(t, text)
+		x, err := p.Explain(t.Context(), vars())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for n, b := range p.Branches() {
+			got = append(got, fmt.Sprintf("%s %t", b.Text, x.Taken[n]))
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %s, want %s", text, strings.Join(got, ", "), want)
+		}
+	}
+}
+
 // What is explained is what was decided.
 func FuzzExplain(f *testing.F) {
 	for _, text := range []string{"claims.a || claims.b", "claims.g.map(x, x.y)", "has(claims.a.b) ? claims.a.b : claims.c", "[claims.a, {'b': claims.b}]", "claims.g[0] / 0"} {
