@@ -152,6 +152,7 @@ func memory(t testing.TB, s *server.Server, line string) int64 {
 // compressed, from callers with and without a credential, are refused early, and
 // the server never needs much more memory than before.
 func TestS13_MemoryIsFlat(t *testing.T) {
+	t.Parallel()
 	const gigabyte, rounds, atOnce = 1 << 30, 10, 8
 	s := start(t)
 	key, squeezed := "X-API-Key: "+server.Secret, bomb(t)
@@ -201,6 +202,7 @@ func TestS13_MemoryIsFlat(t *testing.T) {
 // TestS13_LargeBodiesOfStrangers: of those who claim to have signed a large body
 // only some are read at a time; whoever has signed a small one is not kept waiting.
 func TestS13_LargeBodiesOfStrangers(t *testing.T) {
+	t.Parallel()
 	const strangers, megabyte = 200, 1 << 20
 	s := start(t)
 	signature := fmt.Sprintf("webhook-id: m-1\r\nwebhook-timestamp: %d\r\nwebhook-signature: v1,%s=", time.Now().Unix(), strings.Repeat("A", 43))
@@ -243,6 +245,7 @@ func signed(t testing.TB, id string) string {
 
 // TestSlowCallersAreCut: a header may take 5 s and a request 10 s.
 func TestSlowCallersAreCut(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	whole := head("X-API-Key: "+server.Secret, fmt.Sprint("Content-Length: ", len(login)))
 	for name, sent := range map[string]string{

@@ -66,6 +66,7 @@ traits:
 }
 
 func TestM4_HistoriesOnBolt(t *testing.T) {
+	t.Parallel()
 	s, err := bolt.Open(filepath.Join(t.TempDir(), "jithook.db"), bolt.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +76,7 @@ func TestM4_HistoriesOnBolt(t *testing.T) {
 }
 
 func TestM4_HistoriesOnMongo(t *testing.T) {
+	t.Parallel()
 	db := peer.Server(t)
 	s, err := mongo.Open(t.Context(), mongo.Options{URI: db.URI, Database: db.Database(t)})
 	if err != nil {

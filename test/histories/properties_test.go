@@ -278,6 +278,7 @@ func (w *town) foreseen(rt *rapid.T) {
 }
 
 func TestPropertiesOnBolt(t *testing.T) {
+	t.Parallel()
 	s, err := bolt.Open(filepath.Join(t.TempDir(), "jithook.db"), bolt.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -290,6 +291,7 @@ func TestPropertiesOnBolt(t *testing.T) {
 }
 
 func TestPropertiesOnMongo(t *testing.T) {
+	t.Parallel()
 	db := peer.Server(t)
 	name := db.Database(t)
 	var stores []store.Store

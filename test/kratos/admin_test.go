@@ -30,6 +30,7 @@ const passwordSchema = `{
 const password = "a-password-of-a-test-0001"
 
 func TestAdminAPI(t *testing.T) {
+	t.Parallel()
 	k := kratostest.StartKratos(t, kratostest.Config{IdentitySchema: passwordSchema, Password: true})
 	admin, err := kratos.NewAdmin(k.AdminURL+"/", "")
 	if err != nil {

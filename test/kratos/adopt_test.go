@@ -19,6 +19,7 @@ import (
 )
 
 func TestAdoptPeople(t *testing.T) {
+	t.Parallel()
 	withEachStore(t, func(t *testing.T, c kratostest.JithookConfig) {
 		var down atomic.Bool
 		door, leadsTo := adminDoor(t, &down)

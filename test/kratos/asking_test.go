@@ -169,6 +169,7 @@ var bothQuestions = map[string]identity.Code{"traits.username": identity.CodePro
 // TestS46_PromptOnTheForm: the form asks for both, comes back with what is still open,
 // and takes no trait that it did not ask for; the second sign-in asks nothing.
 func TestS46_PromptOnTheForm(t *testing.T) {
+	t.Parallel()
 	withEachStore(t, func(t *testing.T, c kratostest.JithookConfig) {
 		w := askingWorld(t, c, "prompt")
 		for _, start := range allStarts {
@@ -216,6 +217,7 @@ func TestS46_PromptOnTheForm(t *testing.T) {
 // answers before it was asked has answered, and an answer where the provider has
 // a value is none.
 func TestConsentOnTheForm(t *testing.T) {
+	t.Parallel()
 	withEachStore(t, func(t *testing.T, c kratostest.JithookConfig) {
 		w := askingWorld(t, c, "consent")
 		w.person("anna")
@@ -247,6 +249,7 @@ func TestConsentOnTheForm(t *testing.T) {
 // TestNameIsTakenOnTheForm: the message stands at the field, names nobody, and
 // another name does.
 func TestNameIsTakenOnTheForm(t *testing.T) {
+	t.Parallel()
 	w := askingWorld(t, kratostest.JithookConfig{}, "prompt")
 	answer := func(subject, name string) (*kratostest.Browser, kratostest.Result, kratostest.SignIn) {
 		w.person(subject, nameless)
@@ -287,6 +290,7 @@ func TestNameIsTakenOnTheForm(t *testing.T) {
 // it, and the others are asked for another one. (Kratos on SQLite loses some of
 // what comes at once: those try again.)
 func TestOneNameOnManyForms(t *testing.T) {
+	t.Parallel()
 	withEachStore(t, func(t *testing.T, c kratostest.JithookConfig) {
 		w := askingWorld(t, c, "prompt")
 		const racers = 3
@@ -329,6 +333,7 @@ func TestOneNameOnManyForms(t *testing.T) {
 // TestLeftAtTheForm: closing the browser leaves no identity and takes no name;
 // who comes back, in a browser of their own, is asked from the start.
 func TestLeftAtTheForm(t *testing.T) {
+	t.Parallel()
 	withEachStore(t, func(t *testing.T, c kratostest.JithookConfig) {
 		w := askingWorld(t, c, "prompt")
 		w.person("anna", nameless)
@@ -361,6 +366,7 @@ func TestLeftAtTheForm(t *testing.T) {
 // TestNewVersionAtKratos: whom Kratos knows cannot be asked. They pass, and the
 // record says that they have not accepted the new version.
 func TestNewVersionAtKratos(t *testing.T) {
+	t.Parallel()
 	w := askingWorld(t, kratostest.JithookConfig{}, "consent")
 	w.person("anna")
 	accept := map[string]any{"traits": map[string]any{"terms_accepted": true}}
@@ -388,6 +394,7 @@ func TestNewVersionAtKratos(t *testing.T) {
 // What it posts Kratos v1.3.1 drops by itself, so that it cannot answer; this
 // would notice a change.
 func TestAskedInANativeApp(t *testing.T) {
+	t.Parallel()
 	w := askingWorld(t, kratostest.JithookConfig{}, "prompt")
 	w.person("anna", nameless)
 	answers := map[string]any{"traits": map[string]any{"username": "annie", "terms_accepted": true}}

@@ -220,6 +220,7 @@ func (d doors) settings(b *kratostest.Browser, subject string, form url.Values) 
 // TestS50_TrojanLink: a stranger's account that was connected to the victim's,
 // and is disconnected, never gets the stranger in as the victim again.
 func TestS50_TrojanLink(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	t.Run("disconnected in the settings", func(t *testing.T) {
 		d.linked("anna", "mallory")

@@ -128,6 +128,7 @@ func (w world) found(s service.Service, subject string) []identity.Identity {
 // TestStoreFailsInPrepare: whether the store fails or does not answer, a clean message, nothing half-made, and the next
 // attempt works.
 func TestStoreFailsInPrepare(t *testing.T) {
+	t.Parallel()
 	w, b, s := brokenWorld(t)
 	for op, id := range map[string]int{"find": 4990091, "insert": 4990091, "hanging find": 4990092, "hanging insert": 4990092} {
 		subject := "fails-" + strings.ReplaceAll(op, " ", "-")
@@ -151,6 +152,7 @@ func TestStoreFailsInPrepare(t *testing.T) {
 // TestStoreFailsOnce: where the provider's file says so, Kratos repeats what the store has failed, and the person
 // sees nothing of it.
 func TestStoreFailsOnce(t *testing.T) {
+	t.Parallel()
 	w, b, s := brokenWorldOf(t, strings.Replace(acmeFile, "enabled: true", "enabled: true\n  on_store_error: retry", 1))
 	for _, op := range []string{"find", "insert"} {
 		subject := "repeated-" + op
@@ -168,6 +170,7 @@ func TestStoreFailsOnce(t *testing.T) {
 // TestStoreFailsInCommit: the person is signed in, and the next sign-in makes
 // the identity whole.
 func TestStoreFailsInCommit(t *testing.T) {
+	t.Parallel()
 	w, b, s := brokenWorld(t)
 	for _, op := range []string{"swap", "hanging swap"} {
 		subject := "fails-" + strings.ReplaceAll(op, " ", "-")
@@ -194,6 +197,7 @@ func TestStoreFailsInCommit(t *testing.T) {
 
 // TestSuspendedAtAFederatedSignIn: the login hook's refusal reaches the page.
 func TestSuspendedAtAFederatedSignIn(t *testing.T) {
+	t.Parallel()
 	w, _, s := brokenWorld(t)
 	w.person("suspended")
 	if r := w.signIn(kratostest.SignIn{Subject: "suspended"}); r.Outcome != kratostest.OutcomeSession {

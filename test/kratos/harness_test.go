@@ -33,6 +33,7 @@ var (
 // TestSixWays: every way to begin reaches a session. The first sign-in runs
 // prepare (no id yet) and commit (the real id), the second one login only.
 func TestSixWays(t *testing.T) {
+	t.Parallel()
 	op, h, k := standInWorld(t, "")
 	for _, start := range allStarts {
 		for _, kind := range allKinds {
@@ -90,6 +91,7 @@ func wantSession(t *testing.T, k *kratostest.Kratos, s kratostest.SignIn, subjec
 // TestDenials: a 4xx with messages ends at the flow's page with that message
 // after one call, whatever its number; nothing is stored and nobody is signed in.
 func TestDenials(t *testing.T) {
+	t.Parallel()
 	op, h, k := standInWorld(t, "")
 	op.SetAccount(t, "known", ada("known"))
 	op.SetAccount(t, "stranger", ada("stranger"))
@@ -132,6 +134,7 @@ func TestDenials(t *testing.T) {
 // TestDenialOfANativeLogin: an app that began a login, whose subject turns out to
 // be new, never learns the reason; Kratos puts it into a flow it does not name.
 func TestDenialOfANativeLogin(t *testing.T) {
+	t.Parallel()
 	op, h, k := standInWorld(t, "")
 	op.SetAccount(t, "stranger", ada("stranger"))
 	h.answer("prepare", http.StatusForbidden, denial("#/", "Ask somebody."))
@@ -143,6 +146,7 @@ func TestDenialOfANativeLogin(t *testing.T) {
 
 // TestMessageAtAField: the pointer decides where a message stands.
 func TestMessageAtAField(t *testing.T) {
+	t.Parallel()
 	op, h, k := standInWorld(t, "")
 	op.SetAccount(t, "s", ada("s"))
 	h.answer("prepare", http.StatusForbidden, denial("#/traits/name", "No such name."))
@@ -155,6 +159,7 @@ func TestMessageAtAField(t *testing.T) {
 // TestErrorPage: a hook that does not speak Kratos's language ends at the error
 // page, which the driver reads.
 func TestErrorPage(t *testing.T) {
+	t.Parallel()
 	op, h, k := standInWorld(t, "")
 	op.SetAccount(t, "s", ada("s"))
 	h.answer("prepare", http.StatusForbidden, map[string]any{"title": "no messages"})
@@ -167,6 +172,7 @@ func TestErrorPage(t *testing.T) {
 // TestForgedTraits: what a client posts with the flow reaches the hook in place
 // of what the mapper said. It is why jithook believes no trait of a payload.
 func TestForgedTraits(t *testing.T) {
+	t.Parallel()
 	op, h, k := standInWorld(t, "")
 	for name, tc := range map[string]struct {
 		s    kratostest.SignIn
@@ -206,6 +212,7 @@ func TestForgedTraits(t *testing.T) {
 // TestTwoAtOnce: browsers are independent, so two people can be on their way at
 // the same time.
 func TestTwoAtOnce(t *testing.T) {
+	t.Parallel()
 	op, _, k := standInWorld(t, "")
 	var wg sync.WaitGroup
 	ids := make([]string, 2)
@@ -230,6 +237,7 @@ func TestTwoAtOnce(t *testing.T) {
 // TestDeletedAndTwoIssuers: a document adds a second provider and hands the first
 // one its mapper; an identity that was deleted is made anew at the next sign-in.
 func TestDeletedAndTwoIssuers(t *testing.T) {
+	t.Parallel()
 	acme, globex := kratostest.StartProvider(t, kratostest.ProviderOptions{}), kratostest.StartProvider(t, kratostest.ProviderOptions{})
 	if acme.Issuer == globex.Issuer {
 		t.Fatal("two providers, one issuer")

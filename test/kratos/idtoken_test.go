@@ -70,6 +70,7 @@ func (w tokenWorld) want(t *testing.T, flow, token, nonce string, status int, co
 // TestIDTokenOfARealProvider: what a real provider signs is verified with the
 // keys that it publishes, makes the account, and is good for one flow.
 func TestIDTokenOfARealProvider(t *testing.T) {
+	t.Parallel()
 	w := newTokenWorld(t)
 	w.op.SetAccount(t, "ann", employee())
 	w.j.Start(t)
@@ -92,6 +93,7 @@ func TestIDTokenOfARealProvider(t *testing.T) {
 // TestF8_RealProviderDown: a server that has the keys still verifies with them.
 // One that starts meanwhile does start, and says that it cannot verify.
 func TestF8_RealProviderDown(t *testing.T) {
+	t.Parallel()
 	w := newTokenWorld(t)
 	w.op.SetAccount(t, "ann", employee())
 	w.j.Start(t)

@@ -85,9 +85,11 @@ func onEachStore(t *testing.T, test func(t *testing.T, w world)) {
 // withEachStore is onEachStore for a test that makes its own world.
 func withEachStore(t *testing.T, test func(t *testing.T, c kratostest.JithookConfig)) {
 	t.Run("bolt", func(t *testing.T) {
+		t.Parallel()
 		test(t, kratostest.JithookConfig{Restore: kratosTraits})
 	})
 	t.Run("mongodb", func(t *testing.T) {
+		t.Parallel()
 		peer := mongoPeer.Server(t)
 		database := map[string]any{"uri": peer.URI, "database": peer.Database(t)}
 		test(t, kratostest.JithookConfig{Restore: kratosTraits, Store: map[string]any{"mongodb": database}})
@@ -193,7 +195,10 @@ func (w world) wantDecision(subject, decision string) {
 
 // TestFirstAndSecondSignIn is the main job, all six ways: the first sign-in
 // makes the account on both sides, the second finds it unchanged.
-func TestFirstAndSecondSignIn(t *testing.T) { onEachStore(t, firstAndSecondSignIn) }
+func TestFirstAndSecondSignIn(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, firstAndSecondSignIn)
+}
 
 func firstAndSecondSignIn(t *testing.T, w world) {
 	w.j.Start(t)
@@ -225,7 +230,10 @@ func firstAndSecondSignIn(t *testing.T, w world) {
 
 // TestPolicyDenial: the operator's message stands on Kratos's page, and neither
 // side has anybody.
-func TestPolicyDenial(t *testing.T) { onEachStore(t, policyDenial) }
+func TestPolicyDenial(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, policyDenial)
+}
 
 func policyDenial(t *testing.T, w world) {
 	w.j.Start(t)
@@ -267,6 +275,7 @@ func policyDenial(t *testing.T, w world) {
 // mapper says anything: Kratos's schema has it, and it must go. (What a native
 // app posts Kratos v1.3.1 drops by itself; those cases would notice a change.)
 func TestS46_ForgedSignIn(t *testing.T) {
+	t.Parallel()
 	for name, restore := range map[string][]string{
 		"unset": nil,
 		"list":  append([]string{"department"}, kratosTraits...),
@@ -307,7 +316,10 @@ func (w world) forge(t *testing.T, start string, kind kratostest.Kind) {
 
 // TestJithookDownThenUp: nobody gets in for the first time without jithook, and
 // nothing is left of the attempt.
-func TestJithookDownThenUp(t *testing.T) { onEachStore(t, jithookDownThenUp) }
+func TestJithookDownThenUp(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, jithookDownThenUp)
+}
 
 func jithookDownThenUp(t *testing.T, w world) {
 	w.j.Start(t)
@@ -336,7 +348,10 @@ func jithookDownThenUp(t *testing.T, w world) {
 
 // TestTwoSignInsOfOnePersonAtOnce: whatever order they meet in, there is one
 // account, and it can be signed in to.
-func TestTwoSignInsOfOnePersonAtOnce(t *testing.T) { onEachStore(t, twoSignInsOfOnePersonAtOnce) }
+func TestTwoSignInsOfOnePersonAtOnce(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, twoSignInsOfOnePersonAtOnce)
+}
 
 func twoSignInsOfOnePersonAtOnce(t *testing.T, w world) {
 	w.j.Start(t)

@@ -91,6 +91,7 @@ func inFile(t *testing.T, file string) (w world, path string) {
 func same(i *identity.Identity) []identity.Identity { return []identity.Identity{*i} }
 
 func TestPendingSweepAsksKratos(t *testing.T) {
+	t.Parallel()
 	w, path := inFile(t, acmeFile)
 	w.person("known")
 	if r := w.signIn(kratostest.SignIn{Subject: "known"}); r.Outcome != kratostest.OutcomeSession {
@@ -137,6 +138,7 @@ func TestPendingSweepAsksKratos(t *testing.T) {
 }
 
 func TestLeaseAndReturn(t *testing.T) {
+	t.Parallel()
 	const kept = "claims: {source: [kratos_metadata, kratos_admin]}\njit:"
 	for name, c := range map[string]struct {
 		claims, onSuspended, inKratos string
@@ -177,6 +179,7 @@ func TestLeaseAndReturn(t *testing.T) {
 
 // Whom Kratos has deleted is found, and comes back as who they were.
 func TestReconcile(t *testing.T) {
+	t.Parallel()
 	w, _ := inFile(t, acmeFile)
 	for _, subject := range []string{"gone", "there"} {
 		w.person(subject)

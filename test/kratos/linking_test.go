@@ -17,6 +17,7 @@ import (
 // TestS51_KnownAddress: Kratos would offer the owner of the address to connect
 // the stranger's account; with the Admin API nothing is offered.
 func TestS51_KnownAddress(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	d.person(d.op, "anna", "anna@acme.example")
 	_, id := d.enter(d.by("acme", "anna"))
@@ -34,6 +35,7 @@ func TestS51_KnownAddress(t *testing.T) {
 // into it, neither while Kratos says that it knows the address nor while nobody
 // can ask it, and the account's owner stays who they are.
 func TestP1_ClassicFederatedMerge(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	attacker := d.k.Import(t, map[string]any{
 		"schema_id": "default", "traits": map[string]any{"email": "anna@acme.example"}, "credentials": kratostest.Credentials(password),
@@ -60,6 +62,7 @@ func TestP1_ClassicFederatedMerge(t *testing.T) {
 // it. Kratos stores the link before any hook runs: it is removed, and the sign-in
 // refused, whatever the owner proved the account with.
 func TestS51_LinkingBySignIn(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	for name, proof := range map[string]kratostest.SignIn{
 		"anna": d.by("acme", "anna"),
@@ -99,6 +102,7 @@ func TestS51_LinkingBySignIn(t *testing.T) {
 // TestS51_SecondSubjectOfOneProvider: two subjects of one provider on one account
 // look the same to every hook. The one that no policy saw goes.
 func TestS51_SecondSubjectOfOneProvider(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	for name, missed := range map[string]bool{"anna": false, "bea": true} {
 		t.Run(name, func(t *testing.T) {
@@ -130,6 +134,7 @@ func TestS51_SecondSubjectOfOneProvider(t *testing.T) {
 // TestConnectingInTheSettings: refused before Kratos stores it; where Kratos is
 // not told to ask first, it is taken back after.
 func TestConnectingInTheSettings(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	d.person(d.op, "anna", "anna@acme.example")
 	d.person(d.globex, "g-anna", "anna@globex.example")

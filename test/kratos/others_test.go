@@ -23,6 +23,7 @@ import (
 // acme's metadata. The subject is globex's all the same, and nothing of acme's
 // claims is applied.
 func TestS49_SecondProvider(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	id := d.linked("anna", "g-anna")
 	before := d.holder(d.op, "anna")
@@ -54,6 +55,7 @@ func without(keys []identity.Key, k identity.Key) []identity.Key {
 
 // TestS56_IdentityIDOfAnotherKratos: an id of ours in metadata proves nothing.
 func TestS56_IdentityIDOfAnotherKratos(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	d.person(d.op, "anna", "anna@acme.example")
 	d.enter(d.by("acme", "anna"))
@@ -114,6 +116,7 @@ func (d doors) movedTo(subject, instance string) {
 // here is theirs still, unless its state bars it, or Kratos did not lose it but
 // the credential.
 func TestLostInKratos(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	for name, c := range map[string]struct {
 		state identity.State
@@ -166,6 +169,7 @@ func (d doors) set(subject string, state identity.State) {
 // TestS47_SuspendedWithAPassword: a state bars every method, and the settings of
 // a session that is still there.
 func TestS47_SuspendedWithAPassword(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	d.linked("anna", "g-anna")
 	b, id := d.enter(byPassword("anna@acme.example"))
@@ -183,6 +187,7 @@ func TestS47_SuspendedWithAPassword(t *testing.T) {
 // TestS48_ProfileForm: what jithook decides is put back, and what nobody maps is
 // the person's own.
 func TestS48_ProfileForm(t *testing.T) {
+	t.Parallel()
 	d := newDoors(t)
 	d.person(d.op, "anna", "anna@acme.example")
 	b, id := d.enter(d.by("acme", "anna"))

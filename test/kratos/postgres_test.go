@@ -28,6 +28,7 @@ import (
 // two browsers, whose prepares begin in the same moment. Each has one account,
 // whole on both sides, with the records that say so.
 func TestEightAtOnceOnPostgreSQL(t *testing.T) {
+	t.Parallel()
 	server := postgres.Start(t)
 	withEachStore(t, func(t *testing.T, c kratostest.JithookConfig) {
 		database := server.Database(t)

@@ -18,6 +18,7 @@ import (
 // TestRecoveryIsADoorToo: a recovery link signs people in and runs no login
 // hook; the hook of the recovery flow bars whoever is suspended.
 func TestRecoveryIsADoorToo(t *testing.T) {
+	t.Parallel()
 	recovery, err := kratostest.ParseDocument([]byte(`{"selfservice":{"methods":{"link":{"enabled":true}},"flows":{"recovery":{"enabled":true,"use":"link"}}}}`))
 	if err != nil {
 		t.Fatal(err)

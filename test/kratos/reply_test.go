@@ -27,6 +27,7 @@ const unverifiedSchema = `{
 // is a sentence that jithook's reply rests on; a newer Kratos that breaks one
 // shows here first. EMAIL stands for an address of the case's own.
 func TestPrepareReply(t *testing.T) {
+	t.Parallel()
 	op, h, k := standInWorld(t, "")
 	cases := 0
 	for name, tc := range map[string]struct {
@@ -94,6 +95,7 @@ func TestPrepareReply(t *testing.T) {
 
 // TestPrepareReplyNullTrait: null is no way to remove a trait.
 func TestPrepareReplyNullTrait(t *testing.T) {
+	t.Parallel()
 	op, h, k := standInWorld(t, "")
 	op.SetAccount(t, "s", ada("s"))
 	h.answer("prepare", http.StatusOK, json.RawMessage(`{"identity":{"traits":{"email":"s@acme.example","name":null}}}`))
@@ -109,6 +111,7 @@ func TestPrepareReplyNullTrait(t *testing.T) {
 // TestPrepareReplyWithoutVerification: with a schema that verifies nothing, an
 // address in the reply does no harm and is not stored.
 func TestPrepareReplyWithoutVerification(t *testing.T) {
+	t.Parallel()
 	op, h, k := standInWorld(t, unverifiedSchema)
 	op.SetAccount(t, "s", ada("s"))
 	h.answer("prepare", http.StatusOK, json.RawMessage(

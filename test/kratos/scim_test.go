@@ -16,6 +16,7 @@ import (
 )
 
 func TestAccountsElsewhere(t *testing.T) {
+	t.Parallel()
 	target := scimtest.New(t)
 	w := newWorld(t, kratostest.JithookConfig{
 		Files: map[string]string{"acme.yaml": acmeFile + "claims: {source: [kratos_metadata, hook_body]}\noutbound: [hr]\n"},

@@ -16,6 +16,7 @@ import (
 )
 
 func TestSuspensionReachesKratos(t *testing.T) {
+	t.Parallel()
 	var down atomic.Bool
 	door, leadsTo := adminDoor(t, &down)
 	w := newWorldOn(t, kratostest.JithookConfig{KratosAdmin: door}, kratostest.Config{IdentitySchema: passwordSchema, Password: true})

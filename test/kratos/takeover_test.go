@@ -127,6 +127,7 @@ func (d linkingDoors) wantUnlinked(t *testing.T, name, id string) {
 }
 
 func TestTakeOver(t *testing.T) {
+	t.Parallel()
 	d := newLinkingDoors(t)
 	within := func(name string, test func(*testing.T, linkingDoors)) {
 		t.Run(name, func(t *testing.T) {

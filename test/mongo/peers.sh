@@ -41,12 +41,13 @@ mirror() { apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'O
 
 install_debootstrap() {
 	echo "peers.sh: installing debootstrap" >&2
-	{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends debootstrap; } >&2 ||
+	# gpgv checks the mirror's signatures; debootstrap does not depend on it.
+	{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends debootstrap gpgv; } >&2 ||
 		die "apt-get could not install debootstrap, see above"
 }
 
 build_root() {
-	command -v debootstrap >/dev/null || install_debootstrap
+	{ command -v debootstrap && command -v gpgv; } >/dev/null || install_debootstrap
 	[ -n "$(mirror)" ] || apt-get update -q >&2
 	local from
 	from=$(mirror)

@@ -20,6 +20,7 @@ import (
 )
 
 func TestLoginsThatWait(t *testing.T) {
+	t.Parallel()
 	for mode, failing := range map[string]int{"deny": http.StatusForbidden, "continue": http.StatusOK} {
 		t.Run(mode, func(t *testing.T) {
 			var told, down atomic.Int64

@@ -51,6 +51,7 @@ func disturb(ctx context.Context, p *faultproxy.Proxy) (met int) {
 }
 
 func TestI4_FaultsOnMongo(t *testing.T) {
+	t.Parallel()
 	srv := peer.Server(t)
 	c := newTarget(t)
 	j := job{URI: srv.URI, Database: srv.Database(t), Target: c.URL, Workers: 2}

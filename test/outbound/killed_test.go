@@ -88,6 +88,7 @@ func wantEqual(t *testing.T, s store.Store, c *target) {
 // One process with two workers has the file. It is killed in the middle of its
 // deliveries and of the logins that arm more, again and again.
 func TestKilledOnFile(t *testing.T) {
+	t.Parallel()
 	c := newTarget(t)
 	j := job{Bolt: filepath.Join(t.TempDir(), "jithook.db"), Target: c.URL, Workers: 2, Logins: true}
 	s, err := j.open()
@@ -132,6 +133,7 @@ func finish(t *testing.T, child *process.Process) {
 
 // Two processes share a database; one of them is killed, the other takes over.
 func TestKilledOnMongo(t *testing.T) {
+	t.Parallel()
 	srv := peer.Server(t)
 	c := newTarget(t)
 	j := job{URI: srv.URI, Database: srv.Database(t), Target: c.URL, Workers: 1, Logins: true}

@@ -30,6 +30,7 @@ outbound: [events]
 `
 
 func TestWebhook(t *testing.T) {
+	t.Parallel()
 	verifier, err := standardwebhooks.NewWebhook(server.WebhookSecret)
 	must(t, err)
 	messages := make(chan webhook.Message, 16)

@@ -68,7 +68,7 @@ func compile(t testing.TB, binary string, flags ...string) {
 }
 
 func goBuild(binary string, flags ...string) error {
-	args := append(append([]string{"build"}, flags...), "-o", binary, program)
+	args := append(append([]string{"build", "-buildvcs=false"}, flags...), "-o", binary, program)
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}

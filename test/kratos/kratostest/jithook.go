@@ -143,7 +143,7 @@ func (j *Jithook) KratosDocument(t testing.TB) map[string]any {
 func (j *Jithook) Start(t testing.TB) {
 	t.Helper()
 	j.running = process.Start(t, "jithook", j.command("serve"), hookKey, adminToken)
-	until := time.Now().Add(30 * time.Second)
+	until := time.Now().Add(90 * time.Second)
 	for {
 		if reply, err := http.Get(j.ListenURL + "/readyz"); err == nil {
 			reply.Body.Close()

@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +25,7 @@ import (
 const (
 	// kratosStart is how long Kratos may take until it is ready, kratosPoll how
 	// often it is asked.
-	kratosStart = 60 * time.Second
+	kratosStart = 120 * time.Second
 	kratosPoll  = 25 * time.Millisecond
 	// portTries bounds how often Kratos is started when another process took
 	// the port between its choice and its use.
@@ -116,18 +118,30 @@ func database(ctx context.Context, c Config, peers Peers, dir string) (string, e
 func environment(dir string) []string { return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir} }
 
 // freePorts picks two ports that are free now. Kratos cannot be told to pick.
+// They are below those that a system gives to whoever asks for any, so that
+// nobody gets one by chance between its choice and its use.
 func freePorts() (endpoints, error) {
-	var ports [2]int
-	for i := range ports {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return endpoints{}, fmt.Errorf("free port: %w", err)
+	var found []int
+	for range 1000 {
+		port := 10000 + rand.N(20000)
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
 		}
-		defer l.Close() // both stay taken until both are known, so they differ
-		ports[i] = l.Addr().(*net.TCPAddr).Port
+		l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue // somebody has it
+		}
+		_ = l.Close()
+		if found = append(found, port); len(found) == 2 {
+			return endpoints{publicPort: found[0], adminPort: found[1]}, nil
+		}
 	}
-	return endpoints{publicPort: ports[0], adminPort: ports[1]}, nil
+	return endpoints{}, errors.New("no port is free between 10000 and 30000")
 }
+
+// given are the ports that tests of this process have got: they may not have
+// begun to use them.
+var given sync.Map
 
 // waitReady asks Kratos until both servers answer, it ends, or time is up.
 func (k *Kratos) waitReady(ctx context.Context, p *process.Process) error {

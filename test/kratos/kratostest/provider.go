@@ -28,7 +28,7 @@ const (
 )
 
 // providerStart is how long the OpenID provider may take to start.
-const providerStart = 30 * time.Second
+const providerStart = 90 * time.Second
 
 // ProviderOptions says what an OpenID provider can do.
 type ProviderOptions struct {
