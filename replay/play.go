@@ -3,7 +3,9 @@ package replay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -23,7 +25,7 @@ func (r *Replay) play(ctx context.Context, jobs []job, sum *Summary) ([]Differen
 	for range max(1, min(len(jobs), r.workers())) {
 		workers.Go(func() {
 			for n := next.Add(1) - 1; n < int64(len(jobs)) && ctx.Err() == nil; n = next.Add(1) - 1 {
-				found[n], failed[n] = r.job(ctx, jobs[n], together)
+				found[n], failed[n] = r.survived(ctx, jobs[n], together)
 			}
 		})
 	}
@@ -82,4 +84,16 @@ func (r *Replay) job(ctx context.Context, j job, together batch) ([]Difference, 
 		}
 	}
 	return all, nil
+}
+
+// survived is job, of which a panic is an error: in a goroutine of its own it would
+// end the server, in the middle of people's logins. Its value may hold a claim, and
+// is not said.
+func (r *Replay) survived(ctx context.Context, j job, together batch) (found []Difference, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic in a replay: %T\n%s", v, debug.Stack())
+		}
+	}()
+	return r.job(ctx, j, together)
 }
