@@ -5,8 +5,12 @@ package quiet_test
 // The whole of a server but its ports, on each store, with what makes it fail.
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
+	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,8 +28,10 @@ import (
 	"github.com/jithook/jithook/hook/kratos"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/claimlog"
+	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/metrics"
 	"github.com/jithook/jithook/outbound"
+	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/store/bolt"
@@ -144,7 +150,33 @@ func newHouse(t *testing.T, s store.Store, mode identity.ClaimsMode, fail func()
 	// Logins wait for one target, and go on without it.
 	h.service.Blocking, h.service.Await = map[string]bool{"hr": false}, h.worker.Await
 	h.mount(t, m)
+	h.learned["CANDIDATE"] = zipped(t, "acme.yaml", files[0])
 	return h
+}
+
+// zipped is a ZIP archive of one file.
+func zipped(t *testing.T, name, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create(name)
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// candidates loads files that are to be tried.
+func candidates(t *testing.T) func(fs.FS) (*provider.Set, []provider.Problem) {
+	t.Helper()
+	env, err := expr.NewEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return provider.Loader{Env: env, Userstores: []string{provider.DefaultUserstore}, Now: time.Now}.Load
 }
 
 // mount sets up the two doors.
@@ -177,7 +209,7 @@ func (h *house) mount(t *testing.T, m *metrics.Metrics) {
 	generic.Mount(h.hooks, o, &generic.Handler{Service: h.service})
 	api := &admin.API{
 		Store: h.directory, Userstore: h.directory, Service: h.service, Providers: h.service.Providers, Token: adminToken,
-		Targets: []string{"crm", "events", "hr"}, Comparers: map[string]outbound.Comparer{}, Metrics: m.Handler(), Log: h.service.Log,
+		LoadProviders: candidates(t), Replayers: 1, Targets: []string{"crm", "events", "hr"}, Comparers: map[string]outbound.Comparer{}, Metrics: m.Handler(), Log: h.service.Log,
 	}
 	for name, c := range h.worker.Connectors {
 		if comparer, ok := c.(outbound.Comparer); ok {
