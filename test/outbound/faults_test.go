@@ -13,6 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/test/mongo/faultproxy"
 	"github.com/jithook/jithook/test/process"
 )
@@ -25,15 +29,15 @@ var faults = []faultproxy.Fault{
 	faultproxy.Delay(100 * time.Millisecond), faultproxy.DelayReply(300 * time.Millisecond),
 }
 
-// disturb breaks a command again and again until ctx ends, and returns how often
+// disturb breaks one of the commands again and again until ctx ends, and returns how often
 // one came.
-func disturb(ctx context.Context, p *faultproxy.Proxy) (met int) {
+func disturb(ctx context.Context, p *faultproxy.Proxy, commands ...string) (met int) {
 	defer p.Heal()
 	for tick := time.NewTicker(20 * time.Millisecond); ; {
 		if rand.N(30) == 0 {
 			p.Cut()
 		}
-		match := faultproxy.Match{Command: []string{"find", "update"}[rand.N(2)], Collection: "identities", Nth: 1 + rand.N(2)}
+		match := faultproxy.Match{Command: commands[rand.N(len(commands))], Collection: "identities", Nth: 1 + rand.N(2)}
 		rule := p.On(match, faults[rand.N(len(faults))])
 		select {
 		case <-ctx.Done():
@@ -70,7 +74,7 @@ func TestI4_FaultsOnMongo(t *testing.T) {
 		through := j
 		through.URI = p.URI + "&retryWrites=false"
 		children = append(children, through.start(t))
-		troubles.Go(func() { met[n] = disturb(trouble, p) })
+		troubles.Go(func() { met[n] = disturb(trouble, p, "find", "update") })
 	}
 	for goal := 0; goal < people; goal += 100 {
 		must(t, login(t.Context(), s))
@@ -86,4 +90,61 @@ func TestI4_FaultsOnMongo(t *testing.T) {
 	}
 	t.Logf("the workers met %v faults", met)
 	wantEqual(t, s, c)
+}
+
+// What is left of people who are deleted is told like all else, and then gone,
+// whatever happens to the removal: nobody is forgotten before the target knows.
+func TestI4_DeletedUnderFaults(t *testing.T) {
+	srv := peer.Server(t)
+	c := newTarget(t)
+	j := job{URI: srv.URI, Database: srv.Database(t), Target: c.URL, Workers: 2}
+	s, err := j.open()
+	must(t, err)
+	defer s.Close()
+	fill(t, s)
+	deleted := map[string]bool{}
+	page, err := s.List(t.Context(), store.Query{PageSize: people / 4})
+	must(t, err)
+	for _, i := range page.Identities {
+		i.State, i.Revision = identity.StateDeleted, i.Revision+1
+		i.Arm(hr, time.Now())
+		must(t, s.Swap(t.Context(), i, identity.Record{ID: uuid.Must(uuid.NewV7()).String(), At: time.Now(), IdentityID: i.ID, Decision: identity.Deleted}))
+		deleted[i.ID] = true
+	}
+	trouble, calm := context.WithCancel(t.Context())
+	defer calm()
+	var troubles sync.WaitGroup
+	p := faultproxy.Start(t, srv.URI)
+	through := j
+	through.URI = p.URI + "&retryWrites=false"
+	child := through.start(t)
+	met := 0
+	troubles.Go(func() { met = disturb(trouble, p, "find", "update", "delete", "delete") })
+	c.wait(t, people/2, child)
+	calm()
+	troubles.Wait()
+	finish(t, child)
+	left := 0
+	for q := (store.Query{PageSize: store.MaxPageSize}); ; {
+		page, err := s.List(t.Context(), q)
+		must(t, err)
+		for _, i := range page.Identities {
+			left++
+			if deleted[i.ID] {
+				t.Errorf("left: %+v", i)
+			}
+		}
+		if q.PageToken = page.NextPageToken; q.PageToken == "" {
+			break
+		}
+	}
+	for id := range deleted {
+		if c.knows[id] != 2 {
+			t.Errorf("the target knows revision %d of somebody who is gone", c.knows[id])
+		}
+	}
+	if left != people-len(deleted) || c.back > 0 || met < 10 {
+		t.Errorf("%d are left, told backwards %d times, %d faults", left, c.back, met)
+	}
+	t.Logf("%d faults, told %d times", met, c.told())
 }

@@ -2,8 +2,9 @@
 
 package outbound_test
 
-// A receiver learns from the running server of a login, of a suspension and of
-// what an administrator takes back, in this order, and can verify each message.
+// A receiver learns from the running server of a login, of a suspension, of what
+// an administrator takes back and of a deletion, in this order, and can verify
+// each message.
 
 import (
 	"encoding/json"
@@ -84,5 +85,15 @@ func TestWebhook(t *testing.T) {
 			t.Fatalf("%s: %d %s", step.action, a.Status, a.Body)
 		}
 		next(step.want)
+	}
+	if a := s.Ask(t, http.MethodDelete, "/admin/v1/identities/"+m.Data.Identity.ID, nil); a.Status != http.StatusOK {
+		t.Fatalf("delete: %d %s", a.Status, a.Body)
+	}
+	if gone := next(webhook.Deleted).Data.Identity; gone.ID != m.Data.Identity.ID || len(gone.Traits)+len(gone.Groups)+len(gone.Providers) > 0 {
+		t.Errorf("told of %+v", gone)
+	}
+	login("Ann")
+	if anew := next(webhook.Created).Data.Identity; anew.ID == m.Data.Identity.ID {
+		t.Error("whoever signs in after the deletion is who was deleted")
 	}
 }
