@@ -63,6 +63,10 @@ bench-outbound: ## logins while a target is down, how fast it learns of everybod
 	@$(GO) test -run '^$$' -bench BenchmarkOutbound -benchtime 1x -timeout 20m ./test/scim | grep -v -e ^Benchmark -e ^PASS -e ^goos -e ^goarch -e ^pkg -e ^cpu -e ^ok
 	JITHOOK_TEST_KILLS=100 $(GO) test -count=1 -run 'TestKilled$$' -timeout 20m -v ./test/scim
 
+.PHONY: bench-replay
+bench-replay: ## replay 100,000 recorded logins of an embedded store, on a machine that does nothing else
+	$(GO) test -run '^$$' -bench Replay -benchtime 1x -timeout 15m ./replay
+
 .PHONY: mutate
 mutate: ## break each sentence of docs/policy.md in the code and see its case go red (minutes)
 	$(GO) run ./test/mutate

@@ -133,8 +133,8 @@ func TestShadowOfThePast(t *testing.T) {
 	}
 }
 
-// TestShadowFollows: a changed candidate counts at once; without one, or outside
-// of the sample, nothing is compared.
+// TestShadowFollows: a changed candidate counts at once; without one nothing is
+// compared.
 func TestShadowFollows(t *testing.T) {
 	var set atomic.Pointer[provider.Set]
 	set.Store(&provider.Set{})
@@ -149,11 +149,20 @@ func TestShadowFollows(t *testing.T) {
 	if diff := cmp.Diff([][]string{{}, {"groups"}}, l.kinds); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	h, l, stop = watched(t, nil, always(load(t, acme)), 1e-9)
-	h.login("s-1", claims("ann"))
-	stop()
-	if len(l.kinds) != 0 || l.dropped.Load() != 0 {
-		t.Errorf("one in a thousand million: %v", l.kinds)
+}
+
+// TestSample: of 200 logins that nobody compares, all but those that may wait are
+// dropped where all are looked at, and none where hardly any is.
+func TestSample(t *testing.T) {
+	for sample, want := range map[float64]int64{1: 200 - 64, 1e-9: 0} {
+		l := &ledger{}
+		s := replay.NewShadow(replay.Shadow{Candidate: always(load(t, acme)), Sample: sample, Count: l})
+		for range 200 {
+			s.See(provision.Decided{})
+		}
+		if n := l.dropped.Load(); n != want {
+			t.Errorf("a sample of %g: %d dropped, want %d", sample, n, want)
+		}
 	}
 }
 
