@@ -68,8 +68,8 @@ bench-replay: ## replay 100,000 recorded logins of an embedded store, on a machi
 	$(GO) test -run '^$$' -bench Replay -benchtime 1x -timeout 15m ./replay
 
 .PHONY: mutate
-mutate: ## break each sentence of docs/policy.md in the code and see its case go red (minutes)
-	$(GO) run ./test/mutate
+mutate: peers mongo ## break each sentence of docs/policy.md, take out each guard against threats.txt, see the test go red (an hour)
+	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres,scim $(GO) run ./test/mutate
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s)

@@ -289,7 +289,7 @@ func TestRefusals(t *testing.T) {
 		"login of nobody":           {"/login", payload(nobody), 400, "malformed_request"},
 		"unknown provider at login": {"/login", payload("k-1", signedIn(object{"method": "oidc", "provider": "globex"})), 403, "unknown_provider"},
 		"not JSON":                  {"/login", "{", 400, "malformed_request"},
-		"S10 two keys":              {"/login", `{"version":1,"version":1}`, 400, "malformed_request"},
+		"S10 two keys":              {"/login", `{"version":1,"version":1,"flow":{"id":"f-1","type":"browser"},"identity":{"id":"k-1","state":"active","traits":{}}}`, 400, "malformed_request"},
 		"whole ctx":                 {"/login", `{"version":1,"request_cookies":{}}`, 400, "malformed_request"},
 		"other version":             {"/login", `{"version":2,"flow":{"id":"f","type":"browser"},"identity":{"id":"k-1"}}`, 400, "malformed_request"},
 	} {

@@ -2,9 +2,11 @@
 
 // Command mutate shows that tests prove what they say. Tables hold changes of the
 // code, each with what it breaks and the test that must notice: those of
-// test/cases/mutate break sentences of docs/policy.md. It builds the test's
-// package with one change after the other (the tree stays as it is), plays the
-// one test, and fails unless each goes red.
+// test/cases/mutate break sentences of docs/policy.md, those of
+// test/threats/mutate take a guard out against an attack or fault of
+// test/house/threats.txt. It builds the test's package with one change after the
+// other (the tree stays as it is), plays the one test, and fails unless each
+// goes red.
 package main
 
 import (
@@ -24,10 +26,11 @@ import (
 // tables are all there are: name and how the table is read.
 var tables = map[string]func(root string) ([]mutation, []string, error){
 	"sentences": sentences,
+	"threats":   threats,
 }
 
 func main() {
-	table := flag.String("table", "", "only one of the tables")
+	table := flag.String("table", "", "only one of the tables: sentences or threats")
 	pattern := flag.String("run", "", "only mutations of which this matches what is broken or the test")
 	workers := flag.Int("workers", runtime.NumCPU(), "how many mutations at once")
 	flag.Parse()

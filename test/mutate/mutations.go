@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -19,9 +18,8 @@ type mutation struct {
 	test test
 	// says is what it must say when it is red.
 	says string
-	// hangs is how long the test may run where a broken promise makes it hang;
-	// then that is red, too.
-	hangs   time.Duration
+	// args are further flags of the test's binary.
+	args    []string
 	changes []change
 }
 

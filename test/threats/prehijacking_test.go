@@ -93,6 +93,9 @@ func stayTwo(t *testing.T, w world, before, after func(world)) {
 	before(w)
 	w.allowed(w.register(ann))
 	first := w.find(ann.key())
+	if first == nil {
+		t.Fatal("the victim has no account")
+	}
 	after(w)
 	w.allowed(w.login(ann, oidc("acme")))
 	w.allowed(w.generic(ann))

@@ -17,7 +17,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store/mongo"
 	"github.com/jithook/jithook/test/mongo/faultproxy"
@@ -29,7 +28,10 @@ var peer mongotest.Shared
 
 func TestMain(m *testing.M) { os.Exit(peer.Run(m)) }
 
-// slack is what a busy machine may add to the deadline.
+// deadline is how long an answer may take: a person waits for it.
+const deadline = 1500 * time.Millisecond
+
+// slack is what a busy machine may add to it.
 const slack = 1500 * time.Millisecond
 
 // writeError is the reply of a server that refused the one document of a write.
@@ -292,7 +294,7 @@ var reference = regexp.MustCompile(`^[0-9a-f-]{36}$`)
 // allowed: the answer came in time, and is one that the contract knows.
 func allowed(t testing.TB, r result, p *person) {
 	t.Helper()
-	if r.Took > hook.Deadline+slack {
+	if r.Took > deadline+slack {
 		t.Errorf("%v after %v", r, r.Took)
 	}
 	quiet(t, "the answer", string(r.Body), server.Secret, string(p.fedKey()))
