@@ -194,6 +194,25 @@ func TestExplainLookup(t *testing.T) {
 	}
 }
 
+// TestExplainNested: of several writers of a trait it names the one whose word
+// stays.
+func TestExplainNested(t *testing.T) {
+	h := open(t, replace(acme, "  department: {value: claims.department}", "  address: {value: claims.address}"))
+	claims := ann(with("address", map[string]any{"zip": "1", "country": "DE"}))
+	h.Provision(t.Context(), generic("s-1", claims))
+	if _, err := h.Edit(t.Context(), provision.Target{ID: h.only().ID}, provision.Amend(provision.Patch{Traits: traits("address/zip", "2")})); err != nil {
+		t.Fatal(err)
+	}
+	_, x, err := h.Explain(t.Context(), generic("s-1", claims))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"/address kept  written by admin (/address/zip), which attribute_sync: preserve_local leaves alone"}
+	if diff := cmp.Diff(want, told(x, "/address")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestExplainTargets: who would learn of it.
 func TestExplainTargets(t *testing.T) {
 	h := open(t, acme+"outbound: [hr]\n")
