@@ -25,7 +25,7 @@ build: ## build bin/jithook, static, with the version from git
 # of them than there are processors run at once.
 .PHONY: test
 test: export GORACE = atexit_sleep_ms=50
-test: peers mongo lint house ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
+test: peers mongo lint house deploy ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
 	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres,scim $(GO) test -race -parallel 6 -timeout 9m ./...
 
 .PHONY: unit
@@ -57,6 +57,14 @@ lint: ## gofmt, go.mod, vet, staticcheck, deadcode
 .PHONY: bench-trust
 bench-trust: ## what checking tokens costs, and what strangers cost good callers, as a table (Linux, 5 minutes, nothing else running)
 	@GO='$(GO)' ./tools/bench-trust.sh
+
+.PHONY: bench-mapping
+bench-mapping: ## what a mapping costs a login, against go-jsonnet and explained, and how long 500 cases take, as a Markdown table
+	@$(GO) test -run '^$$' -bench BenchmarkMapping -benchtime 1x -timeout 10m ./test/mapping | grep -v -e ^Benchmark -e ^PASS -e ^goos -e ^goarch -e ^pkg -e ^cpu -e ^ok
+
+.PHONY: deploy
+deploy: ## what is in deploy, by the parsers of those who read it (a module of its own: Helm, Prometheus, BuildKit; minutes the first time)
+	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 .PHONY: bench-outbound
 bench-outbound: ## logins while a target is down, how fast it learns of everybody, and the memory of a backlog, as a Markdown table; then 100 kills

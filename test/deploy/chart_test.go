@@ -1,0 +1,156 @@
+package deploy_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/lint"
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	networking "k8s.io/api/networking/v1"
+	disruption "k8s.io/api/policy/v1"
+	"sigs.k8s.io/yaml"
+)
+
+const chart = dir + "/helm/jithook"
+
+// everything is values with all that may be switched on.
+const everything = `
+replicas: 3
+image: {repository: registry.example/jithook, tag: v1.2.3, pullSecrets: [pull]}
+networkPolicy:
+  callers: [{namespaceSelector: {matchLabels: {name: kratos}}}]
+  operators: [{namespaceSelector: {matchLabels: {name: monitoring}}}]
+serviceMonitor: {enabled: true, labels: {release: prometheus}}
+prometheusRule: {enabled: true}
+podAnnotations: {a: b}
+nodeSelector: {disk: fast}
+tolerations: [{key: a, operator: Exists}]
+affinity: {nodeAffinity: {}}
+`
+
+// rendered returns the documents of the chart by kind and name.
+func rendered(t *testing.T, values string) (map[string]string, error) {
+	t.Helper()
+	c, err := loader.LoadDir(chart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v map[string]any
+	if err := yaml.Unmarshal([]byte(values), &v); err != nil {
+		t.Fatal(err)
+	}
+	all, err := chartutil.ToRenderValues(c, v, chartutil.ReleaseOptions{Name: "jithook", Namespace: "sso"}, nil)
+	if err != nil {
+		return nil, err
+	}
+	files, err := engine.Render(c, all)
+	if err != nil {
+		return nil, err
+	}
+	documents := map[string]string{}
+	for name, text := range files {
+		if filepath.Ext(name) != ".yaml" {
+			continue
+		}
+		for document := range strings.SplitSeq(text, "\n---\n") {
+			var head struct {
+				Kind     string
+				Metadata struct{ Name string }
+			}
+			if err := yaml.Unmarshal([]byte(document), &head); err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, document)
+			}
+			if head.Kind != "" {
+				documents[head.Kind+"/"+head.Metadata.Name] = document
+			}
+		}
+	}
+	return documents, nil
+}
+
+// kinds are the types that Kubernetes and the Prometheus operator decode.
+func kinds() map[string]any {
+	return map[string]any{
+		"Deployment/jithook": &apps.Deployment{}, "Service/jithook": &core.Service{}, "ConfigMap/jithook": &core.ConfigMap{}, "ConfigMap/jithook-providers": &core.ConfigMap{},
+		"PodDisruptionBudget/jithook": &disruption.PodDisruptionBudget{}, "NetworkPolicy/jithook": &networking.NetworkPolicy{},
+		"ServiceMonitor/jithook": &monitoring.ServiceMonitor{}, "PrometheusRule/jithook": &monitoring.PrometheusRule{},
+	}
+}
+
+func TestChart(t *testing.T) {
+	for name, test := range map[string]struct {
+		values string
+		number int
+	}{"as it is": {"", 6}, "everything": {everything, 8}, "little": {"{networkPolicy: {enabled: false}, podDisruptionBudget: {enabled: false}}", 4}} {
+		t.Run(name, func(t *testing.T) {
+			documents, err := rendered(t, test.values)
+			if err != nil || len(documents) != test.number {
+				t.Fatalf("%d documents, %v", len(documents), err)
+			}
+			types := kinds()
+			for id, document := range documents {
+				into := types[id]
+				if into == nil {
+					t.Errorf("%s: no such kind was expected", id)
+				} else if err := yaml.UnmarshalStrict([]byte(document), into); err != nil {
+					t.Errorf("%s: %v\n%s", id, err, document)
+				}
+			}
+			hardened(t, types["Deployment/jithook"].(*apps.Deployment))
+			folder := t.TempDir()
+			write(t, folder+"/jithook.yaml", types["ConfigMap/jithook"].(*core.ConfigMap).Data["jithook.yaml"])
+			for file, text := range types["ConfigMap/jithook-providers"].(*core.ConfigMap).Data {
+				write(t, folder+"/providers/"+file, text)
+			}
+			checked(t, folder+"/jithook.yaml")
+		})
+	}
+}
+
+// hardened holds a pod to what the binary is tested to need.
+func hardened(t *testing.T, d *apps.Deployment) {
+	t.Helper()
+	pod := d.Spec.Template.Spec
+	c := pod.Containers[0]
+	s := c.SecurityContext
+	switch {
+	case *pod.AutomountServiceAccountToken:
+		t.Error("a token of the cluster is mounted")
+	case !*pod.SecurityContext.RunAsNonRoot, *pod.SecurityContext.RunAsUser == 0:
+		t.Error("it runs as root")
+	case !*s.ReadOnlyRootFilesystem, *s.AllowPrivilegeEscalation, !slices.Contains(s.Capabilities.Drop, "ALL"):
+		t.Errorf("%+v", s)
+	case c.LivenessProbe.HTTPGet.Path != "/livez", c.ReadinessProbe.HTTPGet.Path != "/readyz":
+		t.Error("the probes ask for something else")
+	case len(c.Env) > 0:
+		t.Error("secrets are files: an environment is seen by more")
+	}
+}
+
+// TestChartRefuses: the schema of the values bites.
+func TestChartRefuses(t *testing.T) {
+	for name, values := range map[string]string{
+		"an unknown value": "{replica: 2}", "an unknown value inside": "{networkPolicy: {on: true}}", "no secret": `{existingSecret: ""}`, "no servers": "{replicas: 0}",
+		"no providers": "{providers: {acme.yaml: null}}", "a provider's file of another kind": "{providers: {acme.txt: x}}", "a port": "{networkPolicy: {egressPorts: [70000]}}",
+		"a policy of pulling": "{image: {pullPolicy: Sometimes}}",
+	} {
+		if _, err := rendered(t, values); err == nil {
+			t.Errorf("%s: it renders", name)
+		}
+	}
+}
+
+func TestChartLint(t *testing.T) {
+	for _, message := range lint.All(chart, nil, "sso", true).Messages {
+		if message.Severity > 1 { // 1 is information: there is no icon
+			t.Error(message)
+		}
+	}
+}

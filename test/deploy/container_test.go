@@ -1,0 +1,124 @@
+package deploy_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+func TestDockerfile(t *testing.T) {
+	f, err := os.Open(dir + "/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	parsed, err := parser.Parse(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	warn := linter.New(&linter.Config{Warn: func(name, _, _, message string, at []parser.Range) { t.Errorf("%s: %s at %v", name, message, at) }})
+	stages, _, err := instructions.Parse(parsed.AST, warn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := stages[len(stages)-1]
+	if last.BaseName != "scratch" {
+		t.Errorf("the image is made from %s", last.BaseName)
+	}
+	var copied []string
+	user, entry := "", []string(nil)
+	for _, c := range last.Commands {
+		switch c := c.(type) {
+		case *instructions.CopyCommand:
+			copied = append(copied, c.DestPath)
+			if c.From != stages[0].Name {
+				t.Errorf("%s comes from %q", c.DestPath, c.From)
+			}
+		case *instructions.UserCommand:
+			user = c.User
+		case *instructions.EntrypointCommand:
+			entry = c.CmdLine
+			if c.PrependShell {
+				t.Error("there is no shell to start it")
+			}
+		case *instructions.EnvCommand, *instructions.RunCommand:
+			t.Errorf("%s in the image", c.Name())
+		}
+	}
+	if !slices.Equal(copied, []string{"/etc/ssl/certs/ca-certificates.crt", "/jithook", "/data"}) || !slices.Equal(entry, []string{"/jithook"}) {
+		t.Errorf("it holds %q and starts %q", copied, entry)
+	}
+	if !regexp.MustCompile(`^[1-9][0-9]*:[1-9][0-9]*$`).MatchString(user) {
+		t.Errorf("it runs as %q: a number that is not root's shows Kubernetes that it is not", user)
+	}
+}
+
+func TestCompose(t *testing.T) {
+	options, err := cli.NewProjectOptions([]string{dir + "/compose/compose.yaml"}, cli.WithInterpolation(true), cli.WithResolvedPaths(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := project.GetService("jithook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.ReadOnly || s.User == "" || strings.HasPrefix(s.User, "0") || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") || s.Privileged {
+		t.Errorf("jithook may do more than it needs: %+v", s)
+	}
+	if _, err := os.Stat(filepath.Join(s.Build.Context, s.Build.Dockerfile)); err != nil {
+		t.Error(err)
+	}
+	for name, service := range project.Services {
+		for _, v := range service.Volumes {
+			if v.Type == "bind" {
+				if _, err := os.Stat(v.Source); err != nil || !v.ReadOnly {
+					t.Errorf("%s mounts %s, %v", name, v.Target, err)
+				}
+			}
+		}
+		for _, p := range service.Ports {
+			if p.HostIP != "127.0.0.1" {
+				t.Errorf("%s is open to everybody on %s", name, p.Published)
+			}
+		}
+		for other := range service.DependsOn {
+			if _, err := project.GetService(other); err != nil {
+				t.Error(err)
+			}
+		}
+		if service.Image != "" && !regexp.MustCompile(`:v?[0-9]`).MatchString(service.Image) {
+			t.Errorf("%s: %s is another one tomorrow", name, service.Image)
+		}
+	}
+	checked(t, dir+"/compose/jithook.yaml")
+}
+
+// TestUnit: systemd itself reads the unit, and finds little to criticise.
+func TestUnit(t *testing.T) {
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Skip("systemd-analyze is not here (Debian: the package systemd)")
+	}
+	// It wants the program where the unit says.
+	unit := filepath.Join(t.TempDir(), "jithook.service")
+	write(t, unit, strings.ReplaceAll(read(t, dir+"/systemd/jithook.service"), "/usr/local/bin/jithook", jithook(t)))
+	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", unit).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	// The scale ends at 100: 9.6 is what a unit without any hardening has.
+	if out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=20", unit).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
