@@ -87,35 +87,41 @@ var writes = map[string]write{
 }
 
 func TestUnclearWrites(t *testing.T) {
-	w := newWorld(t, peer.Server(t))
-	must(t, w.store.Close()) // each case has one of its own, which nothing else has used
 	for op, write := range writes {
-		for _, c := range unclear {
-			t.Run(op+", "+c.name, func(t *testing.T) {
-				s := w.through(t)
-				w.quiet(t, s)
-				before, _ := moved(t, w.direct)
-				after, r := before, newRecord(before)
-				w.proxy.On(faultproxy.Match{Command: write.command, Collection: "identities", Nth: 1}, c.fault)
-				defer w.proxy.Heal()
-				var err error
-				within(t, c.limit+slack, func() { err = write.call(impatient(t, c.limit), s, &after, r) })
-				again := before
-				if c.done {
-					must(t, err)
-					w.wantDone(t, op, after, r)
-					again, _ = moved(t, w.direct)
-				} else {
-					if !errors.Is(err, store.ErrConflict) || strings.Contains(err.Error(), "geheim") {
-						t.Errorf("%s: %v, want ErrConflict: plan again", op, err)
-					}
-					w.wantUndone(t, before, after, r)
-				}
-				// Whoever plans again succeeds.
-				must(t, write.call(t.Context(), s, &again, newRecord(again)))
-			})
-		}
+		t.Run(op, func(t *testing.T) {
+			t.Parallel() // it waits most of the time, for answers that do not come
+			w := newWorld(t, peer.Server(t))
+			must(t, w.store.Close()) // each case has one of its own, which nothing else has used
+			for _, c := range unclear {
+				t.Run(c.name, func(t *testing.T) { w.unclear(t, op, write, c.fault, c.done, c.limit) })
+			}
+		})
 	}
+}
+
+// unclear makes a write that meets the fault, which leaves its outcome open.
+func (w world) unclear(t *testing.T, op string, write write, fault faultproxy.Fault, done bool, limit time.Duration) {
+	s := w.through(t)
+	w.quiet(t, s)
+	before, _ := moved(t, w.direct)
+	after, r := before, newRecord(before)
+	w.proxy.On(faultproxy.Match{Command: write.command, Collection: "identities", Nth: 1}, fault)
+	defer w.proxy.Heal()
+	var err error
+	within(t, limit+slack, func() { err = write.call(impatient(t, limit), s, &after, r) })
+	again := before
+	if done {
+		must(t, err)
+		w.wantDone(t, op, after, r)
+		again, _ = moved(t, w.direct)
+	} else {
+		if !errors.Is(err, store.ErrConflict) || strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%s: %v, want ErrConflict: plan again", op, err)
+		}
+		w.wantUndone(t, before, after, r)
+	}
+	// Whoever plans again succeeds.
+	must(t, write.call(t.Context(), s, &again, newRecord(again)))
 }
 
 // A refusal for good needs no reading back, and is no conflict: to plan again

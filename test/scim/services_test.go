@@ -148,6 +148,7 @@ func shown(user map[string]any) map[string]any {
 }
 
 func TestServices(t *testing.T) {
+	t.Parallel()
 	binary := server.Build(t)
 	for name, c := range map[string]struct {
 		start func(t *testing.T) string

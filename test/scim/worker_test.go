@@ -194,6 +194,7 @@ func (w *world) wantEqual(t testing.TB, people int) {
 // TestF10_DownForAnHour: ten thousand logins in the hour in which the target does
 // not answer at all. None waits for it; when it is back it learns of everybody, once.
 func TestF10_DownForAnHour(t *testing.T) {
+	t.Parallel()
 	const logins, people = 10_000, 1000
 	w := open(t, nil)
 	var down atomic.Bool
