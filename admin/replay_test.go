@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/jithook/jithook/hook/generic"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/claimlog"
+	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/replay"
 )
 
@@ -154,6 +156,34 @@ func TestReplayRefusals(t *testing.T) {
 	var problems admin.CandidateProblems
 	if got.status != http.StatusUnprocessableEntity || json.Unmarshal(got.body, &problems) != nil || problems.Problems[0].File != "acme.yaml" || problems.Problems[0].Line != 8 {
 		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+// TestOneReplayAtATime: a second one is refused while the first is under way, and
+// not any more after it.
+func TestOneReplayAtATime(t *testing.T) {
+	w, acme := withClaims(t, "ann")
+	body := zipped(t, map[string]string{"acme.yaml": acme})
+	began, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	compile := w.api.LoadProviders
+	w.api.LoadProviders = func(f fs.FS) (*provider.Set, []provider.Problem) {
+		close(began)
+		<-goOn
+		return compile(f)
+	}
+	go func() {
+		defer close(ended)
+		if got := w.replay(t, since, body); got.status != http.StatusOK {
+			t.Errorf("the first: %d %s", got.status, got.body)
+		}
+	}()
+	<-began
+	refused(t, w.replay(t, since, body), http.StatusConflict)
+	close(goOn)
+	<-ended
+	w.api.LoadProviders = compile
+	if _, end := lines(t, w.replay(t, since, body)); end.Replayed != 1 {
+		t.Errorf("after it: %+v", end)
 	}
 }
 

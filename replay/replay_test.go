@@ -57,7 +57,7 @@ type house struct {
 
 // sealable is a real store that can be closed to writes.
 type sealable struct {
-	*bolt.Store
+	store.Store
 	sealed bool
 	looks  int
 }
@@ -122,6 +122,12 @@ func open(t testing.TB) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
+	return over(t, s)
+}
+
+// over is a house over a store.
+func over(t testing.TB, s store.Store) *house {
+	t.Helper()
 	keeper, err := claimlog.New(identity.ClaimsFull, []claimlog.Key{{ID: "1", Secret: bytes.Repeat([]byte{1}, claimlog.KeySize)}})
 	if err != nil {
 		t.Fatal(err)
