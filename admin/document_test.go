@@ -15,6 +15,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
+
+	"github.com/jithook/jithook/outbound"
 )
 
 func TestDocument(t *testing.T) {
@@ -50,6 +52,22 @@ func TestDocument(t *testing.T) {
 	slices.Sort(routed)
 	if !slices.Equal(described, routed) {
 		t.Errorf("described %q\nrouted    %q", described, routed)
+	}
+}
+
+// TestDocumentNamesEveryDrift: a client knows all kinds that reconcile reports.
+func TestDocumentNamesEveryDrift(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	drift := doc.Components.Schemas["Reconciled"].Value.Properties["identities"].Value.Items.Value
+	var want []any
+	for _, k := range outbound.DriftKinds() {
+		want = append(want, string(k))
+	}
+	if got := drift.Properties["kind"].Value.Enum; !slices.Equal(got, want) {
+		t.Errorf("the document has %q, reconcile %q", got, want)
 	}
 }
 
