@@ -23,10 +23,13 @@ build: ## build bin/jithook, static, with the version from git
 # A program with the race detector sleeps for a second before it ends, unless told
 # otherwise, and the tests start hundreds. Many tests wait for other processes: more
 # of them than there are processors run at once.
+REQUIRED = kratos,mongo,postgres,scim,systemd
+
 .PHONY: test
+test: export JITHOOK_TEST_REQUIRE = $(REQUIRED)
 test: export GORACE = atexit_sleep_ms=50
 test: peers mongo lint house deploy ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
-	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres,scim $(GO) test -race -parallel 6 -timeout 9m ./...
+	$(GO) test -race -parallel 6 -timeout 9m ./...
 
 .PHONY: unit
 unit: ## all tests, quickly; those that need a missing peer skip and say so
@@ -77,7 +80,7 @@ bench-replay: ## replay 100,000 recorded logins of an embedded store, on a machi
 
 .PHONY: mutate
 mutate: peers mongo ## break each sentence of docs/policy.md, take out each guard against threats.txt, see the test go red (an hour)
-	JITHOOK_TEST_REQUIRE=kratos,mongo,postgres,scim $(GO) run ./test/mutate
+	JITHOOK_TEST_REQUIRE=$(REQUIRED) $(GO) run ./test/mutate
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s)

@@ -13,6 +13,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/jithook/jithook/test/peers"
 )
 
 func TestDockerfile(t *testing.T) {
@@ -109,7 +111,7 @@ func TestCompose(t *testing.T) {
 // TestUnit: systemd itself reads the unit, and finds little to criticise.
 func TestUnit(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		t.Skip("systemd-analyze is not here (Debian: the package systemd)")
+		peers.Missing(t, "systemd", "install systemd-analyze (Debian: the package systemd)", err)
 	}
 	// It wants the program where the unit says.
 	unit := filepath.Join(t.TempDir(), "jithook.service")
