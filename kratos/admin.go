@@ -63,7 +63,7 @@ func NewAdmin(base, token string) (*Admin, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	config.HTTPClient = &http.Client{
-		Transport: bounded{transport},
+		Transport: limited{transport, maxReply},
 		Timeout:   callTimeout,
 		// A redirect would carry the token to another place, and turn a write
 		// into a read.
@@ -72,13 +72,16 @@ func NewAdmin(base, token string) (*Admin, error) {
 	return &Admin{ory.NewAPIClient(config)}, nil
 }
 
-// bounded limits what a reply may cost: the client reads it whole.
-type bounded struct{ next http.RoundTripper }
+// limited bounds what a reply may cost: the client reads it whole.
+type limited struct {
+	next  http.RoundTripper
+	bytes int64
+}
 
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	reply, err := b.next.RoundTrip(r)
 	if err == nil {
-		reply.Body = http.MaxBytesReader(nil, reply.Body, maxReply)
+		reply.Body = http.MaxBytesReader(nil, reply.Body, b.bytes)
 	}
 	return reply, err
 }

@@ -3,6 +3,9 @@ package kratos
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -100,6 +103,37 @@ type AuthConfig struct {
 // Response says whether Kratos obeys the reply.
 type Response struct {
 	Parse bool `json:"parse" yaml:"parse"`
+}
+
+// List is a list of hooks and where it stands in Kratos's configuration.
+type List struct {
+	Path  []string
+	Hooks []Hook
+}
+
+// Lists returns the document's lists of hooks.
+func (d Document) Lists() []List {
+	f := d.SelfService.Flows
+	var lists []List
+	for _, flow := range []struct {
+		name string
+		Flow
+	}{{"registration", f.Registration}, {"login", f.Login}, {"settings", f.Settings}} {
+		for _, method := range slices.Sorted(maps.Keys(flow.After)) {
+			lists = append(lists, List{[]string{"selfservice", "flows", flow.name, "after", method, "hooks"}, flow.After[method].Hooks})
+		}
+	}
+	return append(lists, List{[]string{"selfservice", "flows", "recovery", "after", "hooks"}, f.Recovery.After.Hooks})
+}
+
+// Endpoint is which of jithook's endpoints the hook calls, the part behind
+// /hooks/kratos/; "" if it calls none.
+func (h Hook) Endpoint() string {
+	if h.Config == nil {
+		return ""
+	}
+	_, path, _ := strings.Cut(h.Config.URL, "/hooks/kratos/")
+	return path
 }
 
 // head tells who opens the file what to do with it.

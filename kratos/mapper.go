@@ -9,6 +9,13 @@ import (
 	"github.com/jithook/jithook/deploy"
 )
 
+// BodyMark begins every body of a hook that jithook has rendered, and MapperMark
+// stands in every mapper: what is known by them is ours, wherever it stands.
+const (
+	BodyMark   = "// The body of every request that Ory Kratos sends to jithook"
+	MapperMark = "// The OpenID Connect mapper of one provider, as `jithook kratos config` puts"
+)
+
 // constants are the parameter of deploy/kratos/mapper.jsonnet.
 type constants struct {
 	Provider string          `json:"provider"`

@@ -29,8 +29,23 @@ var took = regexp.MustCompile(`\([0-9.]+[a-zµ]+\)`)
 // TestMappingGuide does what the guide's reader does: it writes the files that
 // it names, in their order, runs the commands and compares what they print.
 func TestMappingGuide(t *testing.T) {
-	dir, commands := t.TempDir(), 0
-	for _, block := range regexp.MustCompile("(?ms)^```([a-z]+) ?(\\S*)\n(.*?)^```").FindAllStringSubmatch(text(t, mappingGuide), -1) {
+	if commands := follow(t, mappingGuide); commands < 8 {
+		t.Errorf("%d commands", commands)
+	}
+}
+
+// TestKratosGuide does the same with the guide to Kratos.
+func TestKratosGuide(t *testing.T) {
+	if commands := follow(t, "../../docs/kratos.md"); commands < 3 {
+		t.Errorf("%d commands", commands)
+	}
+}
+
+// follow does what a guide says and returns how many commands there were.
+func follow(t *testing.T, guide string) (commands int) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, block := range regexp.MustCompile("(?ms)^```([a-z]+) ?(\\S*)\n(.*?)^```").FindAllStringSubmatch(text(t, guide), -1) {
 		language, name, content := block[1], block[2], block[3]
 		if language != "console" {
 			if name == "" {
@@ -51,9 +66,7 @@ func TestMappingGuide(t *testing.T) {
 			}
 		}
 	}
-	if commands < 8 {
-		t.Errorf("%d commands", commands)
-	}
+	return commands
 }
 
 // TestMappingGuideSaysEverything: the guide shows every key of a mapping.

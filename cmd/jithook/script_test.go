@@ -49,11 +49,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOOK_KEY", testHookKey)
 			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Values[serverKey{}] = &server{}
+			e.Values[consoleKey{}] = new(*standInConsole)
 			return os.CopyFS(e.WorkDir, os.DirFS("testdata/world"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": startServer, "shutdown": shutdown, "login": login, "stranger": stranger, "exit": exit, "mapper": mapper,
-			"logins": logins, "spoil": spoil, "breakoff": breakOff, "killed": killed, "onterminal": onTerminal, "onscreen": onScreen, "mode": mode, "truncate": truncate, "capture": capture, "until": until,
+			"logins": logins, "spoil": spoil, "breakoff": breakOff, "killed": killed, "onterminal": onTerminal, "onscreen": onScreen, "mode": mode, "truncate": truncate, "capture": capture, "until": until, "console": startConsole, "asked": asked,
 		},
 	})
 }

@@ -47,6 +47,7 @@ var rules = []rule{
 		modules: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4"},
 	},
 	{path: "kratos", project: []string{"identity", "deploy", "internal/strictjson"}, modules: []string{"github.com/ory/client-go", "go.yaml.in/yaml/v3", "golang.org/x/net/http/httpguts"}},
+	{path: "kratos/setup", project: []string{"kratos"}, modules: []string{"go.yaml.in/yaml/v3"}},
 	{
 		path:    "kratos/convert",
 		project: []string{"internal/expr", "mapper"},

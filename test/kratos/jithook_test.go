@@ -59,6 +59,16 @@ func newWorld(t *testing.T, c kratostest.JithookConfig, more ...map[string]any) 
 // newWorldOn is newWorld with more to say about Kratos.
 func newWorldOn(t *testing.T, c kratostest.JithookConfig, k kratostest.Config) world {
 	t.Helper()
+	w := newJithookWorld(t, c)
+	k.Providers = []kratostest.OIDCProvider{w.op.ForKratos("acme")}
+	k.Documents = append(k.Documents, w.j.KratosDocument(t))
+	w.k = kratostest.StartKratos(t, k)
+	return w
+}
+
+// newJithookWorld is a world without a Kratos.
+func newJithookWorld(t *testing.T, c kratostest.JithookConfig) world {
+	t.Helper()
 	kratostest.Require(t)
 	binary := server.Build(t)
 	w := world{op: kratostest.StartProvider(t, kratostest.ProviderOptions{}), listed: c.Restore != nil, t: t}
@@ -68,9 +78,6 @@ func newWorldOn(t *testing.T, c kratostest.JithookConfig, k kratostest.Config) w
 	}
 	c.Binary, c.Files = binary, map[string]string{"acme.yaml": strings.Replace(file, "ISSUER", w.op.Issuer, 1)}
 	w.j = kratostest.NewJithook(t, c)
-	k.Providers = []kratostest.OIDCProvider{w.op.ForKratos("acme")}
-	k.Documents = append(k.Documents, w.j.KratosDocument(t))
-	w.k = kratostest.StartKratos(t, k)
 	return w
 }
 

@@ -31,6 +31,9 @@ type Config struct {
 	// DSN is the URI of an empty database, in which Kratos makes its tables;
 	// empty stands for an SQLite file that ends with the test.
 	DSN string
+	// Edit, if there is one, is given the whole as a YAML file, whose path it
+	// gets, before Kratos starts with that.
+	Edit func(file string) error
 	// Password switches the sign-in with a password on.
 	Password bool
 }

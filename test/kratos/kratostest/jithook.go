@@ -139,6 +139,15 @@ func (j *Jithook) KratosDocument(t testing.TB) map[string]any {
 	return doc
 }
 
+// Register runs `jithook kratos register` on the file of a Kratos.
+func (j *Jithook) Register(file string, args ...string) error {
+	out, err := j.command(append([]string{"kratos", "register", "--file", file, "--write"}, args...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("jithook kratos register: %w: %s", err, out)
+	}
+	return nil
+}
+
 // Start runs `jithook serve` and returns once it is ready.
 func (j *Jithook) Start(t testing.TB) {
 	t.Helper()

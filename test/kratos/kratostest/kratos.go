@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/jithook/jithook/test/process"
 )
 
@@ -74,21 +76,38 @@ func tryStart(t testing.TB, peers Peers, c Config) (*Kratos, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(config)
+	file, err := c.write(dir, config)
 	if err != nil {
-		return nil, err
-	}
-	file := filepath.Join(dir, "kratos.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return nil, err
 	}
 	// --dev lets cookies travel over plain HTTP.
 	cmd := exec.Command(peers.Kratos, "serve", "--dev", "--sqa-opt-out", "-c", file)
 	cmd.Dir = dir
 	cmd.Env = environment(dir)
-	p := process.Start(t, "kratos", cmd, secretsOf(config)...)
+	p := process.Start(t, "kratos", cmd, append(secretsOf(config), hookKey)...)
 	k := &Kratos{PublicURL: ends.public(), AdminURL: ends.admin(), ends: ends, http: &http.Client{Timeout: 30 * time.Second}}
 	return k, k.waitReady(t.Context(), p)
+}
+
+// write puts the configuration into a file.
+func (c Config) write(dir string, config map[string]any) (string, error) {
+	if c.Edit == nil {
+		text, err := json.Marshal(config)
+		if err != nil {
+			return "", err
+		}
+		file := filepath.Join(dir, "kratos.json")
+		return file, os.WriteFile(file, text, 0o600)
+	}
+	text, err := yaml.Marshal(config)
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "kratos.yml")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return "", err
+	}
+	return file, c.Edit(file)
 }
 
 // database returns the DSN. SQLite's empty database comes from the cache: making

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jithook/jithook/kratos"
+	"github.com/jithook/jithook/kratos/setup"
+)
+
+// oryKeyEnv names the variable that holds the API key of an Ory workspace, as
+// Ory's own tool calls it.
+const oryKeyEnv = "ORY_WORKSPACE_API_KEY"
+
+// registration is what `kratos register` was asked for.
+type registration struct {
+	path, credential       string
+	file, project, console string
+	methods                []string
+	mappers                map[string]string
+	write, remove          bool
+}
+
+func newKratosRegisterCmd() *cobra.Command {
+	var r registration
+	cmd := &cobra.Command{
+		Use: "register", Short: "Put the hooks and mappers into a Kratos's configuration, or take them out", Args: cobra.NoArgs,
+		Long: `Compare the configuration of a Kratos with what jithook needs of it, show what
+differs and, with --write, change it: a file of a self-hosted Kratos, whose
+comments stay, or a project of Ory Network, whose API key is in
+` + oryKeyEnv + `. Twice is once. Values are never shown.
+
+Hooks of yours stay. A list for a method, which replaces the flow's global list,
+begins with the hooks of that. --remove takes out what is jithook's, and nothing
+else: hooks below kratos.hook_url, or with jithook's own body.`,
+		Example: `  jithook kratos register --file kratos.yml
+  jithook kratos register --file kratos.yml --write
+  jithook kratos register --project ID --write
+  jithook kratos register --file kratos.yml --remove --mapper acme=file://acme.jsonnet --write`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context(), cmd.OutOrStdout()) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&r.path, "config", "c", "jithook.yaml", "the server's configuration")
+	f.StringVar(&r.credential, "credential", "", "the api key that this Kratos calls with, by its `NAME`; needed where several differ in what they may do")
+	f.StringVar(&r.file, "file", "", "the YAML `FILE` that configures a self-hosted Kratos")
+	f.StringVar(&r.project, "project", "", "the `ID` of a project of Ory Network")
+	f.StringVar(&r.console, "console", kratos.DefaultConsole, "the `URL` of Ory Network's console API")
+	f.StringSliceVar(&r.methods, "login-methods", nil, "sign-in methods that get the login hook (default: every method that Kratos knows)")
+	f.StringToStringVar(&r.mappers, "mapper", nil, "with --remove: the `ID=URL` of the mapper that a provider gets instead")
+	f.BoolVar(&r.write, "write", false, "make the changes")
+	f.BoolVar(&r.remove, "remove", false, "take out what is jithook's")
+	cmd.MarkFlagsOneRequired("file", "project")
+	cmd.MarkFlagsMutuallyExclusive("file", "project")
+	return cmd
+}
+
+func (r registration) run(ctx context.Context, w io.Writer) error {
+	if len(r.mappers) > 0 && !r.remove {
+		return errors.New("--mapper goes with --remove: otherwise the mapper is jithook's")
+	}
+	c, err := mustConfig(r.path)
+	if err != nil {
+		return err
+	}
+	if r.file != "" {
+		return r.inFile(c, w)
+	}
+	return r.inProject(ctx, c, w)
+}
+
+// plan is what has to change in a configuration of Kratos.
+func (r registration) plan(c config, live map[string]any, fetch setup.Fetch) (setup.Plan, error) {
+	if r.remove {
+		return setup.Unregister(live, c.hookURL, r.mappers, fetch)
+	}
+	key, want, err := kratosConfig(c, r.credential)
+	if err != nil {
+		return setup.Plan{}, err
+	}
+	want.LoginMethods = r.methods
+	if want.APIKey.Value, err = key.values[0].read(); err != nil {
+		return setup.Plan{}, err
+	}
+	doc, err := kratos.Render(want)
+	if err != nil {
+		return setup.Plan{}, err
+	}
+	return setup.Register(live, doc, c.hookURL, fetch)
+}
+
+func (r registration) inFile(c config, w io.Writer) error {
+	data, err := readBounded(r.file)
+	if err != nil {
+		return err
+	}
+	live, err := setup.ReadYAML(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.file, err)
+	}
+	plan, err := r.plan(c, live, fileBeside(r.file))
+	if err != nil {
+		return err
+	}
+	text, err := setup.Edit(data, plan.Changes)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.file, err)
+	}
+	if r.write && len(plan.Changes) > 0 {
+		if err := overwrite(r.file, text); err != nil {
+			return err
+		}
+	}
+	return r.report(w, plan, "Kratos reads it when it starts again.")
+}
+
+func (r registration) inProject(ctx context.Context, c config, w io.Writer) error {
+	console, err := kratos.NewConsole(r.console, os.Getenv(oryKeyEnv))
+	if err != nil {
+		return fmt.Errorf("%w (%s)", err, oryKeyEnv)
+	}
+	project, err := console.Project(ctx, r.project)
+	if err != nil {
+		return err
+	}
+	plan, err := r.plan(c, project.Config, fromWeb(ctx, r.console))
+	if err != nil {
+		return err
+	}
+	if r.write && len(plan.Changes) > 0 {
+		patches := make([]kratos.Patch, 0, len(plan.Changes))
+		for _, c := range plan.Changes {
+			patches = append(patches, kratos.Patch{Op: c.Op, Path: c.Path, Value: c.Value})
+		}
+		if err := console.Change(ctx, project, patches); err != nil {
+			return err
+		}
+	}
+	return r.report(w, plan, "It counts within seconds.")
+}
+
+// report writes what has changed, or would.
+func (r registration) report(w io.Writer, plan setup.Plan, after string) error {
+	sign := map[string]string{setup.Add: "+", setup.Replace: "~", setup.Remove: "-"}
+	for _, c := range plan.Changes {
+		fmt.Fprintf(w, "%s %s\n    %s\n", sign[c.Op], shown(strings.Join(c.Path, ".")), shown(c.Note))
+	}
+	for _, n := range plan.Notes {
+		fmt.Fprintf(w, "! %s\n", shown(n))
+	}
+	end := "Written. " + after
+	switch {
+	case len(plan.Changes) == 0 && len(plan.Notes) > 0:
+		end = "Nothing else to do."
+	case len(plan.Changes) == 0:
+		end = "Nothing to do."
+	case !r.write:
+		end = "Nothing is written: --write does it."
+	}
+	_, err := fmt.Fprintln(w, end)
+	return err
+}
+
+// fileBeside reads what file:// URLs of a configuration stand for, relative to
+// its folder.
+func fileBeside(config string) setup.Fetch {
+	return func(url string) ([]byte, error) {
+		path, ok := strings.CutPrefix(url, "file://")
+		if !ok {
+			return nil, errors.New("no file")
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(config), path)
+		}
+		return readBounded(path)
+	}
+}
+
+// fetchTimeout bounds how long a template of Ory Network is waited for.
+const fetchTimeout = 10 * time.Second
+
+// fromWeb reads what Ory Network has put at an address of its own: it keeps no
+// template in the configuration itself. Over https, so that nobody on the way
+// can say that an old one is the new one; or from the console's own address.
+func fromWeb(ctx context.Context, console string) setup.Fetch {
+	client := &http.Client{Timeout: fetchTimeout}
+	return func(address string) ([]byte, error) {
+		u, err := url.Parse(address)
+		at, consoleErr := url.Parse(console)
+		if err := cmp.Or(err, consoleErr); err != nil || u.Scheme != "https" && (u.Scheme != at.Scheme || u.Host != at.Host) {
+			return nil, errors.New("no https URL")
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		if err != nil {
+			return nil, err
+		}
+		reply, err := client.Do(r)
+		if err != nil {
+			return nil, err
+		}
+		defer reply.Body.Close()
+		if reply.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("status %d", reply.StatusCode)
+		}
+		return io.ReadAll(io.LimitReader(reply.Body, maxConfig))
+	}
+}

@@ -1,0 +1,140 @@
+package kratos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	ory "github.com/ory/client-go"
+
+	"github.com/jithook/jithook/internal/strictjson"
+)
+
+// DefaultConsole is where the projects of Ory Network are configured.
+const DefaultConsole = "https://api.console.ory.sh"
+
+// Bounds of one call of the console, which an operator waits for.
+const (
+	consoleTimeout = 30 * time.Second
+	maxProject     = 8 << 20 // bytes
+)
+
+// ErrRevision says that somebody else has changed the project meanwhile.
+var ErrRevision = errors.New("the project has been changed meanwhile: look at the new difference and try again")
+
+// Console is the API by which the projects of Ory Network are configured. An
+// error is in jithook's own words and holds nothing of the reply, which may show
+// secrets of the project.
+type Console struct {
+	api *ory.APIClient
+}
+
+// NewConsole returns the console at a URL; key is an API key of the project's
+// workspace.
+func NewConsole(base, key string) (*Console, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" {
+		return nil, errors.New("the console's URL must be absolute, without credentials and query: " + DefaultConsole)
+	}
+	if key == "" {
+		return nil, errors.New("the console needs an API key of the workspace")
+	}
+	config := ory.NewConfiguration()
+	config.Servers = ory.ServerConfigurations{{URL: strings.TrimSuffix(base, "/")}}
+	config.OperationServers = nil // they name the console that is in the client
+	config.UserAgent = "jithook"
+	config.DefaultHeader["Authorization"] = "Bearer " + key
+	config.HTTPClient = &http.Client{
+		Transport: limited{http.DefaultTransport, maxProject},
+		Timeout:   consoleTimeout,
+		// A redirect would carry the key to another place.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &Console{ory.NewAPIClient(config)}, nil
+}
+
+// Project is a project's configuration of Kratos, at a revision.
+type Project struct {
+	ID, Revision string
+	Config       map[string]any
+}
+
+// Patch is a change of a project's configuration of Kratos, as JSON Patch has
+// it.
+type Patch struct {
+	Op    string
+	Path  []string
+	Value any
+}
+
+// Project returns the project with this id.
+func (c *Console) Project(ctx context.Context, id string) (Project, error) {
+	_, reply, err := c.api.ProjectAPI.GetProject(ctx, id).Execute()
+	var tree map[string]any
+	if err := readConsole(reply, err, "read the project", &tree); err != nil {
+		return Project{}, err
+	}
+	p := Project{}
+	p.ID, _ = tree["id"].(string)
+	p.Revision, _ = tree["revision_id"].(string)
+	services, _ := tree["services"].(map[string]any)
+	kratos, _ := services["identity"].(map[string]any)
+	p.Config, _ = kratos["config"].(map[string]any)
+	if p.ID == "" || p.Revision == "" || p.Config == nil {
+		return Project{}, errors.New("console of Ory Network: read the project: the reply is no project with a configuration of Kratos")
+	}
+	return p, nil
+}
+
+// Change applies patches, all or none, if the project is still as it was read:
+// else the error is ErrRevision. An error other than that and a refusal leaves
+// open whether they were applied.
+func (c *Console) Change(ctx context.Context, p Project, patches []Patch) error {
+	all := make([]ory.JsonPatch, 0, len(patches))
+	for _, patch := range patches {
+		pointer := "/services/identity/config"
+		for _, name := range patch.Path {
+			pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+		}
+		all = append(all, ory.JsonPatch{Op: patch.Op, Path: pointer, Value: patch.Value})
+	}
+	_, reply, err := c.api.ProjectAPI.PatchProjectWithRevision(ctx, p.ID, p.Revision).JsonPatch(all).Execute()
+	return readConsole(reply, err, "change the project", nil)
+}
+
+// readConsole is read for the console's API.
+func readConsole(reply *http.Response, err error, call string, into any) error {
+	fail := func(err error) error { return fmt.Errorf("console of Ory Network: %s: %w", call, err) }
+	var large *http.MaxBytesError
+	var transport *url.Error
+	switch {
+	case errors.As(err, &large):
+		return fail(fmt.Errorf("the reply is longer than %d bytes", maxProject))
+	case reply == nil && errors.As(err, &transport):
+		return fail(transport.Err)
+	case reply == nil:
+		return fail(errors.New("the request could not be made"))
+	}
+	switch status := reply.StatusCode; {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return fail(fmt.Errorf("status %d: the API key is not one that may do this", status))
+	case status == http.StatusNotFound:
+		return fail(errors.New("status 404: there is no such project, or not for this API key"))
+	case status == http.StatusConflict || status == http.StatusPreconditionFailed:
+		return fail(ErrRevision)
+	case status >= 500:
+		return fail(fmt.Errorf("status %d: try again; what has been done already is left as it is", status))
+	case status < 200 || status > 299:
+		return fail(fmt.Errorf("status %d", status))
+	case into == nil:
+		return nil
+	}
+	if err := strictjson.Decode(reply.Body, into); err != nil {
+		return fail(errors.New("the reply cannot be read"))
+	}
+	return nil
+}

@@ -1,0 +1,286 @@
+package setup
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+var (
+	errUnsafe = errors.New("the file is written in a way that cannot be edited safely (an alias, perhaps)")
+	// errByHand ends every error of Edit.
+	errByHand = errors.New("merge what `jithook kratos config` prints by hand")
+)
+
+// ReadYAML returns a configuration of Kratos that is written in YAML.
+func ReadYAML(data []byte) (map[string]any, error) {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	var config, more any
+	if err := d.Decode(&config); err != nil {
+		return nil, errors.New("it is no YAML that can be read") // the library quotes what it read
+	}
+	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it holds more than one document")
+	}
+	tree, err := plain(config)
+	if err != nil {
+		return nil, err
+	}
+	root, ok := tree.(map[string]any)
+	if !ok {
+		return nil, errors.New("it is no mapping")
+	}
+	return root, nil
+}
+
+// Edit makes changes in a YAML file. Only the lines of what changes are written
+// anew; comments stay. The new text is read again: if it does not say exactly
+// what it should, or a comment that was not within something removed is gone,
+// there is an error and no text.
+func Edit(data []byte, changes []Change) ([]byte, error) {
+	want, err := ReadYAML(data)
+	if err != nil {
+		return nil, err
+	}
+	// YAML ends a line at these, and the lines here would not be its.
+	if bytes.ContainsAny(bytes.ReplaceAll(data, []byte("\r\n"), nil), "\r\u0085\u2028\u2029") {
+		return nil, fmt.Errorf("%w: %w", errUnsafe, errByHand)
+	}
+	text := data
+	for _, c := range changes {
+		before := text
+		if text, err = edit(text, c); err == nil && c.Op != Remove && !keeps(before, text) {
+			err = errors.New("a comment would be lost")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w: %w", dotted(c.Path), err, errByHand)
+		}
+		if want, err = apply(want, c); err != nil {
+			return nil, err
+		}
+	}
+	got, err := ReadYAML(text)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		return nil, fmt.Errorf("%w: %w", errUnsafe, errByHand)
+	}
+	return text, nil
+}
+
+// spot is a member of a mapping in block style: the smallest thing that can be
+// written anew on lines of its own.
+type spot struct {
+	mapping    *yaml.Node
+	key, value *yaml.Node // nil: the member is not there yet
+	depth      int        // of the mapping, in the path of the change
+}
+
+func edit(data []byte, c Change) ([]byte, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil || len(doc.Content) == 0 {
+		return nil, errors.New("it is no YAML that can be read")
+	}
+	var value yaml.Node
+	if err := value.Encode(c.Value); err != nil {
+		return nil, err
+	}
+	lines := strings.SplitAfter(string(data), "\n")
+	at, err := find(doc.Content[0], c.Path, c.Op)
+	if err != nil {
+		return nil, err
+	}
+	if at.key == nil {
+		last := at.mapping.Content[len(at.mapping.Content)-2]
+		key := &yaml.Node{Kind: yaml.ScalarNode, Value: c.Path[len(c.Path)-1]}
+		text, err := render(key, &value, last.Column)
+		if err != nil {
+			return nil, err
+		}
+		return splice(lines, end(lines, last), end(lines, last), strings.Repeat(" ", last.Column-1)+text), nil
+	}
+	holder := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{at.key, at.value}}
+	if err := change(holder, c.Path[at.depth:], c.Op, &value); err != nil {
+		return nil, err
+	}
+	// What stands above and below these lines is not written again.
+	at.key.HeadComment, at.key.FootComment = "", ""
+	text, err := render(at.key, holder.Content[1], at.key.Column)
+	if err != nil {
+		return nil, err
+	}
+	from := at.key.Line - 1
+	before := string([]rune(lines[from])[:at.key.Column-1])
+	return splice(lines, from, end(lines, at.key), before+text), nil
+}
+
+// find returns the smallest member of a block mapping within which the change
+// is.
+func find(root *yaml.Node, path []string, op string) (spot, error) {
+	var found spot
+	node := root
+	for n, name := range path {
+		switch {
+		case node.Kind == yaml.AliasNode || node.Anchor != "":
+			return spot{}, errUnsafe
+		case node.Kind == yaml.MappingNode:
+			key, value := member(node, name)
+			last := n == len(path)-1
+			switch {
+			case node.Style&yaml.FlowStyle != 0 || len(node.Content) == 0:
+				// written anew with what holds it
+			case key == nil && last:
+				return spot{mapping: node}, nil
+			case key != nil && !(last && op == Remove):
+				found = spot{node, key, value, n}
+			}
+			if key == nil || last {
+				return found.orNone()
+			}
+			node = value
+		case node.Kind == yaml.SequenceNode:
+			i, err := strconv.Atoi(name)
+			if err != nil || i >= len(node.Content) || node.Style&yaml.FlowStyle != 0 {
+				return found.orNone()
+			}
+			node = node.Content[i]
+		default:
+			return found.orNone()
+		}
+	}
+	return found.orNone()
+}
+
+func (s spot) orNone() (spot, error) {
+	if s.key == nil {
+		return spot{}, errors.New("the file is written in braces")
+	}
+	return s, nil
+}
+
+func member(mapping *yaml.Node, name string) (key, value *yaml.Node) {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == name {
+			return mapping.Content[i], mapping.Content[i+1]
+		}
+	}
+	return nil, nil
+}
+
+// change makes a change below a node. A null that gets members becomes what they
+// need.
+func change(node *yaml.Node, path []string, op string, value *yaml.Node) error {
+	if node == nil || node.Kind == yaml.AliasNode || node.Anchor != "" {
+		return errUnsafe
+	}
+	name, last := path[0], len(path) == 1
+	switch node.Kind {
+	case yaml.MappingNode:
+		key, below := member(node, name)
+		switch {
+		case op == Remove && key == nil:
+			return errUnsafe // it comes from elsewhere, as with <<
+		case last && op == Remove:
+			i := slices.Index(node.Content, key)
+			node.Content = slices.Delete(node.Content, i, i+2)
+		case last && key == nil:
+			node.Style &^= yaml.FlowStyle
+			node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name}, value)
+		case last:
+			merge(below, value)
+		default:
+			return change(below, path[1:], op, value)
+		}
+		return nil
+	case yaml.SequenceNode:
+		i, err := strconv.Atoi(name)
+		if err != nil || i > len(node.Content) || i == len(node.Content) && !(last && op == Add) {
+			return errors.New("the list has no such element")
+		}
+		switch {
+		case last && op == Remove:
+			node.Content = slices.Delete(node.Content, i, i+1)
+		case last && op == Add:
+			node.Style &^= yaml.FlowStyle
+			node.Content = slices.Insert(node.Content, i, value)
+		case last:
+			merge(node.Content[i], value)
+		default:
+			return change(node.Content[i], path[1:], op, value)
+		}
+		return nil
+	}
+	return errors.New("the configuration has neither a mapping nor a list above it")
+}
+
+// merge makes a node say what another one says, and leaves its comments and, as
+// far as they are the same, its members where they are.
+func merge(node, value *yaml.Node) {
+	if node.Kind != yaml.MappingNode || value.Kind != yaml.MappingNode {
+		value.HeadComment, value.LineComment, value.FootComment = node.HeadComment, node.LineComment, node.FootComment
+		*node = *value
+		return
+	}
+	var kept []*yaml.Node
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if _, now := member(value, node.Content[i].Value); now != nil {
+			merge(node.Content[i+1], now)
+			kept = append(kept, node.Content[i], node.Content[i+1])
+		}
+	}
+	for i := 0; i+1 < len(value.Content); i += 2 {
+		if key, _ := member(node, value.Content[i].Value); key == nil {
+			kept = append(kept, value.Content[i], value.Content[i+1])
+		}
+	}
+	node.Content = kept
+}
+
+// render writes a member, whose first line is to stand at a column already.
+func render(key, value *yaml.Node, column int) (string, error) {
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := errors.Join(e.Encode(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, value}}), e.Close()); err != nil {
+		return "", err
+	}
+	lines := strings.SplitAfter(b.String(), "\n")
+	for i := 1; i < len(lines); i++ {
+		if strings.TrimSpace(lines[i]) != "" {
+			lines[i] = strings.Repeat(" ", column-1) + lines[i]
+		}
+	}
+	return strings.Join(lines, ""), nil
+}
+
+// end returns the index of the line behind the member with this key: its lines
+// are those that are indented deeper, or begin a list at its own column. What is
+// blank at their end, or a comment that is no deeper, belongs to what follows.
+func end(lines []string, key *yaml.Node) int {
+	last := key.Line
+	for i := key.Line; i < len(lines); i++ {
+		text := strings.TrimLeft(lines[i], " ")
+		indent := len(lines[i]) - len(text)
+		text = strings.TrimSpace(text)
+		switch {
+		case text == "":
+			continue
+		case indent < key.Column-1, indent == key.Column-1 && text != "-" && !strings.HasPrefix(text, "- "):
+			return last
+		}
+		last = i + 1
+	}
+	return last
+}
+
+func splice(lines []string, from, to int, text string) []byte {
+	if from > 0 && !strings.HasSuffix(lines[from-1], "\n") {
+		lines[from-1] += "\n"
+	}
+	return []byte(strings.Join(lines[:from], "") + text + strings.Join(lines[to:], ""))
+}
