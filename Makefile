@@ -57,6 +57,11 @@ lint: ## gofmt, go.mod, vet, staticcheck, deadcode
 	$(TOOL) staticcheck ./...
 	@dead=$$($(TOOL) deadcode -test ./...); if [ -n "$$dead" ]; then echo "nothing calls:" >&2; echo "$$dead" >&2; exit 1; fi
 
+.PHONY: bench
+bench: ## the whole service beside bare handlers, into docs/benchmarks.md (Linux, make mongo, nothing else running); ONLY="first-mongo …"
+	JITHOOK_TEST_REQUIRE=mongo JITHOOK_BENCH_ONLY='$(ONLY)' JITHOOK_BENCH_OUT='$(CURDIR)/docs' \
+		$(GO) test -count=1 -run '^$$' -bench BenchmarkService -benchtime 1x -timeout 60m ./test/bench
+
 .PHONY: bench-trust
 bench-trust: ## what checking tokens costs, and what strangers cost good callers, as a table (Linux, 5 minutes, nothing else running)
 	@GO='$(GO)' ./tools/bench-trust.sh
