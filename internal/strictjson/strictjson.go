@@ -123,6 +123,9 @@ func shown(key string) string {
 // one another: every rune becomes the least of its simple foldings.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf { // most names are; a capital is the least of its letters
+			return unicode.ToUpper(r)
+		}
 		least := r
 		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
 			least = min(least, f)

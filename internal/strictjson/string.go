@@ -11,26 +11,34 @@ import (
 // some stores and callees take for the end.
 func (p *parser) string() (string, *Error) {
 	p.pos++
-	var b []byte
+	var b []byte   // what was read before the newest escape sequence, and that
+	start := p.pos // of the text since then, which stands as it is
 	for p.pos < len(p.data) {
 		switch c := p.data[p.pos]; {
 		case c == '"':
+			text := p.data[start:p.pos]
+			if b != nil {
+				text = append(b, text...)
+			}
 			p.pos++
-			return string(b), nil
+			return string(text), nil
 		case c == '\\':
+			b = append(b, p.data[start:p.pos]...)
 			r, err := p.escape()
 			if err != nil {
 				return "", err
 			}
 			b = utf8.AppendRune(b, r)
+			start = p.pos
 		case c < ' ':
 			return "", p.syntax("a string has a control character that is not escaped")
+		case c < utf8.RuneSelf:
+			p.pos++
 		default:
 			r, size := utf8.DecodeRune(p.data[p.pos:])
 			if r == utf8.RuneError && size == 1 {
 				return "", p.syntax("the text is not valid UTF-8")
 			}
-			b = append(b, p.data[p.pos:p.pos+size]...)
 			p.pos += size
 		}
 	}
