@@ -29,6 +29,9 @@ type Delivery struct {
 	// Dead says that the entry was given up and waits for a person, or for the
 	// next revision.
 	Dead bool `json:"dead,omitempty"`
+	// Trace is the traced request that armed the entry, as a traceparent; empty if
+	// none did that was sampled.
+	Trace string `json:"trace,omitempty"`
 }
 
 // Released reports whether an entry of the identity's outbox may be delivered
@@ -59,7 +62,7 @@ func (i *Identity) Arm(target string, now time.Time) {
 		return
 	}
 	d := &i.Outbox[n]
-	d.Revision, d.Attempts, d.Failure, d.Dead = i.Revision, 0, "", false
+	d.Revision, d.Attempts, d.Failure, d.Dead, d.Trace = i.Revision, 0, "", false, ""
 	if d.Lease == "" {
 		d.Due = now
 	}

@@ -108,6 +108,7 @@ type deliveryDoc struct {
 	Lease    string `bson:"lease"`
 	Failure  string `bson:"failure"`
 	Dead     bool   `bson:"dead"`
+	Trace    string `bson:"trace,omitempty"`
 	// Released is Due while the delivery is released, and absent otherwise:
 	// what the index goes by.
 	Released string `bson:"released,omitempty"`

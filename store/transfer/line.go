@@ -246,14 +246,17 @@ func deeper(v any, levels int) bool {
 	return false
 }
 
+// maxTrace bounds the traceparent of an outbox's entry, in bytes.
+const maxTrace = 64
+
 // checkOutbox holds an outbox to what workers rely on.
 func checkOutbox(i *identity.Identity) error {
 	if i.OutboxVersion < 0 {
 		return errors.New("the identity's outbox version is negative")
 	}
 	for n, d := range i.Outbox {
-		if d.Target == "" || i.DeliveryTo(d.Target) != n || d.Revision < 1 || d.Revision > i.Revision || d.Since.IsZero() || d.Due.IsZero() || d.Attempts < 0 {
-			return errors.New("the identity's outbox has an entry without target, revision or time, or two for one target")
+		if d.Target == "" || i.DeliveryTo(d.Target) != n || d.Revision < 1 || d.Revision > i.Revision || d.Since.IsZero() || d.Due.IsZero() || d.Attempts < 0 || len(d.Trace) > maxTrace {
+			return errors.New("the identity's outbox has an entry without target, revision or time, with too long a trace, or two for one target")
 		}
 	}
 	seen := map[string]bool{}

@@ -153,6 +153,7 @@ func identities() *rapid.Generator[identity.Identity] {
 			i.Outbox = append(i.Outbox, identity.Delivery{
 				Target: fmt.Sprint("t", n), Revision: i.Revision, Since: times().Draw(t, "since"), Due: times().Draw(t, "due"),
 				Attempts: rapid.IntRange(0, 3).Draw(t, "attempts"), Dead: rapid.Bool().Draw(t, "dead"), Lease: rapid.SampledFrom([]string{"", "l"}).Draw(t, "lease"),
+				Trace: rapid.SampledFrom([]string{"", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}).Draw(t, "trace"),
 			})
 			i.OutboxVersion = rapid.Int64Range(0, 9).Draw(t, "outbox version")
 		}
@@ -343,6 +344,7 @@ func TestCheckRefuses(t *testing.T) {
 		"no target":        func(i *identity.Identity) { i.Arm("", time.Unix(1, 0)) },
 		"never due":        func(i *identity.Identity) { i.Arm("hr", time.Time{}) },
 		"a later revision": func(i *identity.Identity) { i.Arm("hr", time.Unix(1, 0)); i.Outbox[0].Revision++ },
+		"a long trace":     func(i *identity.Identity) { i.Arm("hr", time.Unix(1, 0)); i.Outbox[0].Trace = strings.Repeat("0", 65) },
 		"outbox version":   func(i *identity.Identity) { i.OutboxVersion = -1 },
 		"resource twice":   func(i *identity.Identity) { i.Resources = []identity.Resource{{Target: "hr"}, {Target: "hr"}} },
 		"nobody's":         func(i *identity.Identity) { i.Resources = []identity.Resource{{ID: "u-1"}} },
