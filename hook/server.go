@@ -20,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/jithook/jithook/internal/problem"
+	"github.com/jithook/jithook/internal/tracing"
 	"github.com/jithook/jithook/provision"
 )
 
@@ -37,6 +38,8 @@ type Options struct {
 	Log  *slog.Logger
 	// Refused, if set, is told of every request that was not authenticated.
 	Refused func(Reason)
+	// Tracer, if set, begins the traces of requests that were authenticated.
+	Tracer *tracing.Tracer
 	// Ready returns nil while a login could be decided; GET /readyz tells.
 	Ready func(context.Context) error
 }
@@ -78,7 +81,7 @@ type Fault func(echo.Context) error
 // Group returns the group of hooks below prefix that only callers with the
 // endpoint in their scope reach.
 func Group(e *echo.Echo, o Options, prefix string, endpoint Endpoint, fault Fault) *echo.Group {
-	return e.Group(prefix, Survive(o.Log, "panic in a hook", fault), bound, authenticate(o, endpoint), onlyJSON)
+	return e.Group(prefix, Survive(o.Log, "panic in a hook", fault), bound, authenticate(o, endpoint), traced(o.Tracer), onlyJSON)
 }
 
 // Survive answers a panic with fault and logs it as message: where it came from,

@@ -63,7 +63,7 @@ func NewAdmin(base, token string) (*Admin, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	config.HTTPClient = &http.Client{
-		Transport: limited{transport, maxReply},
+		Transport: traced{limited{transport, maxReply}},
 		Timeout:   callTimeout,
 		// A redirect would carry the token to another place, and turn a write
 		// into a read.

@@ -75,6 +75,7 @@ func (q *queue) write(ctx context.Context, i identity.Identity) error {
 
 // deliver makes one attempt, and settles it; over is called in between.
 func (q *queue) deliver(ctx context.Context, c claim, over func()) error {
+	ctx, span := q.trace(ctx, c)
 	began := q.Now()
 	has, err := q.attempt(ctx, c)
 	over()
@@ -83,6 +84,8 @@ func (q *queue) deliver(ctx context.Context, c claim, over func()) error {
 		q.note(ctx, q.Now().Sub(began), err)
 	}
 	o := q.settle(ctx, c, has, err, stopped)
+	span.Set("jithook.outcome", string(o))
+	span.End(err)
 	d := c.delivery(q.target)
 	if q.Attempted != nil {
 		q.Attempted(q.target, o, q.Now().Sub(d.Since))

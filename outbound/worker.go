@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jithook/jithook/internal/tracing"
 	"github.com/jithook/jithook/store"
 )
 
@@ -46,6 +47,9 @@ type Worker struct {
 	Timeout time.Duration
 	// Wake, if not nil, announces that something may be due.
 	Wake <-chan struct{}
+	// Tracer, if set, begins a trace of each delivery, unless a login waits for it:
+	// then it belongs to the login's.
+	Tracer *tracing.Tracer
 	// Attempted, if not nil, sees the outcome of every attempt, and how long
 	// the target has been behind.
 	Attempted func(target string, o Outcome, behind time.Duration)

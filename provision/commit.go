@@ -62,6 +62,7 @@ func (s *Service) commit(ctx context.Context, l identity.Login, p *Plan) error {
 	record := s.amended(ctx, p)
 	p.After.DecisionID = record.ID
 	s.arm(p)
+	p.armed(ctx)
 	err = s.Store.Swap(ctx, *p.After, record)
 	var taken *store.TakenError
 	if errors.As(err, &taken) {

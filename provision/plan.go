@@ -10,6 +10,7 @@ import (
 	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/internal/tracing"
 	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/policy"
@@ -100,8 +101,10 @@ func (s *Service) Plan(ctx context.Context, l identity.Login) (Plan, error) {
 	return p, err
 }
 
-func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Account, v view) (Plan, error) {
-	p := s.begin(l)
+func (s *Service) plan(ctx context.Context, l identity.Login, account *kratos.Account, v view) (p Plan, err error) {
+	ctx, span := tracing.Start(ctx, "provision.plan")
+	defer func() { span.End(err) }()
+	p = s.begin(l)
 	p.account, p.notes = account, v.notes
 	prov, evidence, err := s.vouched(ctx, l, &p)
 	if err != nil || p.refused() && !l.Linking {

@@ -20,6 +20,7 @@ import (
 	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/claimlog"
+	"github.com/jithook/jithook/internal/tracing"
 	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/store"
@@ -129,6 +130,8 @@ const attempts = 3
 // is an Outcome with decision "error", so that whatever happened leaves a record
 // and an answer.
 func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
+	ctx, span := tracing.Start(ctx, "provision")
+	defer span.End(nil)
 	start, flow := s.Now(), flowOf(l)
 	account := s.account(ctx, &l)
 	var out Outcome
@@ -236,6 +239,7 @@ func (s *Service) apply(ctx context.Context, p Plan) (Outcome, error) {
 
 func (s *Service) write(ctx context.Context, p Plan) error {
 	s.arm(&p)
+	p.armed(ctx)
 	switch p.op {
 	case opInsert:
 		return s.Store.Insert(ctx, *p.After, p.Record)
@@ -272,6 +276,7 @@ func (s *Service) finish(ctx context.Context, out Outcome, start time.Time) Outc
 	if s.Observe != nil {
 		s.Observe(out.Record)
 	}
+	out.traced(ctx)
 	s.Log.InfoContext(ctx, "login decided",
 		"decision_id", out.Record.ID, "hook", out.Record.Hook, "caller", out.Record.Caller,
 		"provider", out.Record.Provider, "decision", out.Record.Decision, "reason", out.Record.Reasons[0].Code,

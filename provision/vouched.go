@@ -32,7 +32,7 @@ func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*prov
 	if undeterminable(l, p.account) {
 		return prov, claims.Evidence{}, nil
 	}
-	e, err := claims.Resolve(ctx, prov.Sources, l)
+	e, err := s.resolve(ctx, prov, l)
 	var refusal *claims.Refusal
 	var fault *claims.Fault
 	switch {

@@ -13,6 +13,7 @@ import (
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/internal/metrics"
 	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/internal/tracing"
 	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
@@ -30,6 +31,7 @@ type app struct {
 	shadow   *shadowing // nil without one
 	recorder *provision.Recorder
 	service  *provision.Service
+	spans    *spans // nil without traces
 }
 
 // newApp opens the store and loads the providers. Errors name every problem.
@@ -176,10 +178,14 @@ func list(problems []strictyaml.Problem) string {
 
 func newLogger(c config, w io.Writer) *slog.Logger {
 	o := &slog.HandlerOptions{Level: c.logLevel}
+	var h slog.Handler = slog.NewJSONHandler(printing{w}, o)
 	if c.logFormat == "text" {
-		return slog.New(slog.NewTextHandler(w, o))
+		h = slog.NewTextHandler(w, o)
 	}
-	return slog.New(slog.NewJSONHandler(printing{w}, o))
+	if c.telemetry != nil {
+		h = tracing.Log(h)
+	}
+	return slog.New(h)
 }
 
 // openLocal opens the store of a configuration for one command, with an admin

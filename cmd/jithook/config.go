@@ -55,6 +55,7 @@ type config struct {
 	targets             []target
 	logLevel            slog.Level
 	logFormat           string
+	telemetry           *telemetry // nil: no traces
 	retention           time.Duration
 	recordClaims        identity.ClaimsMode
 	sweepEvery          time.Duration // 0: not by itself
@@ -160,6 +161,7 @@ func (r *configReader) read(f configFile) config {
 	c.guard = r.network(f.Network)
 	r.outbound(f.Outbound, &c)
 	r.log(f.Log, &c)
+	c.telemetry = r.telemetry(f.Telemetry)
 	r.decisions(f.Decisions, &c)
 	c.sweepEvery, c.quarantine = defaultSweep, defaultQuarantine
 	if f.Lifecycle.Sweep != nil {

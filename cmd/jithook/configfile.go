@@ -20,6 +20,7 @@ type configFile struct {
 	Network    networkSection                `yaml:"network" doc:"Which addresses jithook itself may call."`
 	Outbound   strictyaml.Map[targetSection] `yaml:"outbound" doc:"Other systems that are told of identities."`
 	Log        logSection                    `yaml:"log" doc:"What is logged, and how."`
+	Telemetry  *telemetrySection             `yaml:"telemetry" doc:"Traces of OpenTelemetry. Default: none."`
 	Decisions  decisionsSection              `yaml:"decisions" doc:"The decision records."`
 	Lifecycle  lifecycleSection              `yaml:"lifecycle" doc:"What becomes of identities that nobody uses."`
 }
@@ -161,6 +162,14 @@ type oauth2Section struct {
 type logSection struct {
 	Level  *strictyaml.Text `yaml:"level" doc:"What is logged from this on. Default info." enum:"debug,info,warn,error"`
 	Format *strictyaml.Text `yaml:"format" doc:"Default json." enum:"json,text"`
+}
+
+// telemetrySection says where traces go.
+type telemetrySection struct {
+	Endpoint strictyaml.Text `yaml:"endpoint" missing:"the URL of a collector that takes OTLP over HTTP, such as http://127.0.0.1:4318" doc:"A collector that takes OTLP over HTTP; without a path, /v1/traces there."`
+	Sample   *sample         `yaml:"sample" doc:"Which part of the traces that begin here is kept, above 0 and at most 1; what the caller has sampled always is. Default 1."`
+
+	Headers strictyaml.Map[strictyaml.Text] `yaml:"headers" doc:"Headers that the collector asks for, by name: env:NAME or file:PATH."`
 }
 
 type decisionsSection struct {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -71,6 +73,9 @@ func serve(ctx context.Context, c config, listening func()) error {
 	}
 	defer a.store.Close()
 	a.watchShadow()
+	if err := a.trace(); err != nil {
+		return err
+	}
 	worker, err := a.worker()
 	if err != nil {
 		return err
@@ -88,7 +93,7 @@ func serve(ctx context.Context, c config, listening func()) error {
 		a.metrics.CallerRefused(string(reason), 0)
 	}
 	o := hook.Options{
-		Auth: auth, Log: log, Ready: a.store.Ping,
+		Auth: auth, Log: log, Ready: a.store.Ping, Tracer: a.spans.tracer(),
 		Refused: func(why hook.Reason) { a.metrics.CallerRefused(string(why), 1) },
 	}
 	e := hook.New(o)
@@ -157,6 +162,7 @@ func (a *app) run(ctx context.Context, worker *outbound.Worker, listeners map[ne
 	background.Wait()
 	stopRecording()
 	recorder.Wait()
+	a.spans.stop(until)
 	a.log.Info("stopped")
 	return err
 }
@@ -241,6 +247,9 @@ func (c config) secretsInClear() []secret {
 	}
 	for _, k := range c.claimKeys {
 		all = append(all, k.value)
+	}
+	if c.telemetry != nil {
+		all = slices.AppendSeq(all, maps.Values(c.telemetry.headers))
 	}
 	var clear []secret
 	for _, s := range all {

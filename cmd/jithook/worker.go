@@ -50,7 +50,7 @@ func (a *app) worker() (*outbound.Worker, error) {
 	}
 	m := a.metrics.Outbound(slices.Sorted(maps.Keys(connectors)), outcomes)
 	w := &outbound.Worker{
-		Store: a.store, Connectors: connectors, Now: now, Log: a.log,
+		Store: a.queues(), Connectors: connectors, Now: now, Log: a.log, Tracer: a.spans.tracer(),
 		Attempted: func(target string, o outbound.Outcome, behind time.Duration) {
 			m.Attempted(target, string(o), o == outbound.Delivered, behind)
 		},

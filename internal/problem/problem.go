@@ -81,6 +81,9 @@ func Handler(log *slog.Logger) echo.HTTPErrorHandler {
 	}
 }
 
+// Status returns the status that Handler answers an error with.
+func Status(err error) int { return of(err).Status }
+
 func of(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {

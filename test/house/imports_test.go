@@ -33,6 +33,7 @@ var rules = []rule{
 	{path: "internal/strictyaml", modules: []string{"github.com/goccy/go-yaml"}},
 	{path: "internal/canon", modules: []string{"golang.org/x/text", "golang.org/x/net/idna"}},
 	{path: "internal/expr", modules: []string{"cel.dev/cel-go"}},
+	{path: "internal/tracing", modules: []string{"go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/codes", "go.opentelemetry.io/otel/propagation", "go.opentelemetry.io/otel/trace"}},
 	{path: "internal/problem", project: []string{"internal/strictjson"}, modules: []string{"github.com/labstack/echo/v4"}},
 	{path: "internal/metrics", project: []string{"identity"}, modules: []string{"github.com/prometheus/client_golang"}},
 	{path: "internal/safedial"},
@@ -46,7 +47,7 @@ var rules = []rule{
 		project: []string{"identity", "internal/strictjson", "internal/safedial", "claims"},
 		modules: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4"},
 	},
-	{path: "kratos", project: []string{"identity", "deploy", "internal/strictjson"}, modules: []string{"github.com/ory/client-go", "go.yaml.in/yaml/v3", "golang.org/x/net/http/httpguts"}},
+	{path: "kratos", project: []string{"identity", "deploy", "internal/strictjson", "internal/tracing"}, modules: []string{"github.com/ory/client-go", "go.yaml.in/yaml/v3", "golang.org/x/net/http/httpguts"}},
 	{path: "kratos/setup", project: []string{"kratos"}, modules: []string{"go.yaml.in/yaml/v3"}},
 	{
 		path:    "kratos/convert",
@@ -59,7 +60,7 @@ var rules = []rule{
 		modules: []string{"github.com/fsnotify/fsnotify"},
 	},
 	{path: "store", project: []string{"identity"}},
-	{path: "outbound", project: []string{"identity", "internal/safedial", "store"}},
+	{path: "outbound", project: []string{"identity", "internal/safedial", "internal/tracing", "store"}},
 	{
 		path:    "outbound/scim",
 		project: []string{"identity", "internal/expr", "internal/safedial", "outbound"},
@@ -77,16 +78,17 @@ var rules = []rule{
 	{path: "store/bolt", project: []string{"identity", "internal/exactjson", "store"}, modules: []string{"go.etcd.io/bbolt"}},
 	{path: "store/mongo", project: []string{"identity", "store"}, modules: []string{"go.mongodb.org/mongo-driver/v2"}},
 	{path: "store/directory", project: []string{"identity", "store"}},
+	{path: "store/traced", project: []string{"identity", "internal/tracing", "store", "store/directory"}},
 	{
 		path:    "provision",
-		project: []string{"identity", "internal/canon", "internal/claimlog", "internal/expr", "policy", "mapper", "claims", "kratos", "provider", "store"},
+		project: []string{"identity", "internal/canon", "internal/claimlog", "internal/expr", "internal/tracing", "policy", "mapper", "claims", "kratos", "provider", "store"},
 		modules: []string{"github.com/google/uuid"},
 	},
 	{path: "rules", project: []string{"identity", "internal/expr", "internal/strictyaml", "mapper", "claims", "provider", "store", "provision"}},
 	{path: "replay", project: []string{"identity", "internal/claimlog", "provider", "store", "provision"}, modules: []string{"github.com/google/uuid"}},
 	{
 		path:    "hook",
-		project: []string{"identity", "internal/strictjson", "internal/problem", "claims", "provision"},
+		project: []string{"identity", "internal/strictjson", "internal/problem", "internal/tracing", "claims", "provision"},
 		modules: []string{"github.com/labstack/echo/v4", "github.com/google/uuid", "golang.org/x/time/rate"},
 	},
 	{

@@ -21,6 +21,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"go.mongodb.org/mongo-driver/v2/bson"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/hook"
@@ -30,6 +32,7 @@ import (
 	"github.com/jithook/jithook/internal/claimlog"
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/metrics"
+	"github.com/jithook/jithook/internal/tracing"
 	"github.com/jithook/jithook/outbound"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
@@ -37,6 +40,7 @@ import (
 	"github.com/jithook/jithook/store/bolt"
 	"github.com/jithook/jithook/store/directory"
 	"github.com/jithook/jithook/store/mongo"
+	"github.com/jithook/jithook/store/traced"
 	"github.com/jithook/jithook/test/mongo/faultproxy"
 	"github.com/jithook/jithook/test/mongo/mongotest"
 	"github.com/jithook/jithook/test/service"
@@ -63,6 +67,9 @@ type house struct {
 	// panics makes whatever asks for the time panic with a canary; fail breaks
 	// the store for good.
 	panics atomic.Bool
+	// spans are those of every call, as they are exported.
+	spans  *tracetest.InMemoryExporter
+	tracer *tracing.Tracer
 	fail   func()
 
 	learned map[string]string // what earlier calls answered, by {NAME}
@@ -145,6 +152,11 @@ func newHouse(t *testing.T, s store.Store, mode identity.ClaimsMode, fail func()
 		}
 		return time.Now()
 	}
+	h.spans = tracetest.NewInMemoryExporter()
+	provider := sdk.NewTracerProvider(sdk.WithSyncer(h.spans), sdk.WithSampler(sdk.AlwaysSample()))
+	h.tracer = tracing.New(provider)
+	d := traced.Directory{Directory: h.directory}
+	h.service.Store, h.service.Editable, h.service.Journal, h.service.Receipts, h.service.Budgets = d, d, d, d, d
 	h.service.Kratos = kratoses(t)
 	h.worker = h.targets(t)
 	// Logins wait for one target, and go on without it.
@@ -201,7 +213,7 @@ func (h *house) mount(t *testing.T, m *metrics.Metrics) {
 		t.Fatal(err)
 	}
 	o := hook.Options{
-		Auth: auth, Log: h.service.Log, Ready: h.store.Ping,
+		Auth: auth, Log: h.service.Log, Ready: h.store.Ping, Tracer: h.tracer,
 		Refused: func(why hook.Reason) { m.CallerRefused(string(why), 1) },
 	}
 	h.hooks = hook.New(o)

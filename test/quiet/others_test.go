@@ -24,6 +24,7 @@ import (
 	"github.com/jithook/jithook/outbound/kratosstate"
 	"github.com/jithook/jithook/outbound/scim"
 	"github.com/jithook/jithook/outbound/webhook"
+	"github.com/jithook/jithook/store/traced"
 )
 
 // The Kratoses: one answers, the Admin API of the other fails. The instance of
@@ -138,7 +139,7 @@ func (h *house) targets(t *testing.T) *outbound.Worker {
 	for name, admin := range h.service.Kratos {
 		connectors[kratos.StateTarget(name)] = kratosstate.Connector{Admin: admin, Instance: name, MayReturn: h.service.MayReturn}
 	}
-	return &outbound.Worker{Store: h.directory, Connectors: connectors, Now: h.service.Now, Log: h.service.Log}
+	return &outbound.Worker{Store: traced.Directory{Directory: h.directory}, Connectors: connectors, Now: h.service.Now, Log: h.service.Log, Tracer: h.tracer}
 }
 
 // deliver lets the worker run until each of the targets has been tried.

@@ -2,7 +2,7 @@
 
 // Package quiet_test proves S39: whatever personal or secret is sent to any
 // endpoint, and whatever goes wrong with it, stands in no log of either format, no
-// metric, refusal or decision record. It sends every call of testdata/calls.json,
+// metric, span, refusal or decision record. It sends every call of testdata/calls.json,
 // whose values hold a canary, to both stores: in good order, beside a Kratos and
 // targets that answer with canaries, while the store fails in words that hold one,
 // and while the code panics with one. It fails for a route without calls.
@@ -108,7 +108,8 @@ func (h *house) make(t *testing.T, c call) (int, string) {
 	body := fill.Replace(c.Raw)
 	r := httptest.NewRequest(method, fill.Replace(c.Path), strings.NewReader(body))
 	r.Host = "127.0.0.1"
-	header := map[string]string{"Content-Type": "application/json", "Cookie": "ory_kratos_session=canary-cookie", "X-Api-Key": hookKey}
+	header := map[string]string{"Content-Type": "application/json", "Cookie": "ory_kratos_session=canary-cookie", "X-Api-Key": hookKey,
+		"Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Tracestate": "idp=canary-state", "Baggage": "user=canary@acme.example"}
 	door := h.hooks
 	switch {
 	case isAdmin(c.Path):
@@ -228,6 +229,7 @@ func testQuiet(t *testing.T, mode identity.ClaimsMode) {
 			}
 		}
 		quiet(t, "the log", h.log.String())
+		h.traced(t)
 
 		_, metrics := h.make(t, call{Name: "metrics", Method: http.MethodGet, Path: "/metrics"})
 		if !strings.Contains(metrics, `decision="denied"`) {
@@ -235,6 +237,22 @@ func testQuiet(t *testing.T, mode identity.ClaimsMode) {
 		}
 		quiet(t, "the metrics", metrics)
 	})
+}
+
+// traced holds everything that went to a collector to the same.
+func (h *house) traced(t *testing.T) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, s := range h.spans.GetSpans() {
+		seen[s.Name] = true
+		quiet(t, "a span", fmt.Sprintf("%+v", s))
+	}
+	for _, name := range []string{"hook /hooks/kratos/login", "hook /hooks/login", "provision", "provision.plan", "claims", "kratos.admin", "outbound.deliver",
+		"store.find", "store.insert", "store.swap", "store.record", "store.get", "store.receive", "store.decision", "store.settle"} {
+		if !seen[name] {
+			t.Errorf("there is no span %q", name)
+		}
+	}
 }
 
 // learn keeps what later calls need.

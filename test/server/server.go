@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -42,6 +43,8 @@ type Config struct {
 	Providers map[string]string
 	// Outbound is the section outbound; targets are on this machine.
 	Outbound map[string]any
+	// Kratos and Telemetry are the sections of these names.
+	Kratos, Telemetry map[string]any
 	// LogFormat is json, unless it says text.
 	LogFormat string
 }
@@ -113,6 +116,11 @@ func (s *Server) configure(t testing.TB, dir string, c Config) {
 	}
 	if c.Outbound != nil {
 		sections["outbound"], sections["network"] = c.Outbound, map[string]any{"allow_addresses": []string{"127.0.0.0/8"}}
+	}
+	for name, section := range map[string]map[string]any{"kratos": c.Kratos, "telemetry": c.Telemetry} {
+		if section != nil {
+			sections[name] = section
+		}
 	}
 	if c.LogFormat != "" {
 		sections["log"] = map[string]any{"format": c.LogFormat}
@@ -194,7 +202,15 @@ func (a Answer) Decode(t testing.TB, into any) {
 // an Answer, too.
 func (s *Server) Post(t testing.TB, path string, body any) Answer {
 	t.Helper()
-	return s.call(t, http.MethodPost, s.Hooks+path, body, http.Header{"X-Api-Key": {Secret}})
+	return s.PostWith(t, path, body, nil)
+}
+
+// PostWith is Post with headers besides.
+func (s *Server) PostWith(t testing.TB, path string, body any, header http.Header) Answer {
+	t.Helper()
+	all := http.Header{"X-Api-Key": {Secret}}
+	maps.Copy(all, header)
+	return s.call(t, http.MethodPost, s.Hooks+path, body, all)
 }
 
 // Get asks one of the open endpoints of the hooks' port.
