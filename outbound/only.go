@@ -65,6 +65,8 @@ func (o Only) judge(ctx context.Context, i *identity.Identity, d identity.Delive
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return false, ctx.Err()
+	case err != nil && told && i.Barred(): // a rule that fails must not keep an account open
+		return true, nil
 	case err != nil:
 		return false, &RejectedError{fmt.Errorf("who goes to this target cannot be told: %w", err)}
 	case !wanted && !told:

@@ -203,6 +203,10 @@ func TestOnly(t *testing.T) {
 		"deleted, never went": {err: barred, stateBefore: identity.StateDeleted},
 		"cannot be told":      {err: barred, told: true, rejected: true, stillThere: true},
 		"cannot be told yet":  {err: barred, rejected: true},
+
+		"suspended, cannot be told":     {err: barred, told: true, asked: true, state: identity.StateSuspended, stateBefore: identity.StateSuspended, groups: 1, stillThere: true},
+		"deprovisioned, cannot be told": {err: barred, told: true, asked: true, state: identity.StateDeprovisioned, stateBefore: identity.StateDeprovisioned, groups: 1, stillThere: true},
+		"suspended, never went":         {err: barred, stateBefore: identity.StateSuspended, rejected: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := identity.Identity{State: identity.StateActive, Groups: []identity.Group{{Name: "eng"}}}
