@@ -100,7 +100,7 @@ func (a *API) Handler() http.Handler {
 }
 
 // broken is the answer to a panic.
-func broken(echo.Context) error {
+func broken(echo.Context, identity.Code) error {
 	return problem.New(http.StatusInternalServerError, "a fault in jithook; its log has more under the request id")
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/identity"
 )
 
 func caller(name string, endpoints ...hook.Endpoint) hook.Caller {
@@ -140,7 +141,7 @@ func serverOf(t *testing.T, log io.Writer, auth *hook.Auth) *httptest.Server {
 	t.Helper()
 	o := hook.Options{Auth: auth, Log: slog.New(slog.NewJSONHandler(log, nil)), Ready: func(context.Context) error { return errors.New("down") }}
 	e := hook.New(o)
-	fault := func(c echo.Context) error { return c.String(http.StatusTeapot, "fault") }
+	fault := func(c echo.Context, _ identity.Code) error { return c.String(http.StatusTeapot, "fault") }
 	g := hook.Group(e, o, "/hooks", hook.EndpointLogin, fault)
 	g.POST("/read", func(c echo.Context) error {
 		if _, err := io.Copy(io.Discard, c.Request().Body); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/jithook/jithook/hook"
+	"github.com/jithook/jithook/identity"
 )
 
 // guarded is a server whose clock stands still until it is moved.
@@ -44,7 +45,7 @@ func guard(t *testing.T) *guarded {
 		Refused: func(why hook.Reason) { g.refused = append(g.refused, why) },
 	}
 	e := hook.New(o)
-	hook.Group(e, o, "/hooks", hook.EndpointLogin, func(echo.Context) error { return nil }).POST("/read", func(c echo.Context) error {
+	hook.Group(e, o, "/hooks", hook.EndpointLogin, func(echo.Context, identity.Code) error { return nil }).POST("/read", func(c echo.Context) error {
 		_, err := io.Copy(io.Discard, c.Request().Body)
 		return err
 	})

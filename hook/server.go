@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/problem"
 	"github.com/jithook/jithook/internal/tracing"
 	"github.com/jithook/jithook/provision"
@@ -40,6 +41,8 @@ type Options struct {
 	Refused func(Reason)
 	// Tracer, if set, begins the traces of requests that were authenticated.
 	Tracer *tracing.Tracer
+	// Places, if set, bounds how many requests are under way.
+	Places *Places
 	// Ready returns nil while a login could be decided; GET /readyz tells.
 	Ready func(context.Context) error
 }
@@ -75,13 +78,14 @@ func WithRequestID(next echo.HandlerFunc) echo.HandlerFunc {
 // RequestID returns the id that the request got.
 func RequestID(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
 
-// Fault writes a contract's own answer to a panic in one of its handlers.
-type Fault func(echo.Context) error
+// Fault writes a contract's own answer to a fault before its handlers, or a panic
+// in one of them: the code says which.
+type Fault func(echo.Context, identity.Code) error
 
 // Group returns the group of hooks below prefix that only callers with the
 // endpoint in their scope reach.
 func Group(e *echo.Echo, o Options, prefix string, endpoint Endpoint, fault Fault) *echo.Group {
-	return e.Group(prefix, Survive(o.Log, "panic in a hook", fault), bound, authenticate(o, endpoint), traced(o.Tracer), onlyJSON)
+	return e.Group(prefix, Survive(o.Log, "panic in a hook", fault), bound, authenticate(o, endpoint), o.Places.only(o.Log, fault), traced(o.Tracer), onlyJSON)
 }
 
 // Survive answers a panic with fault and logs it as message: where it came from,
@@ -93,7 +97,7 @@ func Survive(log *slog.Logger, message string, fault Fault) echo.MiddlewareFunc 
 				if v := recover(); v != nil {
 					log.ErrorContext(c.Request().Context(), message, "kind", fmt.Sprintf("%T", v),
 						"request_id", RequestID(c), "stack", string(debug.Stack()))
-					err = fault(c)
+					err = fault(c, identity.CodeInternal)
 				}
 			}()
 			return next(c)

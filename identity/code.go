@@ -47,26 +47,28 @@ const (
 	CodeStoreUnavailable      Code = "store_unavailable"
 	CodeDeadlineExceeded      Code = "deadline_exceeded"
 	CodeInternal              Code = "internal_error"
-	CodeTargetUnavailable     Code = "target_unavailable"
-	CodeNotFederated          Code = "not_federated"
-	CodeIdentityUnknown       Code = "identity_unknown"
-	CodeCommitUnmatched       Code = "commit_unmatched"
-	CodeLinkingDisabled       Code = "linking_disabled"
-	CodeLinkApprovalRequired  Code = "link_approval_required"
-	CodeLinkAmbiguous         Code = "link_ambiguous"
-	CodeProofAwaited          Code = "proof_awaited"
-	CodeLinkProtected         Code = "link_protected"
-	CodeLinkRefused           Code = "link_refused"
-	CodeLookupMiss            Code = "lookup_miss"
-	CodeGroupsWithheld        Code = "groups_withheld"
-	CodeSubjectTaken          Code = "subject_taken"
-	CodeMalformed             Code = "malformed_request"
-	CodeIdentityMissing       Code = "identity_missing"
-	CodeTokenInvalid          Code = "token_invalid"
-	CodeTokenAudience         Code = "token_audience"
-	CodeTokenTime             Code = "token_time"
-	CodeTokenReplayed         Code = "token_replayed"
-	CodeKeysUnavailable       Code = "keys_unavailable"
+	// CodeOverloaded is told at once, before a decision: no record has it.
+	CodeOverloaded           Code = "overloaded"
+	CodeTargetUnavailable    Code = "target_unavailable"
+	CodeNotFederated         Code = "not_federated"
+	CodeIdentityUnknown      Code = "identity_unknown"
+	CodeCommitUnmatched      Code = "commit_unmatched"
+	CodeLinkingDisabled      Code = "linking_disabled"
+	CodeLinkApprovalRequired Code = "link_approval_required"
+	CodeLinkAmbiguous        Code = "link_ambiguous"
+	CodeProofAwaited         Code = "proof_awaited"
+	CodeLinkProtected        Code = "link_protected"
+	CodeLinkRefused          Code = "link_refused"
+	CodeLookupMiss           Code = "lookup_miss"
+	CodeGroupsWithheld       Code = "groups_withheld"
+	CodeSubjectTaken         Code = "subject_taken"
+	CodeMalformed            Code = "malformed_request"
+	CodeIdentityMissing      Code = "identity_missing"
+	CodeTokenInvalid         Code = "token_invalid"
+	CodeTokenAudience        Code = "token_audience"
+	CodeTokenTime            Code = "token_time"
+	CodeTokenReplayed        Code = "token_replayed"
+	CodeKeysUnavailable      Code = "keys_unavailable"
 
 	CodeAdminSuspended     Code = "admin_suspended"
 	CodeAdminDeprovisioned Code = "admin_deprovisioned"
@@ -177,6 +179,7 @@ var codes = []CodeInfo{
 	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},
 	{CodeKeysUnavailable, 4990094, "Sign-in is not possible right now. Try again in a moment.", "The provider's keys could not be fetched, so the ID token could not be checked; the log says why. Keys that are known stay good for a day."},
 	{CodeTargetUnavailable, 4990095, "Sign-in is not possible right now. Try again in a moment.", "A target with `on_failure: deny` has not learned of this person within a second. The identity is written, and goes there as soon as it can; the log names the target."},
+	{CodeOverloaded, 4990096, "Sign-in is not possible right now. Try again in a moment.", "So many requests were under way that this one was not looked at; jithook_requests_shed_total counts them. Add servers, or make the userstore faster."},
 	{CodeInternal, 4990093, "Sign-in is not possible right now. Try again in a moment.", "A fault in jithook; the log has the stack under the request id."},
 }
 

@@ -95,6 +95,7 @@ func serve(ctx context.Context, c config, listening func()) error {
 	o := hook.Options{
 		Auth: auth, Log: log, Ready: a.store.Ping, Tracer: a.spans.tracer(),
 		Refused: func(why hook.Reason) { a.metrics.CallerRefused(string(why), 1) },
+		Places:  hook.NewPlaces(hook.MaxUnderWay, a.metrics.RequestShed),
 	}
 	e := hook.New(o)
 	kratos.Mount(e, o, &kratos.Handler{Service: a.service, Log: log, RestoreTraits: c.restored()})

@@ -189,10 +189,10 @@ func status(c echo.Context, d identity.Decision) int {
 	return http.StatusOK
 }
 
-// fault is the answer to a panic.
-func fault(c echo.Context) error {
+// fault is the answer to a panic, and to a request for which there is no place.
+func fault(c echo.Context, code identity.Code) error {
 	return c.JSON(status(c, identity.Error), Response{
 		Decision: identity.Error, DecisionID: hook.RequestID(c),
-		Changes: []identity.Change{}, Reasons: []identity.Reason{identity.Because(identity.CodeInternal)},
+		Changes: []identity.Change{}, Reasons: []identity.Reason{identity.Because(code)},
 	})
 }

@@ -207,14 +207,14 @@ func (h *Handler) explain(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// fault is the answer to a panic. Kratos has persisted the person by the time of
+// fault is the answer to a panic, and to a call for which there is no place. Kratos has persisted the person by the time of
 // a commit, as it has their settings before links, and would show them an error
 // page for nothing.
-func fault(c echo.Context) error {
+func fault(c echo.Context, code identity.Code) error {
 	if c.Path() == prefix+commitPath || c.Path() == prefix+linksPath {
 		return c.NoContent(http.StatusNoContent)
 	}
-	why := identity.Because(identity.CodeInternal)
+	why := identity.Because(code)
 	why.Text += " (reference " + hook.RequestID(c) + ")"
 	return c.JSON(http.StatusFailedDependency, denial(why, ""))
 }

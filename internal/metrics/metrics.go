@@ -26,6 +26,7 @@ type Metrics struct {
 	storeErrors *prometheus.CounterVec
 	dropped     prometheus.Counter
 	refused     *prometheus.CounterVec
+	shed        prometheus.Counter
 	providers   prometheus.Gauge
 	reloads     *prometheus.CounterVec
 	reloadGood  prometheus.Gauge
@@ -59,6 +60,9 @@ func New(version string) *Metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jithook_auth_failures_total", Help: "Requests to the hooks that were not authenticated, by reason.",
 		}, []string{"reason"}),
+		shed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "jithook_requests_shed_total", Help: "Requests to the hooks that were refused at once since too many were under way.",
+		}),
 		providers: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "jithook_providers", Help: "Providers in force.",
 		}),
@@ -79,7 +83,7 @@ func New(version string) *Metrics {
 	for _, operation := range storeOperations() {
 		m.storeErrors.WithLabelValues(operation)
 	}
-	m.registry.MustRegister(m.logins, m.durations, m.held, m.storeErrors, m.dropped, m.refused, m.providers, m.reloads, m.reloadGood, m.reloadTime, build,
+	m.registry.MustRegister(m.logins, m.durations, m.held, m.storeErrors, m.dropped, m.refused, m.shed, m.providers, m.reloads, m.reloadGood, m.reloadTime, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -128,6 +132,9 @@ func (m *Metrics) RecordDropped() { m.dropped.Inc() }
 func (m *Metrics) CallerRefused(reason string, n float64) {
 	m.refused.WithLabelValues(reason).Add(n)
 }
+
+// RequestShed counts a request for which there was no place.
+func (m *Metrics) RequestShed() { m.shed.Inc() }
 
 // ProvidersLoaded notes a load of the providers' folder.
 func (m *Metrics) ProvidersLoaded(inForce int, good bool) {
