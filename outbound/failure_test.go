@@ -240,7 +240,7 @@ func TestRetryAfter(t *testing.T) {
 		asks, waits  time.Duration
 		first, early int // how many are there when it begins, and may be tried before the time
 	}{
-		{2 * time.Minute, 2 * time.Minute, 1, 1}, {2 * time.Minute, 2 * time.Minute, 40, 8}, {1000 * time.Hour, time.Hour, 40, 8}, {-time.Hour, time.Second / 2, 40, 8},
+		{2 * time.Minute, 2 * time.Minute, 1, 1}, {2 * time.Minute, 2 * time.Minute, 40, 8}, {1000 * time.Hour, 24 * time.Hour, 40, 8}, {-time.Hour, time.Second / 2, 40, 8},
 	} {
 		t.Run(fmt.Sprint(c.asks, c.first), func(t *testing.T) {
 			simulate(t, func(t *testing.T) {
@@ -257,7 +257,7 @@ func TestRetryAfter(t *testing.T) {
 				start(t, worker(s, map[string]*target{hr: busy}))
 				time.Sleep(100 * time.Millisecond)
 				all = append(all, people(t, s, 5, hr)...)
-				time.Sleep(3 * time.Hour)
+				time.Sleep(26 * time.Hour)
 				early, first := 0, 1000*time.Hour
 				for _, x := range busy.of() {
 					if x.err != nil {

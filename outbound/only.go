@@ -19,6 +19,11 @@ type Only struct {
 	Wants func(ctx context.Context, i *identity.Identity, told bool) (bool, error)
 }
 
+var (
+	errNoComparer = errors.New("this kind of target cannot be compared")
+	errNoLister   = errors.New("this kind of target does not list its accounts")
+)
+
 // Deliver implements Connector.
 func (o Only) Deliver(ctx context.Context, i identity.Identity, d identity.Delivery) (identity.Resource, error) {
 	concerned, err := o.judge(ctx, &i, d)
@@ -36,7 +41,7 @@ func (o Only) Deliver(ctx context.Context, i identity.Identity, d identity.Deliv
 func (o Only) Compare(ctx context.Context, i identity.Identity, d identity.Delivery) ([]Difference, error) {
 	c, ok := o.Connector.(Comparer)
 	if !ok {
-		return nil, errors.New("this kind of target cannot be compared")
+		return nil, errNoComparer
 	}
 	concerned, err := o.judge(ctx, &i, d)
 	if err != nil || !concerned {
@@ -49,7 +54,7 @@ func (o Only) Compare(ctx context.Context, i identity.Identity, d identity.Deliv
 func (o Only) Accounts(ctx context.Context, behind, count int) (page []Account, next int, err error) {
 	l, ok := o.Connector.(Lister)
 	if !ok {
-		return nil, 0, errors.New("this kind of target does not list its accounts")
+		return nil, 0, errNoLister
 	}
 	return l.Accounts(ctx, behind, count)
 }

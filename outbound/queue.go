@@ -186,7 +186,7 @@ const (
 	// maxRest is how long a target is left alone that fails; maxLater, how long
 	// one that asks for it.
 	maxRest  = time.Minute
-	maxLater = time.Hour
+	maxLater = 24 * time.Hour
 )
 
 // note takes from a delivery what it says of the target: how long it took, and how it

@@ -19,7 +19,11 @@ func comparers(w *outbound.Worker) map[string]outbound.Comparer {
 	}
 	for name, c := range w.Connectors {
 		only, some := c.(outbound.Only)
-		if _, ok := only.Connector.(outbound.Comparer); some && ok {
+		if !some {
+			continue
+		}
+		spared, _ := only.Connector.(*outbound.Spared)
+		if _, ok := spared.Unwrap().(outbound.Comparer); ok {
 			out[name] = only
 		}
 	}
