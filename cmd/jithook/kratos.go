@@ -19,7 +19,7 @@ import (
 const keyPlaceholder = "PUT-THE-HOOK-KEY-HERE"
 
 func newKratosCmd() *cobra.Command {
-	return group("kratos", "Hook up Ory Kratos", newKratosConfigCmd(), newKratosRegisterCmd(), newKratosImportCmd(), newKratosReconcileCmd())
+	return group("kratos", "Hook up Ory Kratos", newKratosConfigCmd(), newKratosRegisterCmd(), newKratosDoctorCmd(), newKratosImportCmd(), newKratosReconcileCmd())
 }
 
 func newKratosConfigCmd() *cobra.Command {

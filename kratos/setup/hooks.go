@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"encoding/base64"
 	"fmt"
 	"reflect"
 	"slices"
@@ -22,69 +21,21 @@ type List struct {
 func Lists(config map[string]any) []List {
 	var found []List
 	flows := []string{"selfservice", "flows"}
-	for _, flow := range members(at(config, flows...)) {
+	for _, flow := range members(At(config, flows...)) {
 		for _, when := range []string{"after", "before"} {
 			path := append(slices.Clone(flows), flow, when)
-			for _, name := range members(at(config, path...)) {
+			for _, name := range members(At(config, path...)) {
 				p := append(slices.Clone(path), name)
 				if name != "hooks" {
 					p = append(p, "hooks")
 				}
-				if hooks, ok := at(config, p...).([]any); ok {
+				if hooks, ok := At(config, p...).([]any); ok {
 					found = append(found, List{p, hooks})
 				}
 			}
 		}
 	}
 	return found
-}
-
-// endpoint returns which of our endpoints a hook calls, "" if it is not ours:
-// one below our URL, or with our body, whatever its URL has become.
-func (r *registrar) endpoint(hook any) string {
-	config, _ := at(hook, "config").(map[string]any)
-	url, _ := config["url"].(string)
-	if path, ok := strings.CutPrefix(url, strings.TrimSuffix(r.base, "/")+"/hooks/kratos/"); ok {
-		return path
-	}
-	body, _ := config["body"].(string)
-	if at(hook, "hook") != "web_hook" || !strings.HasPrefix(string(r.content(body)), kratos.BodyMark) {
-		return ""
-	}
-	if _, path, ok := strings.Cut(url, "/hooks/kratos/"); ok {
-		return path
-	}
-	return url
-}
-
-// ourMapper reports whether a provider's mapper is one of kratos.Render.
-func (r *registrar) ourMapper(url any) bool {
-	text, _ := url.(string)
-	return strings.Contains(string(r.content(text)), kratos.MapperMark)
-}
-
-// content is what a URL of the configuration stands for; nil if nobody can tell.
-func (r *registrar) content(url string) []byte {
-	if encoded, ok := strings.CutPrefix(url, "base64://"); ok {
-		data, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil {
-			return nil
-		}
-		return data
-	}
-	if r.fetch == nil || url == "" {
-		return nil
-	}
-	data, err := r.fetch(url)
-	if err != nil {
-		return nil
-	}
-	return data
-}
-
-func (r *registrar) sameContent(had any, want string) bool {
-	text, _ := had.(string)
-	return text == want || text != "" && string(r.content(text)) == string(r.content(want))
 }
 
 // differs returns the names of the members in which a hook is not as wanted.
@@ -100,7 +51,7 @@ func (r *registrar) differs(had, want any) []string {
 	}
 	var names []string
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(append(members(h), members(w)...)))) {
-		if text, ok := w[name].(string); ok && name == "body" && r.sameContent(h[name], text) {
+		if text, ok := w[name].(string); ok && name == "body" && r.ours.SameContent(h[name], text) {
 			continue
 		}
 		for _, below := range r.differs(h[name], w[name]) {
@@ -114,7 +65,7 @@ func (r *registrar) differs(had, want any) []string {
 // stands in the right order, and comes before everybody else's otherwise, so
 // that nothing is done for a person who is kept out.
 func (r *registrar) list(want kratos.List) {
-	hooks, there := at(r.tree, want.Path...).([]any)
+	hooks, there := At(r.tree, want.Path...).([]any)
 	if !there {
 		r.newList(want)
 		return
@@ -125,14 +76,14 @@ func (r *registrar) list(want kratos.List) {
 	}
 	last, ordered := -1, true
 	for _, h := range hooks {
-		i, ours := wanted[r.endpoint(h)]
-		if !ours || r.endpoint(h) == "" {
+		i, ours := wanted[r.ours.Endpoint(h)]
+		if !ours || r.ours.Endpoint(h) == "" {
 			continue
 		}
 		ordered, last = ordered && i > last, i
 	}
 	for i := len(hooks) - 1; i >= 0; i-- {
-		e := r.endpoint(hooks[i])
+		e := r.ours.Endpoint(hooks[i])
 		if _, ok := wanted[e]; e != "" && (!ok || !ordered) {
 			r.removeHook(want.Path, i, hooks[i])
 		}
@@ -146,13 +97,13 @@ func (r *registrar) list(want kratos.List) {
 // place makes sure that a hook is in a list at next or behind it, and returns
 // the index after it.
 func (r *registrar) place(path []string, want kratos.Hook, next int) int {
-	hooks, _ := at(r.tree, path...).([]any)
+	hooks, _ := At(r.tree, path...).([]any)
 	value, _ := plain(want) // our own struct
 	for i, h := range hooks {
 		switch {
-		case want.Config == nil && at(h, "hook") == want.Hook:
+		case want.Config == nil && At(h, "hook") == want.Hook:
 			return i + 1
-		case want.Config == nil || r.endpoint(h) != want.Endpoint():
+		case want.Config == nil || r.ours.Endpoint(h) != want.Endpoint():
 			continue
 		}
 		if names := r.differs(h, value); len(names) > 0 {
@@ -178,10 +129,10 @@ func (r *registrar) newList(want kratos.List) {
 		v, _ := plain(h) // our own struct
 		note += ", " + describe(v)
 	}
-	global, _ := at(r.tree, append(slices.Clone(want.Path[:4]), "hooks")...).([]any)
+	global, _ := At(r.tree, append(slices.Clone(want.Path[:4]), "hooks")...).([]any)
 	for _, h := range global {
-		never := want.Path[2] != "login" && at(h, "config", "response", "parse") == true
-		if never || r.endpoint(h) != "" || at(h, "hook") == "session" {
+		never := want.Path[2] != "login" && At(h, "config", "response", "parse") == true
+		if never || r.ours.Endpoint(h) != "" || At(h, "hook") == "session" {
 			continue
 		}
 		value = append(value, h)
@@ -198,13 +149,13 @@ func (r *registrar) strays(wanted []kratos.List) {
 		}
 		left := len(l.Hooks)
 		for i := left - 1; i >= 0; i-- {
-			if r.endpoint(l.Hooks[i]) != "" {
+			if r.ours.Endpoint(l.Hooks[i]) != "" {
 				r.removeHook(l.Path, i, l.Hooks[i])
 				left--
 			}
 		}
 		above := l.Path[:len(l.Path)-1]
-		if left == 0 && len(l.Hooks) > 0 && len(members(at(r.tree, above...))) == 1 {
+		if left == 0 && len(l.Hooks) > 0 && len(members(At(r.tree, above...))) == 1 {
 			r.change(Remove, above, nil, "nothing is left in it")
 		}
 	}
@@ -219,8 +170,8 @@ func element(path []string, i int) []string { return append(slices.Clone(path), 
 // describe names a hook. Of its configuration only a URL without credentials and
 // query is shown.
 func describe(hook any) string {
-	name, _ := at(hook, "hook").(string)
-	url, _ := at(hook, "config", "url").(string)
+	name, _ := At(hook, "hook").(string)
+	url, _ := At(hook, "config", "url").(string)
 	if url, _, _ = strings.Cut(url, "?"); url == "" || strings.Contains(url, "@") {
 		return name
 	}

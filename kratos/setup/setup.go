@@ -78,11 +78,10 @@ func Unregister(live map[string]any, hookURL string, mappers map[string]string, 
 
 // registrar is a plan in the making, and the configuration as far as it goes.
 type registrar struct {
-	tree  map[string]any
-	base  string
-	fetch Fetch
-	plan  Plan
-	errs  []error
+	tree map[string]any
+	ours Ours
+	plan Plan
+	errs []error
 }
 
 func newRegistrar(live map[string]any, hookURL string, fetch Fetch) (*registrar, error) {
@@ -94,7 +93,7 @@ func newRegistrar(live map[string]any, hookURL string, fetch Fetch) (*registrar,
 	if !ok {
 		return nil, errors.New("a configuration of Kratos is a mapping")
 	}
-	return &registrar{tree: root, base: hookURL, fetch: fetch}, nil
+	return &registrar{tree: root, ours: Ours{HookURL: hookURL, Fetch: fetch}}, nil
 }
 
 func (r *registrar) result() (Plan, error) {
@@ -124,7 +123,7 @@ func (r *registrar) change(op string, path []string, value any, note string) {
 // there yet.
 func (r *registrar) parents(path []string, value any) ([]string, any) {
 	for n := 1; n < len(path); n++ {
-		if at(r.tree, path[:n]...) != nil {
+		if At(r.tree, path[:n]...) != nil {
 			continue
 		}
 		for above := len(path) - 1; above >= n; above-- {
@@ -135,11 +134,11 @@ func (r *registrar) parents(path []string, value any) ([]string, any) {
 	return path, value
 }
 
-// providers is where Kratos's providers are.
-func providers() []string { return []string{"selfservice", "methods", "oidc", "config", "providers"} }
+// Providers is where Kratos's providers are.
+func Providers() []string { return []string{"selfservice", "methods", "oidc", "config", "providers"} }
 
 func (r *registrar) mapper(want kratos.ProviderEntry) {
-	list, _ := at(r.tree, providers()...).([]any)
+	list, _ := At(r.tree, Providers()...).([]any)
 	found := false
 	for i, p := range list {
 		entry, _ := p.(map[string]any)
@@ -147,29 +146,29 @@ func (r *registrar) mapper(want kratos.ProviderEntry) {
 			continue
 		}
 		found = true
-		path := append(providers(), strconv.Itoa(i), "mapper_url")
+		path := append(Providers(), strconv.Itoa(i), "mapper_url")
 		switch had := entry["mapper_url"]; {
 		case had == nil:
 			r.change(Add, path, want.MapperURL, fmt.Sprintf("the claims mapper of provider %q", want.ID))
-		case !r.sameContent(had, want.MapperURL):
+		case !r.ours.SameContent(had, want.MapperURL):
 			r.change(Replace, path, want.MapperURL, fmt.Sprintf("the claims mapper of provider %q", want.ID))
 		}
 	}
 	if !found {
-		r.plan.Notes = append(r.plan.Notes, fmt.Sprintf("Kratos has no provider %q: add it to %s, with its client, and run this again", want.ID, dotted(providers())))
+		r.plan.Notes = append(r.plan.Notes, fmt.Sprintf("Kratos has no provider %q: add it to %s, with its client, and run this again", want.ID, dotted(Providers())))
 	}
 }
 
 func (r *registrar) unmap(mappers map[string]string) {
-	list, _ := at(r.tree, providers()...).([]any)
+	list, _ := At(r.tree, Providers()...).([]any)
 	for i, p := range list {
 		entry, _ := p.(map[string]any)
 		id, _ := entry["id"].(string)
-		if !r.ourMapper(entry["mapper_url"]) {
+		if !r.ours.Mapper(entry["mapper_url"]) {
 			continue
 		}
 		if other, ok := mappers[id]; ok {
-			r.change(Replace, append(providers(), strconv.Itoa(i), "mapper_url"), other, fmt.Sprintf("the claims mapper of provider %q", id))
+			r.change(Replace, append(Providers(), strconv.Itoa(i), "mapper_url"), other, fmt.Sprintf("the claims mapper of provider %q", id))
 			continue
 		}
 		r.plan.Notes = append(r.plan.Notes, fmt.Sprintf(

@@ -23,8 +23,8 @@ func plain(v any) (any, error) {
 	return out, nil
 }
 
-// at follows a path; nil where it leads nowhere.
-func at(node any, path ...string) any {
+// At follows a path; nil where it leads nowhere.
+func At(node any, path ...string) any {
 	for _, name := range path {
 		switch n := node.(type) {
 		case map[string]any:

@@ -49,6 +49,7 @@ var rules = []rule{
 	},
 	{path: "kratos", project: []string{"identity", "deploy", "internal/strictjson", "internal/tracing"}, modules: []string{"github.com/ory/client-go", "go.yaml.in/yaml/v3", "golang.org/x/net/http/httpguts"}},
 	{path: "kratos/setup", project: []string{"kratos"}, modules: []string{"go.yaml.in/yaml/v3"}},
+	{path: "kratos/doctor", project: []string{"identity", "kratos", "kratos/setup"}},
 	{
 		path:    "kratos/convert",
 		project: []string{"internal/expr", "mapper"},

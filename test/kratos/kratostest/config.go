@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // defaultSchema is the identity schema of a Config without one: email (required,
@@ -16,6 +17,9 @@ import (
 //
 //go:embed identity.schema.json
 var defaultSchema string
+
+// DefaultSchema is the identity schema of a Config without one.
+func DefaultSchema() string { return defaultSchema }
 
 // Config is what a test brings to a Kratos.
 type Config struct {
@@ -51,6 +55,15 @@ type OIDCProvider struct {
 // hook bodies and identity schemas.
 func Base64URL(text string) string {
 	return "base64://" + base64.StdEncoding.EncodeToString([]byte(text))
+}
+
+// FromBase64URL returns the text of Base64URL's result, "" for anything else.
+func FromBase64URL(url string) string {
+	text, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(url, "base64://"))
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }
 
 // ParseDocument decodes a configuration document from JSON, ready for

@@ -148,6 +148,25 @@ func (j *Jithook) Register(file string, args ...string) error {
 	return nil
 }
 
+// Finding is what `jithook kratos doctor` finds.
+type Finding struct {
+	Code, Path, File, Text, Mend, Page string
+	Line, Col                          int
+}
+
+// Doctor runs `jithook kratos doctor` on the file of a Kratos and returns what it
+// finds, and its exit code.
+func (j *Jithook) Doctor(t testing.TB, file string, args ...string) ([]Finding, int) {
+	t.Helper()
+	cmd := j.command(append([]string{"kratos", "doctor", "--file", file, "-o", "json"}, args...)...)
+	out, err := cmd.Output()
+	var found struct{ Findings []Finding }
+	if jsonErr := json.Unmarshal(out, &found); jsonErr != nil {
+		t.Fatalf("jithook kratos doctor: %v: %s", err, out)
+	}
+	return found.Findings, cmd.ProcessState.ExitCode()
+}
+
 // Start runs `jithook serve` and returns once it is ready.
 func (j *Jithook) Start(t testing.TB) {
 	t.Helper()

@@ -89,6 +89,20 @@ func tryStart(t testing.TB, peers Peers, c Config) (*Kratos, error) {
 	return k, k.waitReady(t.Context(), p)
 }
 
+// File returns the file that a Kratos would start with, at ports of nobody's.
+func File(t testing.TB, c Config) string {
+	t.Helper()
+	config, err := c.render(endpoints{publicPort: 1, adminPort: 2}, "memory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := c.write(t.TempDir(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // write puts the configuration into a file.
 func (c Config) write(dir string, config map[string]any) (string, error) {
 	if c.Edit == nil {

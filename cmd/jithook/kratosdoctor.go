@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jithook/jithook/admin"
+	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/kratos"
+	"github.com/jithook/jithook/kratos/doctor"
+	"github.com/jithook/jithook/kratos/setup"
+	"github.com/jithook/jithook/provider"
+)
+
+// examination is what `kratos doctor` was asked for.
+type examination struct {
+	path, credential       string
+	file, project, console string
+	admin                  string
+	offline                bool
+}
+
+func newKratosDoctorCmd() *cobra.Command {
+	var x examination
+	var out format
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Find what is wrong between a Kratos and jithook", Args: cobra.NoArgs,
+		Long: `Read the configuration of a Kratos, a file or a project of Ory Network (whose API
+key is in ` + oryKeyEnv + `), call its hooks with a request about which
+nothing can be decided, look at the newest decisions, and name everything that
+is wrong, where, and how to mend it (docs/doctor.md). Nothing is changed, and no
+secret is shown. Exit code 2: something is wrong.`,
+		Example: "  jithook kratos doctor --file kratos.yml\n  jithook kratos doctor --project ID -o json\n  jithook kratos doctor --file kratos.yml --offline",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found, err := x.run(cmd.Context(), cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return printDiagnosis(cmd.OutOrStdout(), out.json, found)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&x.path, "config", "c", "jithook.yaml", "the server's configuration")
+	f.StringVar(&x.credential, "credential", "", "the api key that this Kratos calls with, by its `NAME`; needed where several differ in what they may do")
+	f.StringVar(&x.file, "file", "", "the YAML `FILE` that configures a self-hosted Kratos")
+	f.StringVar(&x.project, "project", "", "the `ID` of a project of Ory Network")
+	f.StringVar(&x.console, "console", kratos.DefaultConsole, "the `URL` of Ory Network's console API")
+	f.StringVar(&x.admin, "admin", "", "the `URL` of the running server's admin API (default: admin.listen of the configuration)")
+	f.BoolVar(&x.offline, "offline", false, "look at the configuration alone: call no hook and ask for no decisions")
+	out.bindAs(cmd, "text", "text or json")
+	cmd.MarkFlagsOneRequired("file", "project")
+	cmd.MarkFlagsMutuallyExclusive("file", "project")
+	return cmd
+}
+
+// diagnosis is a finding as it is printed.
+type diagnosis struct {
+	Code doctor.Code `json:"code"`
+	Path string      `json:"path,omitempty"` // in Kratos's configuration
+	File string      `json:"file,omitempty"`
+	Line int         `json:"line,omitempty"`
+	Col  int         `json:"col,omitempty"`
+	Text string      `json:"text"`
+	Mend string      `json:"mend"`
+	Page string      `json:"page"`
+}
+
+func (x examination) run(ctx context.Context, stderr io.Writer) ([]diagnosis, error) {
+	c, err := mustConfig(x.path)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := x.jithook(c)
+	if err != nil {
+		return nil, err
+	}
+	live, data, fetch, err := x.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := doctor.Examine(live, ours, fetch)
+	if !x.offline {
+		found = append(found, doctor.Probe(ctx, now, live, c.hookURL, fetch)...)
+		recent, err := x.recent(ctx, c)
+		if err != nil {
+			fmt.Fprintf(stderr, "jithook: the newest decisions are not looked at: %v\n", err)
+		}
+		found = append(found, recent...)
+	}
+	all := []diagnosis{}
+	for _, f := range found {
+		d := diagnosis{Code: f.Code, Path: strings.Join(f.Path, "."), Text: f.Text, Mend: f.Code.Info().Mend, Page: "docs/doctor.md#" + string(f.Code)}
+		if data != nil && f.Path != nil {
+			d.File = x.file
+			d.Line, d.Col = setup.Locate(data, f.Path)
+		}
+		// What the configuration shows, the probe and the decisions show, too.
+		if !slices.ContainsFunc(all, func(o diagnosis) bool { return o.Code == d.Code && (d.Path == "" || strings.HasPrefix(o.Path, d.Path)) }) {
+			all = append(all, d)
+		}
+	}
+	return all, nil
+}
+
+// read returns a Kratos's configuration, its text if it is a file, and how what
+// it refers to is read.
+func (x examination) read(ctx context.Context) (map[string]any, []byte, setup.Fetch, error) {
+	if x.file == "" {
+		console, err := kratos.NewConsole(x.console, os.Getenv(oryKeyEnv))
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("%w (%s)", err, oryKeyEnv)
+		}
+		project, err := console.Project(ctx, x.project)
+		return project.Config, nil, fromWeb(ctx, x.console), err
+	}
+	data, err := readBounded(x.file)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	live, err := setup.ReadYAML(data)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %w", x.file, err)
+	}
+	return live, data, fileBeside(x.file), nil
+}
+
+// jithook is what the server's configuration says to a Kratos.
+func (x examination) jithook(c config) (doctor.Jithook, error) {
+	key, want, err := kratosConfig(c, x.credential)
+	if err != nil {
+		return doctor.Jithook{}, err
+	}
+	values, err := readAll(key.values)
+	if err != nil {
+		return doctor.Jithook{}, err
+	}
+	doc, err := kratos.Render(want)
+	if err != nil {
+		return doctor.Jithook{}, err
+	}
+	set, _, err := loadProviders(c) // kratosConfig has seen that there are no problems
+	if err != nil {
+		return doctor.Jithook{}, err
+	}
+	out := doctor.Jithook{Document: doc, HookURL: c.hookURL, Header: key.header, Keys: values, Restored: names(c.restoreTraits), Admin: want.Links}
+	for _, p := range set.All() {
+		if key.MaySpeakFor(p.ID) {
+			out.Providers = append(out.Providers, examined(p))
+		}
+	}
+	return out, nil
+}
+
+func examined(p *provider.Provider) doctor.Provider {
+	out := doctor.Provider{ID: p.ID, Issuers: p.Issuers, Traits: p.TraitNames()}
+	for _, rule := range p.Policy.Lookup() {
+		name, _, _ := strings.Cut(strings.TrimPrefix(rule.Path, "/"), "/")
+		out.Lookup = append(out.Lookup, name)
+	}
+	return out
+}
+
+// names are texts without their places; nil stays nil.
+func names(texts []strictyaml.Text) []string {
+	var out []string
+	for _, t := range texts {
+		out = append(out, t.Value)
+	}
+	return out
+}
+
+// recent is what the newest decisions say.
+func (x examination) recent(ctx context.Context, c config) ([]doctor.Finding, error) {
+	token, err := c.adminToken.read()
+	if err != nil {
+		return nil, err
+	}
+	base := x.admin
+	if base == "" {
+		base = "http://" + c.adminListen
+	}
+	if base, err = adminURL(base); err != nil {
+		return nil, err
+	}
+	reply, err := newClient(base, token).get(ctx, "/decisions", url.Values{"page_size": {"200"}})
+	if err != nil {
+		return nil, explained(err)
+	}
+	var list admin.Decisions
+	if err := decode(reply, &list); err != nil {
+		return nil, err
+	}
+	return doctor.Recent(list.Decisions), nil
+}
+
+func printDiagnosis(w io.Writer, asJSON bool, found []diagnosis) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		if err := e.Encode(map[string]any{"findings": found}); err != nil {
+			return err
+		}
+	} else {
+		for _, d := range found {
+			where := ""
+			switch {
+			case d.File != "":
+				where = fmt.Sprintf("%s:%d:%d: ", d.File, d.Line, d.Col)
+			case d.Path != "":
+				where = d.Path + ": "
+			}
+			fmt.Fprintf(w, "%s%s: %s\n    %s (%s)\n", shown(where), d.Code, shown(d.Text), d.Mend, d.Page)
+		}
+		if len(found) == 0 {
+			fmt.Fprintln(w, "Nothing is wrong.")
+		}
+	}
+	if len(found) > 0 {
+		return errNo
+	}
+	return nil
+}
