@@ -130,7 +130,7 @@ type scimSection struct {
 	Auth          targetAuthSection               `yaml:"auth" missing:"one of bearer, basic and oauth2"`
 	Attributes    strictyaml.Map[strictyaml.Text] `yaml:"attributes" missing:"what an account has, userName at least: {userName: identity.traits.email}"`
 	Enterprise    strictyaml.Map[strictyaml.Text] `yaml:"enterprise" doc:"Attributes of the enterprise extension."`
-	Groups        *strictyaml.Text                `yaml:"groups" doc:"An expression that yields the names of the groups."`
+	Groups        *strictyaml.Text                `yaml:"groups" doc:"What becomes of memberships of groups: none with lookup none." enum:"known,create,none"`
 	Patch         *strictyaml.Text                `yaml:"patch" doc:"How an account is changed." enum:"auto,rfc,microsoft,put"`
 	Lookup        *strictyaml.Text                `yaml:"lookup" doc:"How an account is found after a reply was lost." enum:"external_id,user_name,none"`
 	OnDeprovision *strictyaml.Text                `yaml:"on_deprovision" doc:"What becomes of the account of somebody who is deprovisioned." enum:"deactivate,delete"`

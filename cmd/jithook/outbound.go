@@ -114,6 +114,12 @@ func (r *configReader) scim(env *expr.Env, s scimSection, t *target) {
 		OnDeprovision: r.word(s.OnDeprovision, scim.Deactivate, scim.Delete),
 		Adopt:         s.Adopt, DryRun: s.DryRun,
 	}
+	if t.scim.Lookup == scim.LookupNone { // nor can a group be found by its name
+		if s.Groups != nil && t.scim.Groups != scim.GroupsNone {
+			r.wrong(*s.Groups, "with `lookup: none` no group can be found either: `groups` is none there")
+		}
+		t.scim.Groups = scim.GroupsNone
+	}
 	if err := scim.CheckURL(s.URL.Value); err != nil {
 		r.wrong(s.URL, "%s", err)
 	}

@@ -219,7 +219,7 @@ func TestConfigSchemaKnowsTheWords(t *testing.T) {
 		"auth/api_keys/endpoints": strings.Replace(smallConfig, "[login]", "[WORD]", 1),
 		"decisions/record_claims": smallConfig + "decisions: {record_claims: WORD, keys: [{id: a, value: env:C}]}\n",
 		"outbound/on_failure":     smallConfig + "outbound: {hr: {webhook: {url: https://hr.example, secret: env:B}, on_failure: WORD}}\n",
-		"outbound/scim/patch":     scim("patch"), "outbound/scim/lookup": scim("lookup"), "outbound/scim/on_deprovision": scim("on_deprovision"),
+		"outbound/scim/patch":     scim("patch"), "outbound/scim/lookup": scim("lookup"), "outbound/scim/groups": scim("groups"), "outbound/scim/on_deprovision": scim("on_deprovision"),
 	}
 	files["auth/basic/endpoints"] = strings.Replace(smallConfig, "auth: {", "auth: {basic: [{name: b, user: u, password: env:P, endpoints: [WORD], providers: [\"*\"]}], ", 1)
 	var doc any

@@ -129,13 +129,24 @@ func (c *client) failure(what string, answer *http.Response, body []byte) error 
 	switch s := e.status; {
 	case asks && (s == http.StatusTooManyRequests || s == http.StatusServiceUnavailable):
 		return &outbound.LaterError{After: after, Err: e}
-	case s < 400 || s >= 500, slices.Contains([]int{
+	case refuses(s):
+		return &outbound.RejectedError{Err: e}
+	}
+	return e
+}
+
+// refuses reports whether a status is about this one request.
+func refuses(status int) bool {
+	return status >= 400 && status < 500 && !slices.Contains([]int{
 		http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
 		http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusPreconditionFailed, http.StatusPreconditionRequired,
-	}, s):
-		return e
-	}
-	return &outbound.RejectedError{Err: e}
+	}, status)
+}
+
+// isRefusal reports whether the target has understood the request and refuses it.
+func isRefusal(err error) bool {
+	e, ok := errors.AsType[*statusError](err)
+	return ok && refuses(e.status)
 }
 
 func isStatus(err error, status ...int) bool {

@@ -24,8 +24,9 @@ func (t *task) find(ctx context.Context, id string) (resource, error) {
 		}
 	}
 	account, err := t.look(ctx)
-	if account == nil && err == nil && id == "" && t.identity.Barred() && t.blind() {
-		// Perhaps an account was made, and the reply was lost.
+	if account == nil && err == nil && t.identity.Barred() && t.blind() {
+		// Perhaps an account was made, and the reply was lost. Nor does 404 for an
+		// id that was noted prove anything: a gateway answers so, too.
 		return nil, rejected("whether the target has an account cannot be told without a filter: see to it there that it is not active")
 	}
 	return account, err

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/jithook/jithook/outbound"
 )
 
 const (
@@ -180,18 +183,29 @@ func (t *task) group(ctx context.Context, name string, create bool) (string, err
 }
 
 // named returns the id of the group with this name, as the target has it now.
+// Where that cannot be told it is this delivery alone that fails: others may go to
+// no group.
 func (t *task) named(ctx context.Context, name string) (string, error) {
+	if !t.features.filter || t.Lookup == LookupNone {
+		return "", rejected("find group: the target cannot filter, so none of its groups can be found; set `groups: none`")
+	}
 	found, err := t.filter(ctx, groups, "displayName", name)
+	if isRefusal(err) {
+		return "", &outbound.RejectedError{Err: err}
+	}
 	if err != nil {
 		return "", err
 	}
-	// A filter may ignore case, or be ignored: another name is another group.
-	found = slices.DeleteFunc(found, func(r resource) bool { return r.text("displayName") != name })
+	// A filter may ignore case: another name is another group. Or be ignored: then
+	// the group may be among those that are not shown.
+	exact := slices.DeleteFunc(slices.Clone(found), func(r resource) bool { return r.text("displayName") != name })
 	switch {
-	case len(found) > 1:
+	case len(exact) > 1:
 		return "", rejected("the target has several groups with one name: nobody can tell which is meant")
-	case len(found) == 1:
-		return found[0].id(), nil
+	case len(exact) == 1:
+		return exact[0].id(), nil
+	case len(found) > 1 || len(found) == 1 && !strings.EqualFold(found[0].text("displayName"), name):
+		return "", rejected("find group: the target answers the filter on displayName with groups that do not have it; set `groups: none`")
 	}
 	return "", nil
 }

@@ -380,7 +380,7 @@ func TestDeletedIdentity(t *testing.T) {
 		"removed by others": {note: func(i *identity.Identity, s *scimtest.Target) { s.Drop("Users", i.Resources[0].ID) }},
 		"by name, removed by others": {
 			edit: func(o *scim.Options) { o.Lookup = scim.LookupUserName },
-			note: func(i *identity.Identity, s *scimtest.Target) { s.Drop("Users", i.Resources[0].ID) },
+			note: func(i *identity.Identity, s *scimtest.Target) { s.Drop("Users", i.Resources[0].ID) }, fails: true,
 		},
 		"by name, a lost reply": {
 			edit: func(o *scim.Options) { o.Lookup = scim.LookupUserName },

@@ -221,6 +221,14 @@ func (t *task) delete(ctx context.Context, account resource) error {
 func (t *task) memberships(ctx context.Context, account resource, has *identity.Resource) error {
 	want := t.identity.GroupNames()
 	held := account.references("groups")
+	for _, name := range has.Groups { // first: what cannot be granted keeps nothing open
+		if slices.Contains(want, name) {
+			continue
+		}
+		if err := t.take(ctx, account.id(), name); err != nil {
+			return err
+		}
+	}
 	var granted []string
 	for _, name := range want {
 		ok, err := t.grant(ctx, account.id(), name, held)
@@ -229,14 +237,6 @@ func (t *task) memberships(ctx context.Context, account resource, has *identity.
 		}
 		if ok {
 			granted = append(granted, name)
-		}
-	}
-	for _, name := range has.Groups {
-		if slices.Contains(want, name) {
-			continue
-		}
-		if err := t.take(ctx, account.id(), name); err != nil {
-			return err
 		}
 	}
 	if !t.DryRun {

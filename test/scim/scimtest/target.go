@@ -21,9 +21,11 @@ import (
 
 // Quirks are ways in which services differ from the standard.
 type Quirks struct {
-	// NoExternalIDFilter answers 400 to such a filter, IgnoresFilter lists
-	// everybody, FindsNobody lists nobody.
-	NoExternalIDFilter, IgnoresFilter, FindsNobody bool
+	// NoExternalIDFilter answers 400 to such a filter, NoFilter to any,
+	// IgnoresFilter lists everybody, FindsNobody lists nobody.
+	NoExternalIDFilter, NoFilter, IgnoresFilter, FindsNobody bool
+	// FoldsCase compares values of filters without regard to case.
+	FoldsCase bool
 	// PlainConflict leaves the scimType out of a 409.
 	PlainConflict bool
 	// NoPatch says so in the ServiceProviderConfig and answers 501.
@@ -101,14 +103,14 @@ func (s *Target) Drop(endpoint, id string) {
 func (s *Target) All(endpoint, attribute, value string) []Doc {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return clone(s.matching(endpoint, attribute, value))
+	return clone(s.matching(endpoint, attribute, value, false))
 }
 
-func (s *Target) matching(endpoint, attribute, value string) []Doc {
+func (s *Target) matching(endpoint, attribute, value string, fold bool) []Doc {
 	out := []Doc{}
 	for _, d := range s.docs[endpoint] {
 		text, _ := d[attribute].(string)
-		if attribute == "" || text == value || attribute == "userName" && strings.EqualFold(text, value) {
+		if attribute == "" || text == value || (attribute == "userName" || fold) && strings.EqualFold(text, value) {
 			out = append(out, d)
 		}
 	}
@@ -181,7 +183,7 @@ func (s *Target) answer(r *http.Request, body []byte) (int, any) {
 		if !r.URL.Query().Has("filter") {
 			return s.page(parts[0], r.URL.Query())
 		}
-		return s.list(parts[0], r.URL.Query().Get("filter"))
+		return s.list(parts[0], r.URL.Query())
 	}
 	var sent Doc
 	switch {
@@ -257,26 +259,6 @@ func (s *Target) conflict() (int, any) {
 	return refusal(409, "uniqueness")
 }
 
-func (s *Target) list(endpoint, filter string) (int, any) {
-	attribute, rest, _ := strings.Cut(filter, " eq ")
-	var value string
-	if json.Unmarshal([]byte(rest), &value) != nil || attribute == "externalId" && s.Quirks.NoExternalIDFilter {
-		return refusal(400, "invalidFilter")
-	}
-	found := s.matching(endpoint, attribute, value)
-	switch {
-	case s.Quirks.IgnoresFilter:
-		found = s.matching(endpoint, "", "")
-	case s.Quirks.FindsNobody:
-		found = nil
-	}
-	shown := []Doc{}
-	for _, d := range found {
-		shown = append(shown, s.shown(endpoint, d))
-	}
-	return 200, Doc{"totalResults": len(shown), "Resources": shown}
-}
-
 // shown is a resource as it is read.
 func (s *Target) shown(endpoint string, d Doc) Doc {
 	d = clone(d)
@@ -284,7 +266,7 @@ func (s *Target) shown(endpoint string, d Doc) Doc {
 		return d
 	}
 	refs := []Doc{}
-	for _, g := range s.matching("Groups", "", "") {
+	for _, g := range s.matching("Groups", "", "", false) {
 		list, _ := g["members"].([]any)
 		if slices.ContainsFunc(list, func(m any) bool { return m.(Doc)["value"] == d["id"] }) {
 			refs = append(refs, Doc{"value": g["id"]})
