@@ -62,6 +62,10 @@ bench: ## the whole service beside bare handlers, into docs/benchmarks.md (Linux
 	JITHOOK_TEST_REQUIRE=mongo JITHOOK_BENCH_ONLY='$(ONLY)' JITHOOK_BENCH_OUT='$(CURDIR)/docs' \
 		$(GO) test -count=1 -run '^$$' -bench BenchmarkService -benchtime 1x -timeout 60m ./test/bench
 
+.PHONY: soak
+soak: ## ten minutes of load, into docs/benchmarks.md
+	@$(MAKE) bench ONLY=soak
+
 .PHONY: bench-trust
 bench-trust: ## what checking tokens costs, and what strangers cost good callers, as a table (Linux, 5 minutes, nothing else running)
 	@GO='$(GO)' ./tools/bench-trust.sh

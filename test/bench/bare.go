@@ -138,12 +138,7 @@ func serveBare(where string) error {
 			return err
 		}
 		if len(found) == 0 {
-			i, record := person.Clone(), record
-			i.ID = uuid.Must(uuid.NewV7()).String()
-			i.Keys = []identity.Key{key}
-			i.Links[0].Subject = r.Subject
-			record.ID, record.IdentityID, record.SubjectKey = uuid.Must(uuid.NewV7()).String(), i.ID, key
-			i.DecisionID = record.ID
+			i, record := another(person, record, r.Subject)
 			if err := s.Insert(ctx, i, record); err != nil {
 				return err
 			}
@@ -192,4 +187,51 @@ func template() (identity.Identity, identity.Record, error) {
 		return none(errors.New("nobody was made: " + string(out.Record.Decision)))
 	}
 	return *out.Identity, out.Record, nil
+}
+
+// another is somebody else of whom the same is known, and the record of that.
+func another(i identity.Identity, r identity.Record, subject string) (identity.Identity, identity.Record) {
+	key := identity.FedKey(i.Links[0].Issuer, subject)
+	i = i.Clone()
+	i.ID = uuid.Must(uuid.NewV7()).String()
+	i.Keys = []identity.Key{key}
+	i.Links[0].Subject = subject
+	r.ID, r.IdentityID, r.SubjectKey = uuid.Must(uuid.NewV7()).String(), i.ID, key
+	i.DecisionID = r.ID
+	return i, r
+}
+
+// writers is how many write at the same time while a store is filled: the most
+// that FerretDB's unique index bears.
+const writers = 16
+
+// populate fills a store with so many people, as their first logins would.
+func populate(where storage, people int) error {
+	person, record, err := template()
+	if err != nil {
+		return fmt.Errorf("template: %w", err)
+	}
+	s, err := where.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	todo := make(chan int64)
+	go func() {
+		defer close(todo)
+		for n := range people {
+			todo <- int64(n)
+		}
+	}()
+	p := drain(writers, todo, func(n int64) Answer {
+		i, _ := another(person, record, subject(n))
+		if s.Insert(context.Background(), i, identity.Record{}) != nil {
+			return Bad
+		}
+		return Good
+	})
+	if p.Bad > 0 {
+		return fmt.Errorf("%d of %d people could not be written", p.Bad, people)
+	}
+	return nil
 }

@@ -62,7 +62,7 @@ func written(t *testing.T, result *bench.Result) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := string(text); !strings.HasPrefix(s, "above\n") || !strings.HasSuffix(s, "below\n") || strings.Contains(s, "old") {
+	if s := string(text); !strings.HasPrefix(s, "above\n") || !strings.HasSuffix(s, "below\n") || strings.Contains(s, "\nold\n") {
 		t.Errorf("around the section: %s", s)
 	}
 	for _, row := range result.Rows {

@@ -27,8 +27,10 @@ func newClient(url string) *client {
 
 // login signs somebody in. Good is an answer with the identity.
 func (c *client) login(provider string, person int64) Answer {
-	return c.post(http.StatusOK, fmt.Appendf(nil, `{"version":1,"provider":%q,"subject":"s-%08d","claims":`+claims+`}`, provider, person, person, person))
+	return c.post(http.StatusOK, fmt.Appendf(nil, `{"version":1,"provider":%q,"subject":%q,"claims":`+claims+`}`, provider, subject(person), person, person))
 }
+
+func subject(person int64) string { return fmt.Sprintf("s-%08d", person) }
 
 // post is an answer with the status want, or one that says busy, or a bad one.
 func (c *client) post(want int, body []byte) Answer {

@@ -29,6 +29,15 @@ func Scenarios() []Scenario {
 		{Name: "returning-bolt", measure: func(t testing.TB, w *World) []Row { return w.returning(t, "bolt") }},
 		{Name: "first-mongo", measure: func(t testing.TB, w *World) []Row { return w.first(t, "mongo") }},
 		{Name: "first-bolt", measure: func(t testing.TB, w *World) []Row { return w.first(t, "bolt") }},
+		{Name: "overload-mongo", measure: func(t testing.TB, w *World) []Row { return w.overload(t, "mongo") }},
+		{Name: "overload-bolt", measure: func(t testing.TB, w *World) []Row { return w.overload(t, "bolt") }},
+		{Name: "providers", measure: func(t testing.TB, w *World) []Row { return w.providers(t) }},
+		{Name: "reload", measure: func(t testing.TB, w *World) []Row { return w.reload(t) }},
+		{Name: "memory", measure: func(t testing.TB, w *World) []Row { return w.memory(t) }},
+		{Name: "kratos-create", measure: func(t testing.TB, w *World) []Row { return w.beside(t) }},
+		{Name: "crowd-bolt", Long: true, measure: func(t testing.TB, w *World) []Row { return w.crowd(t, "bolt") }},
+		{Name: "crowd-mongo", Long: true, measure: func(t testing.TB, w *World) []Row { return w.crowd(t, "mongo") }},
+		{Name: "soak", Long: true, measure: func(t testing.TB, w *World) []Row { return w.soak(t) }},
 	}
 }
 
@@ -78,8 +87,8 @@ func (w *World) serve(t testing.TB, s storage, others ...string) (*side, *server
 	return &side{newClient(run.Hooks + "/hooks/login"), run.Process}, run
 }
 
-// invite signs everybody in once.
-func (w *World) invite(t testing.TB, people int, sides ...*side) {
+// invite signs so many people in once, each by the provider that by says.
+func (w *World) invite(t testing.TB, people int, by func(n int64) string, sides ...*side) {
 	t.Helper()
 	for _, s := range sides {
 		todo := make(chan int64)
@@ -89,7 +98,7 @@ func (w *World) invite(t testing.TB, people int, sides ...*side) {
 				todo <- int64(n)
 			}
 		}()
-		p := drain(w.Size.Callers, todo, func(n int64) Answer { return s.login("acme", n) })
+		p := drain(w.Size.Callers, todo, func(n int64) Answer { return s.login(by(n), n) })
 		if p.Good != int64(people) {
 			t.Fatalf("of %d people %d could sign in", people, p.Good)
 		}
@@ -101,18 +110,10 @@ func (w *World) invite(t testing.TB, people int, sides ...*side) {
 func (w *World) returning(t testing.TB, kind string) []Row {
 	a := startBare(t, w.storage(t, kind))
 	b, _ := w.serve(t, w.storage(t, kind))
-	w.invite(t, w.Size.People, a, b)
-	again := func(s *side) func() turn {
-		number := int64(0)
-		return func() turn {
-			return s.run(t, func() (p Part) {
-				p, number = Closed(w.Size.Callers, w.Size.Part, number, func(n int64) Answer { return s.login("acme", n%int64(w.Size.People)) })
-				return p
-			})
-		}
-	}
-	_, _ = again(a)(), again(b)() // warm
-	as, bs := takeTurns(t, w.Size.Rounds, again(a), again(b))
+	w.invite(t, w.Size.People, acme, a, b)
+	first, second := w.again(t, a, acme), w.again(t, b, acme)
+	_, _ = first(), second() // warm
+	as, bs := takeTurns(t, w.Size.Rounds, first, second)
 	return w.besideBare("a returning login", kind, 0.85, as, bs)
 }
 

@@ -1,0 +1,73 @@
+//go:build linux
+
+package bench
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// idleMemory is what a server may have to itself; settle how long it is left alone
+// before it is looked at.
+const (
+	idleMemory = 40 << 20
+	settle     = 10 * time.Second
+)
+
+// memory is what a server has when nobody has come, and after many have.
+func (w *World) memory(t testing.TB) []Row {
+	s, _ := w.serve(t, w.storage(t, "bolt"))
+	look := func() float64 {
+		time.Sleep(min(settle, 10*w.Size.Part)) // the runtime gives back in its own time
+		return rssAnon(t, s.process.Pid())
+	}
+	idle := look()
+	w.invite(t, w.Size.Logins, acme, s)
+	after := look()
+	ratio := after / idle
+	return []Row{
+		Row{What: "RssAnon, nobody has come", B: mebibytes(idle)}.asks("≤ 40 MiB", idle <= idleMemory),
+		Row{What: fmt.Sprintf("RssAnon, before and after %d first logins, store bolt", w.Size.Logins), A: mebibytes(idle), B: mebibytes(after), Ratio: &ratio}.asks("≤ 40 MiB", after <= idleMemory),
+	}
+}
+
+// soak is a long time of logins, a tenth of them first ones: does anything grow?
+func (w *World) soak(t testing.TB) []Row {
+	const tenths = 10
+	s, run := w.serve(t, w.storage(t, "bolt"))
+	w.invite(t, w.Size.People, acme, s)
+	number := int64(0)
+	var turns []turn
+	memory := Curve{Label: "RssAnon"}
+	plot := Plot{Title: "Memory under load, by tenths of " + w.Size.Soak.String(), Unit: "MiB"}
+	for n := range tenths {
+		turns = append(turns, s.run(t, func() (p Part) {
+			p, number = Closed(w.Size.Callers, w.Size.Soak/tenths, number, func(n int64) Answer {
+				if n%10 == 0 {
+					return s.login("acme", int64(w.Size.People)+n)
+				}
+				return s.login("acme", n%int64(w.Size.People))
+			})
+			return p
+		}))
+		memory.Y = append(memory.Y, rssAnon(t, s.process.Pid())/(1<<20))
+		plot.X = append(plot.X, fmt.Sprint(n+1))
+		if one := turns[n]; one.Bad+one.Shed > 0 || one.Good == 0 {
+			t.Errorf("tenth %d: %d good answers, %d shed, %d bad", n+1, one.Good, one.Shed, one.Bad)
+		}
+	}
+	if ready := run.Get(t, "/readyz").Status; ready != http.StatusOK {
+		t.Errorf("in the end it is not ready: %d", ready)
+	}
+	plot.Curves = []Curve{memory}
+	w.plots = append(w.plots, plot)
+	first, last := turns[:1], turns[tenths-1:]
+	grown := memory.Y[tenths-1] / memory.Y[1]
+	return []Row{
+		compared("p99, first and last tenth of "+w.Size.Soak.String(), of(first, p99), of(last, p99), rounded),
+		compared("logins, the same", of(first, rate), of(last, rate), perSecond),
+		{What: "RssAnon, second and last tenth", A: fmt.Sprintf("%.1f MiB", memory.Y[1]), B: fmt.Sprintf("%.1f MiB", memory.Y[tenths-1]), Ratio: &grown},
+	}
+}
