@@ -100,8 +100,12 @@ const maxToken = 64
 // token is a name as it may stand in a Place: cut, printable, and with the
 // escapes of JSON Pointer.
 func token(key string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(shown(key))
+	return pointer.Replace(shown(key))
 }
+
+// pointer escapes a name for a JSON Pointer. One is made for all: it is most of
+// what a name would cost.
+var pointer = strings.NewReplacer("~", "~0", "/", "~1")
 
 // shown is a name as it may stand in an error: cut, and printable.
 func shown(key string) string {

@@ -23,20 +23,28 @@ var nameEscapes = [...]string{"%", "%25", "$", "%24", ".", "%2E", "\x00", "%00"}
 
 const noName = "%"
 
+// escaper and unescaper are made once: a name would cost little beside them.
+var (
+	escaper   = strings.NewReplacer(nameEscapes[:]...)
+	unescaper = func() *strings.Replacer {
+		back := slices.Clone(nameEscapes[:])
+		slices.Reverse(back) // pairs and all
+		return strings.NewReplacer(back...)
+	}()
+)
+
 func escapeName(name string) string {
 	if name == "" {
 		return noName
 	}
-	return strings.NewReplacer(nameEscapes[:]...).Replace(name)
+	return escaper.Replace(name)
 }
 
 func unescapeName(field string) string {
 	if field == noName {
 		return ""
 	}
-	back := slices.Clone(nameEscapes[:])
-	slices.Reverse(back) // pairs and all
-	return strings.NewReplacer(back...).Replace(field)
+	return unescaper.Replace(field)
 }
 
 const (
