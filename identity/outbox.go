@@ -32,6 +32,9 @@ type Delivery struct {
 	// Trace is the traced request that armed the entry, as a traceparent; empty if
 	// none did that was sampled.
 	Trace string `json:"trace,omitempty"`
+	// Again says that a person wants the target told even of what it has been told
+	// already.
+	Again bool `json:"again,omitempty"`
 }
 
 // Released reports whether an entry of the identity's outbox may be delivered

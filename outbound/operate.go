@@ -14,11 +14,12 @@ import (
 var ErrUnderWay = errors.New("the delivery is under way: try again when it is over")
 
 // Retry has a target told of an identity, at once and as if it had not failed
-// before; whether the target was owed that or not. Errors: store.ErrNotFound,
+// before; whether the target was owed that or not, and even of what it has been told already. Errors: store.ErrNotFound,
 // store.ErrConflict when other writers were faster each time, other store errors.
 func Retry(ctx context.Context, s Store, id, target string, now time.Time) error {
 	return rewrite(ctx, s, id, func(i *identity.Identity) error {
 		i.Arm(target, now)
+		i.Outbox[i.DeliveryTo(target)].Again = true
 		return nil
 	})
 }

@@ -4,6 +4,7 @@ package outbound_test
 // to one that is under way.
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestRetry(t *testing.T) {
 				t.Fatalf("%+v", got.Outbox)
 			}
 			d, leased := got.Outbox[0], name == "under way"
-			if d.Dead || d.Attempts != 0 || d.Failure != "" || (d.Lease != "") != leased || d.Due.Equal(now) == leased {
+			if !d.Again || d.Dead || d.Attempts != 0 || d.Failure != "" || (d.Lease != "") != leased || d.Due.Equal(now) == leased {
 				t.Errorf("%+v", d)
 			}
 		})
@@ -73,4 +74,25 @@ func TestDrop(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is asked for while the same revision is being told is told once more, and
+// then no more.
+func TestRetryUnderWay(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		i := people(t, s, 1, hr)[0]
+		c := &target{answer: func(context.Context, identity.Identity) error {
+			time.Sleep(5 * time.Second)
+			return nil
+		}}
+		start(t, worker(s, map[string]*target{hr: c}))
+		time.Sleep(time.Second)
+		must(t, outbound.Retry(t.Context(), s, i.ID, hr, time.Now()))
+		time.Sleep(time.Hour)
+		if n := len(c.of(i.ID)); n != 2 {
+			t.Errorf("told %d times, want the one under way and the one asked for", n)
+		}
+		wantBacklog(t, s, hr, 0, 0)
+	})
 }

@@ -183,7 +183,8 @@ func (q *queue) settled(i *identity.Identity, c claim, failure error, stopped bo
 	}
 	d := &i.Outbox[n]
 	now := q.Now()
-	newer := d.Revision > c.identity.Revision // armed meanwhile
+	// Armed meanwhile, or asked for.
+	newer := d.Revision > c.identity.Revision || d.Again && !c.delivery(q.target).Again
 	d.Lease, d.Due = "", now
 	switch {
 	case stopped:

@@ -96,7 +96,7 @@ func (c *Connector) Deliver(ctx context.Context, i identity.Identity, d identity
 	has, _ := i.Resource(d.Target)
 	now := toldOf(&i)
 	known := before(has)
-	if known != nil && (known.Revision == i.Revision && known.State == now.State || known.State == identity.StateDeprovisioned && now.State == known.State) {
+	if !d.Again && known != nil && (known.Revision == i.Revision && known.State == now.State || known.State == identity.StateDeprovisioned && now.State == known.State) {
 		return has, nil // told already, or none of the receiver's business any more
 	}
 	happened := events(known, now)

@@ -293,3 +293,46 @@ func TestNew(t *testing.T) {
 		}
 	}
 }
+
+// What a person asks for again is told again, as an update: the receiver may have
+// lost it. Of whom it was never told, it is told for the first time.
+func TestAskedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		state identity.State
+		told  bool
+		want  webhook.Event
+	}{
+		"told": {identity.StateActive, true, webhook.Updated}, "closed": {identity.StateDeprovisioned, true, webhook.Updated},
+		"never told": {identity.StateActive, false, webhook.Created},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReceiver(t)
+			connector := r.connector(t)
+			i := ann()
+			i.State = c.state
+			again := identity.Delivery{Target: "crm", Revision: 1, Again: true}
+			if c.told {
+				has, err := connector.Deliver(t.Context(), i, identity.Delivery{Target: "crm", Revision: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				has.Target = "crm"
+				i.Remember(has)
+				if _, err := connector.Deliver(t.Context(), i, identity.Delivery{Target: "crm", Revision: 1}); err != nil || len(r.messages) != 1 {
+					t.Fatalf("told twice without being asked to: %v", err)
+				}
+				r.messages, r.ids = nil, nil
+			}
+			has, err := connector.Deliver(t.Context(), i, again)
+			if err != nil || has.Told == "" || len(r.messages) != 1 || r.messages[0].Type != c.want {
+				t.Fatalf("%+v, %v", r.messages, err)
+			}
+			if want := i.ID + ".1"; r.ids[0] != want {
+				t.Errorf("the id is %q, want %q", r.ids[0], want)
+			}
+			if m := r.messages[0].Data.Identity; c.state == identity.StateDeprovisioned && len(m.Traits)+len(m.Groups) > 0 {
+				t.Error("told of who goes there no more")
+			}
+		})
+	}
+}

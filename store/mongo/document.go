@@ -109,6 +109,7 @@ type deliveryDoc struct {
 	Failure  string `bson:"failure"`
 	Dead     bool   `bson:"dead"`
 	Trace    string `bson:"trace,omitempty"`
+	Again    bool   `bson:"again,omitempty"`
 	// Released is Due while the delivery is released, and absent otherwise:
 	// what the index goes by.
 	Released string `bson:"released,omitempty"`

@@ -16,7 +16,7 @@ func encodeOutbox(w *stampWriter, i *identity.Identity) []deliveryDoc {
 	return convert(i.Outbox, func(d identity.Delivery) deliveryDoc {
 		doc := deliveryDoc{
 			Target: d.Target, Revision: d.Revision, Since: w.stamp(d.Since), Due: w.stamp(d.Due),
-			Attempts: d.Attempts, Lease: d.Lease, Failure: d.Failure, Dead: d.Dead, Trace: d.Trace,
+			Attempts: d.Attempts, Lease: d.Lease, Failure: d.Failure, Dead: d.Dead, Trace: d.Trace, Again: d.Again,
 		}
 		if i.Released(d) {
 			doc.Released = doc.Due
@@ -29,7 +29,7 @@ func decodeOutbox(r *stampReader, docs []deliveryDoc) []identity.Delivery {
 	return convert(docs, func(d deliveryDoc) identity.Delivery {
 		return identity.Delivery{
 			Target: d.Target, Revision: d.Revision, Since: r.time(d.Since), Due: r.time(d.Due),
-			Attempts: d.Attempts, Lease: d.Lease, Failure: d.Failure, Dead: d.Dead, Trace: d.Trace,
+			Attempts: d.Attempts, Lease: d.Lease, Failure: d.Failure, Dead: d.Dead, Trace: d.Trace, Again: d.Again,
 		}
 	})
 }

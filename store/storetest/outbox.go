@@ -79,6 +79,7 @@ func testOutbox(t *testing.T, s store.Store) {
 	i2.OutboxVersion++
 	i2.Outbox[0] = identity.Delivery{
 		Target: hr, Revision: 2, Since: clock, Due: clock.Add(time.Hour), Attempts: 3, Lease: "l", Failure: "answered 503", Dead: true, Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		Again: true,
 	}
 	i2.Resources = []identity.Resource{{Target: hr, ID: "u-1", Groups: []string{"eng", "staff"}}, {Target: "crm", Told: `{"state":"active"}`}}
 	must(t, s.SetOutbox(t.Context(), i2))
