@@ -245,24 +245,38 @@ func (j *Jithook) Edit(t testing.TB, path string) {
 
 func (j *Jithook) admin(t testing.TB, method, path string, out any) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	status, err := j.ask(t.Context(), method, path, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status != http.StatusOK {
+		t.Fatalf("%s %s: status %d", method, path, status)
+	}
+}
+
+// Ask is Admin for whoever is no test: the status is the answer's, and out is
+// left alone unless it is 200.
+func (j *Jithook) Ask(ctx context.Context, path string, out any) (status int, err error) {
+	return j.ask(ctx, http.MethodGet, path, out)
+}
+
+func (j *Jithook) ask(ctx context.Context, method, path string, out any) (status int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, j.adminURL+path, nil)
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	r.Header.Set("Authorization", "Bearer "+adminToken)
 	reply, err := http.DefaultClient.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	defer reply.Body.Close()
 	if reply.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s: %s", method, path, reply.Status)
+		return reply.StatusCode, nil
 	}
-	if err := json.NewDecoder(reply.Body).Decode(out); err != nil {
-		t.Fatal(err)
-	}
+	return reply.StatusCode, json.NewDecoder(reply.Body).Decode(out)
 }
 
 // HookKey is the key with which Kratos calls.

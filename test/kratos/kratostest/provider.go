@@ -35,6 +35,9 @@ type ProviderOptions struct {
 	// Claims are the names of the claims that accounts may have, beside sub.
 	// Nil stands for DefaultClaims.
 	Claims []string
+	// Title is for people: with one, the login page has it as its heading, and a
+	// button for each account. Without, it is a bare form.
+	Title string
 }
 
 // DefaultClaims returns the claim names of a provider without options.
@@ -64,7 +67,7 @@ func StartProvider(t testing.TB, opts ProviderOptions) *Provider {
 	dir := t.TempDir()
 	script := prepareScript(t, peers, dir)
 	options, err := json.Marshal(map[string]any{
-		"client_id": clientID, "client_secret": clientSecret, "claims": opts.Claims,
+		"client_id": clientID, "client_secret": clientSecret, "claims": opts.Claims, "title": opts.Title,
 	})
 	if err != nil {
 		t.Fatalf("options of the OpenID provider: %v", err)

@@ -3,7 +3,10 @@
 // password, and whoever reaches its port decides who anybody is. It therefore
 // listens on the loopback interface only.
 //
-//   node op.mjs '{"client_id":"…","client_secret":"…","claims":["groups"]}'
+//   node op.mjs '{"client_id":"…","client_secret":"…","claims":["groups"],"title":"…"}'
+//
+// With a title that is not empty the login form is a page with that heading and
+// a button for each account.
 //
 // It takes a free port, prints {"issuer":"http://localhost:PORT"} as its first
 // line and runs until SIGTERM or SIGINT.
@@ -97,8 +100,25 @@ async function putAccount(req, res, sub) {
   return answer(res, 204);
 }
 
+const escaped = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+const style = `:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; --line: #6b7280; --accent: #7c2d12; --ground: #fff7ed; }
+@media (prefers-color-scheme: dark) { :root { --line: #9ca3af; --accent: #fdba74; --ground: #1c1917; } }
+body { background: var(--ground); margin: 0; } main { max-width: 22rem; margin: 12vh auto; padding: 0 1rem; } h1 { color: var(--accent); }
+button { display: block; width: 100%; margin: .75rem 0; padding: .6rem 1rem; text-align: left; font: inherit; overflow-wrap: anywhere;
+  border: 1px solid var(--line); border-radius: .5rem; cursor: pointer; } button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+small { display: block; }`;
+
+function loginPage(action) {
+  const buttons = [...accounts].map(([sub, { name, email }]) => `<button name="login" value="${escaped(sub)}">${escaped(name ?? sub)}<small>${escaped(email ?? '')}</small></button>`);
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+<title>${escaped(options.title)}</title><style>${style}</style><main><h1>${escaped(options.title)}</h1><p>An OpenID provider. Who are you?</p>
+<form method="post" action="${action}">${buttons.join('')}</form></main></html>`;
+}
+
 async function interaction(provider, req, res) {
   const details = await provider.interactionDetails(req, res);
+  if (req.method === 'GET' && options.title) return answer(res, 200, loginPage(`/interaction/${details.uid}`), 'text/html');
   if (req.method === 'GET') {
     return answer(res, 200, `<form method="post" action="/interaction/${details.uid}">`
       + '<input name="login"><input type="password" name="password"><button>Sign in</button></form>', 'text/html');
