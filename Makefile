@@ -1,6 +1,6 @@
 # `make help` lists the targets. Everything here runs on Linux and macOS with Go,
 # gcc (for the race detector and Kratos's SQLite), bash and Node.js 20; `make test`
-# needs PostgreSQL's programs, too. Only the server of `make mongo` needs root on
+# needs PostgreSQL's programs and Chromium, too. Only the server of `make mongo` needs root on
 # Debian, or else JITHOOK_TEST_MONGODB_URI.
 
 SHELL       := bash
@@ -28,8 +28,17 @@ REQUIRED = kratos,mongo,postgres,scim,systemd
 .PHONY: test
 test: export JITHOOK_TEST_REQUIRE = $(REQUIRED)
 test: export GORACE = atexit_sleep_ms=50
-test: peers mongo lint house deploy ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
+test: peers mongo lint house deploy demo-test ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
 	$(GO) test -race -parallel 6 -timeout 9m ./...
+
+.PHONY: demo
+demo: peers ## see it work: Kratos, two OpenID providers and jithook behind a page on this machine; Ctrl-C stops them
+	@$(GO) build -o bin/demo ./test/demo
+	@exec ./bin/demo
+
+.PHONY: demo-test
+demo-test: peers ## the demo in Chromium (a module of its own)
+	cd test/demo/browser && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 .PHONY: unit
 unit: ## all tests, quickly; those that need a missing peer skip and say so
