@@ -47,24 +47,24 @@ type jitSection struct {
 	Allow     *strictyaml.Text  `yaml:"allow" doc:"An expression that must be true. Leave it out to let in everybody whom the provider vouches for."`
 	Deny      []denySection     `yaml:"deny" doc:"Rules that are asked first, in order; the first that is true denies."`
 
-	AttributeSync    *strictyaml.Text       `yaml:"attribute_sync" doc:"What a returning login does to the traits that are stored." enum:"override_all,preserve_local,none"`
-	GroupSync        *strictyaml.Text       `yaml:"group_sync" doc:"What a login does to the groups that this provider granted." enum:"none,assign,append,mirror"`
+	AttributeSync    *strictyaml.Text       `yaml:"attribute_sync" doc:"What a returning login does to the traits that are stored. Default preserve_local." enum:"override_all,preserve_local,none"`
+	GroupSync        *strictyaml.Text       `yaml:"group_sync" doc:"What a login does to the groups that this provider granted. Default mirror." enum:"none,assign,append,mirror"`
 	GroupsUnknownMax *placed[time.Duration] `yaml:"groups_unknown_max" doc:"How long groups are kept while the provider does not say which they are. Without it, for ever."`
 	Limits           limitsSection          `yaml:"limits" doc:"How much one login, and all logins of an hour, may do."`
 
-	Scheme  *strictyaml.Text `yaml:"scheme" doc:"What happens at a first login where the claims are not enough." enum:"silent,consent,prompt"`
+	Scheme  *strictyaml.Text `yaml:"scheme" doc:"What happens at a first login where the claims are not enough. Default silent." enum:"silent,consent,prompt"`
 	Consent *consentSection  `yaml:"consent" doc:"What people must accept to have an account."`
 
 	Lookup       []lookupSection  `yaml:"account_lookup" doc:"Whose account a new subject may be: rules that are asked in order."`
-	Linking      *strictyaml.Text `yaml:"account_linking" doc:"What comes of a match of account_lookup." enum:"disabled,confirm,auto"`
-	OnLookupMiss *strictyaml.Text `yaml:"on_lookup_miss" doc:"What becomes of whom no rule of account_lookup finds." enum:"create,deny"`
+	Linking      *strictyaml.Text `yaml:"account_linking" doc:"What comes of a match of account_lookup. Default disabled." enum:"disabled,confirm,auto"`
+	OnLookupMiss *strictyaml.Text `yaml:"on_lookup_miss" doc:"What becomes of whom no rule of account_lookup finds. Default create." enum:"create,deny"`
 	Protected    *strictyaml.Text `yaml:"protected" doc:"An expression over identity: accounts that are linked, and granted groups, by administrators alone."`
 
 	InactiveAfter   lease            `yaml:"inactive_after" doc:"Who has not signed in for so long is suspended. 0 is for ever; otherwise 24h at least."`
-	OnSuspended     *strictyaml.Text `yaml:"on_suspended" doc:"May a login undo a suspension by this provider?" enum:"deny,activate"`
-	OnDeprovisioned *strictyaml.Text `yaml:"on_deprovisioned" doc:"May a login undo a deprovisioning by this provider?" enum:"deny,activate"`
+	OnSuspended     *strictyaml.Text `yaml:"on_suspended" doc:"May a login undo a suspension by this provider? Default deny." enum:"deny,activate"`
+	OnDeprovisioned *strictyaml.Text `yaml:"on_deprovisioned" doc:"May a login undo a deprovisioning by this provider? Default deny." enum:"deny,activate"`
 
-	OnStoreError *strictyaml.Text `yaml:"on_store_error" doc:"What Kratos is answered when the userstore fails." enum:"message,retry"`
+	OnStoreError *strictyaml.Text `yaml:"on_store_error" doc:"What Kratos is answered when the userstore fails. Default message." enum:"message,retry"`
 }
 
 type limitsSection struct {
@@ -111,9 +111,9 @@ type traitSection struct {
 	Canonical *strictyaml.Text                      `yaml:"canonical" doc:"The form in which two spellings of one value are the same." enum:"email,username"`
 	Unique    bool                                  `yaml:"unique" doc:"Nobody else in the userstore may have it."`
 	Required  bool                                  `yaml:"required" doc:"No account without it."`
-	Sync      *strictyaml.Text                      `yaml:"sync" doc:"When the trait is written." enum:"inherit,import,force"`
-	OnTaken   *strictyaml.Text                      `yaml:"on_taken" doc:"What becomes of a login whose unique value somebody else has." enum:"deny,suffix"`
-	Absent    *strictyaml.Text                      `yaml:"absent" doc:"What it means that there is no value." enum:"keep,clear,default,reject"`
+	Sync      *strictyaml.Text                      `yaml:"sync" doc:"When the trait is written. Default inherit." enum:"inherit,import,force"`
+	OnTaken   *strictyaml.Text                      `yaml:"on_taken" doc:"What becomes of a login whose unique value somebody else has. Default deny." enum:"deny,suffix"`
+	Absent    *strictyaml.Text                      `yaml:"absent" doc:"What it means that there is no value. Default keep." enum:"keep,clear,default,reject"`
 	Default   any                                   `yaml:"default" doc:"The value under absent: default."`
 }
 
@@ -123,7 +123,7 @@ type groupsSection struct {
 	From   strictyaml.Text                          `yaml:"from" missing:"the expression that yields the list of groups"`
 	Allow  attempt[[]strictyaml.Text]               `yaml:"allow" doc:"Names that are granted as they are."`
 	Map    attempt[strictyaml.Map[strictyaml.Text]] `yaml:"map" doc:"Names that are granted under another name."`
-	Absent *strictyaml.Text                         `yaml:"absent" doc:"What it means that the claim is missing." enum:"keep,clear,reject"`
+	Absent *strictyaml.Text                         `yaml:"absent" doc:"What it means that the claim is missing. Default keep." enum:"keep,clear,reject"`
 
 	UnknownWhen *strictyaml.Text `yaml:"unknown_when" doc:"An expression that is true where the list is not to be relied on: then groups are kept."`
 }

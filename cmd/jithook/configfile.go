@@ -130,10 +130,10 @@ type scimSection struct {
 	Auth          targetAuthSection               `yaml:"auth" missing:"one of bearer, basic and oauth2"`
 	Attributes    strictyaml.Map[strictyaml.Text] `yaml:"attributes" missing:"what an account has, userName at least: {userName: identity.traits.email}"`
 	Enterprise    strictyaml.Map[strictyaml.Text] `yaml:"enterprise" doc:"Attributes of the enterprise extension."`
-	Groups        *strictyaml.Text                `yaml:"groups" doc:"What becomes of memberships of groups: none with lookup none." enum:"known,create,none"`
-	Patch         *strictyaml.Text                `yaml:"patch" doc:"How an account is changed." enum:"auto,rfc,microsoft,put"`
-	Lookup        *strictyaml.Text                `yaml:"lookup" doc:"How an account is found after a reply was lost." enum:"external_id,user_name,none"`
-	OnDeprovision *strictyaml.Text                `yaml:"on_deprovision" doc:"What becomes of the account of somebody who is deprovisioned." enum:"deactivate,delete"`
+	Groups        *strictyaml.Text                `yaml:"groups" doc:"Which groups of the target get members: known are those that it has, create also makes those that it lacks. Default known; it must be none with lookup: none." enum:"known,create,none"`
+	Patch         *strictyaml.Text                `yaml:"patch" doc:"How an account is changed. Default auto." enum:"auto,rfc,microsoft,put"`
+	Lookup        *strictyaml.Text                `yaml:"lookup" doc:"How an account is found after a reply was lost. Default external_id." enum:"external_id,user_name,none"`
+	OnDeprovision *strictyaml.Text                `yaml:"on_deprovision" doc:"What becomes of the account of somebody who is deprovisioned. Default deactivate." enum:"deactivate,delete"`
 	Adopt         bool                            `yaml:"adopt" doc:"true takes over an account of the same name that is nobody's."`
 	DryRun        bool                            `yaml:"dry_run" doc:"true asks and changes nothing."`
 }

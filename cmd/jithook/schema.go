@@ -12,6 +12,7 @@ import (
 )
 
 //go:generate go test -run TestSchemasAreFresh . -update-schemas
+//go:generate go test -run TestReferenceIsFresh . -update-reference
 
 func newSchemaCmd() *cobra.Command {
 	cmd := &cobra.Command{
