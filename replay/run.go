@@ -164,8 +164,12 @@ func (r *Replay) choose(records []identity.Record, sum *Summary) []job {
 	return jobs
 }
 
-// signsIn reports whether a record is that of a sign-in by a provider.
+// signsIn reports whether a record is that of a sign-in by a provider. What a
+// shadow would have made of one was no sign-in.
 func signsIn(r identity.Record) bool {
+	if r.Decision == identity.Shadowed {
+		return false
+	}
 	switch r.Hook {
 	case identity.HookPrepare, identity.HookLogin, identity.HookGeneric:
 		return r.Provider != ""

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -93,36 +94,10 @@ differ than --allow lets pass: by default none.`,
 
 // packed is a folder of providers' files as the admin API takes it.
 func packed(folder string) ([]byte, error) {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return nil, fmt.Errorf("--providers: %w", err)
-	}
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	for _, e := range entries {
-		path := filepath.Join(folder, e.Name())
-		// A mounted ConfigMap is a folder of links: what counts is where they lead.
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, fmt.Errorf("--providers: %w", err)
-		}
-		if info.IsDir() {
-			continue
-		}
-		if info.Size() > admin.MaxCandidate {
-			return nil, fmt.Errorf("--providers: %s is longer than %d bytes", path, admin.MaxCandidate)
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("--providers: %w", err)
-		}
-		f, err := w.Create(e.Name())
-		if err != nil {
-			return nil, err
-		}
-		if _, err := f.Write(text); err != nil {
-			return nil, err
-		}
+	if err := pack(w, folder, ""); err != nil {
+		return nil, err
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
@@ -131,6 +106,53 @@ func packed(folder string) ([]byte, error) {
 		return nil, fmt.Errorf("--providers: the files are longer than %d bytes", admin.MaxCandidate)
 	}
 	return b.Bytes(), nil
+}
+
+// deepest is how many folders may lie in one another: links may lead in a circle.
+const deepest = 8
+
+// pack adds what is in the folder at, below the folder of the providers' files:
+// claims' schemas may lie deeper than those.
+func pack(w *zip.Writer, folder, at string) error {
+	if strings.Count(at, "/") == deepest {
+		return fmt.Errorf("--providers: %s lies deeper than %d folders", filepath.Join(folder, at), deepest)
+	}
+	entries, err := os.ReadDir(filepath.Join(folder, at))
+	if err != nil {
+		return fmt.Errorf("--providers: %w", err)
+	}
+	for _, e := range entries {
+		name := path.Join(at, e.Name())
+		file := filepath.Join(folder, name)
+		// A mounted ConfigMap is a folder of links: what counts is where they lead.
+		info, err := os.Stat(file)
+		if err != nil {
+			return fmt.Errorf("--providers: %w", err)
+		}
+		switch {
+		case info.IsDir() && strings.HasPrefix(e.Name(), "."): // such as where those links lead
+			continue
+		case info.IsDir():
+			if err := pack(w, folder, name); err != nil {
+				return err
+			}
+			continue
+		case info.Size() > admin.MaxCandidate:
+			return fmt.Errorf("--providers: %s is longer than %d bytes", file, admin.MaxCandidate)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("--providers: %w", err)
+		}
+		f, err := w.Create(name)
+		if err != nil {
+			return err
+		}
+		if _, err := f.Write(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // candidateProblems is the error about files that cannot be replayed, with
