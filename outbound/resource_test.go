@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -239,4 +240,77 @@ func TestOnly(t *testing.T) {
 			}
 		})
 	}
+}
+
+// intender is a directory that has it noted what it is about to do.
+type intender struct{ directory }
+
+func (intender) Intend(_ context.Context, i identity.Identity, d identity.Delivery) string {
+	has, _ := i.Resource(d.Target)
+	return has.Told + "?"
+}
+
+// TestIntended: what a connector is about to do is in the store before it is
+// called, and stays there where nobody can say what became of it.
+func TestIntended(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		id := people(t, s, 1)[0].ID
+		var answer func() (identity.Resource, error)
+		var mu sync.Mutex
+		says := func(f func() (identity.Resource, error)) {
+			mu.Lock()
+			defer mu.Unlock()
+			answer = f
+		}
+		wants := true
+		c := outbound.Only{
+			Connector: intender{func(i identity.Identity, has identity.Resource, _ bool) (identity.Resource, error) {
+				stored, err := s.Get(context.Background(), i.ID)
+				if noted, _ := stored.Resource(hr); err != nil || noted.Told != has.Told+"?" {
+					t.Errorf("called with %q, and noted is %q (%v)", has.Told, noted.Told, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				return answer()
+			}},
+			Wants: func(context.Context, *identity.Identity, bool) (bool, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if !wants {
+					return false, errors.New("no such trait")
+				}
+				return true, nil
+			},
+		}
+		tell(t, s, c)
+		says(func() (identity.Resource, error) { panic("died") })
+		change(t, s, id, nothing)
+		last := ""
+		for range 2 { // each attempt adds what it was about to do
+			time.Sleep(time.Minute)
+			i, err := s.Get(t.Context(), id)
+			must(t, err)
+			noted, _ := i.Resource(hr)
+			if !strings.HasPrefix(noted.Told, last+"?") {
+				t.Errorf("noted %q, after %q", noted.Told, last)
+			}
+			last = noted.Told
+		}
+
+		says(func() (identity.Resource, error) { return identity.Resource{Told: "sure"}, errDown })
+		time.Sleep(time.Hour)
+		wantNoted(t, s, id, identity.Resource{Target: hr, Told: "sure"})
+
+		says(func() (identity.Resource, error) { return identity.Resource{ID: "u-1"}, nil })
+		time.Sleep(2 * time.Hour)
+		wantNoted(t, s, id, identity.Resource{Target: hr, ID: "u-1"})
+
+		mu.Lock()
+		wants = false
+		mu.Unlock()
+		change(t, s, id, nothing)
+		time.Sleep(time.Hour)
+		wantNoted(t, s, id, identity.Resource{Target: hr, ID: "u-1"})
+	})
 }

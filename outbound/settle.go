@@ -48,7 +48,7 @@ func (q *queue) claim(ctx context.Context, i identity.Identity) (claim, bool) {
 	now := q.Now()
 	c := claim{identity: i, told: i.Clone(), lease: crand.Text()}
 	// Whatever becomes of this process: the target may have been told.
-	intend(&c.identity, q.target)
+	q.intend(ctx, &c.identity, i.Outbox[n])
 	c.identity.Outbox[n].Lease, c.identity.Outbox[n].Due = c.lease, now.Add(q.lease())
 	c.identity.OutboxVersion++
 	err := q.write(ctx, c.identity)
@@ -56,14 +56,6 @@ func (q *queue) claim(ctx context.Context, i identity.Identity) (claim, bool) {
 		q.Log.WarnContext(ctx, "delivery cannot be leased", "target", q.target, "identity_id", i.ID, "error", err)
 	}
 	return c, err == nil
-}
-
-// intend notes what a delivery may give the target, before it does. Only so is
-// it known later what is ours there, if the process dies in between.
-func intend(i *identity.Identity, target string) {
-	r, _ := i.Resource(target)
-	r.Groups = slices.Concat(r.Groups, i.GroupNames())
-	i.Remember(r)
 }
 
 // write writes an outbox even if the worker is being stopped.
@@ -163,7 +155,7 @@ func (q *queue) remember(i *identity.Identity, has identity.Resource, o Outcome)
 	case o == Lost: // who took over knows better
 		has.ID, has.Told = cmp.Or(noted.ID, has.ID), noted.Told
 	case o != Delivered:
-		has.ID, has.Told = cmp.Or(has.ID, noted.ID), noted.Told
+		has.ID, has.Told = cmp.Or(has.ID, noted.ID), cmp.Or(has.Told, noted.Told)
 	}
 	if o != Delivered {
 		has.Groups = slices.Concat(has.Groups, noted.Groups)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -65,24 +66,41 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("%s: the target answered %d (%s)", e.what, e.status, e.kind)
 }
 
+// unsentError says that the target never saw the request.
+type unsentError struct{ err error }
+
+func (e *unsentError) Error() string { return e.err.Error() }
+
+func (e *unsentError) Unwrap() error { return e.err }
+
+// undone reports whether the target has surely not done what it was asked.
+func undone(err error) bool {
+	if _, ok := errors.AsType[*unsentError](err); ok {
+		return true
+	}
+	e, ok := errors.AsType[*statusError](err)
+	return ok && e.status >= 400 && e.status < 500 && e.status != http.StatusRequestTimeout
+}
+
 // scimTypes are those of RFC 7644, section 3.12: the only words of a target that
 // are shown.
 var scimTypes = []string{"invalidFilter", "tooMany", "uniqueness", "mutability", "invalidSyntax", "invalidPath", "noTarget", "invalidValue", "invalidVers", "sensitive"}
 
 // call makes a request. Errors: a *statusError, a LaterError or RejectedError
-// around one, or another that says what failed.
+// around one, or another that says what failed;
+// an unsentError around it if the target never saw the request.
 func (c *client) call(ctx context.Context, k call) (reply, error) {
 	var body io.Reader
 	if k.body != nil {
 		data, err := json.Marshal(k.body)
 		if err != nil {
-			return reply{}, rejected(k.what + ": an attribute cannot be written as JSON")
+			return reply{}, &unsentError{rejected(k.what + ": an attribute cannot be written as JSON")}
 		}
 		body = bytes.NewReader(data)
 	}
 	r, err := http.NewRequestWithContext(ctx, k.method, c.base+k.path, body)
 	if err != nil {
-		return reply{}, errors.New(k.what + ": the target's URL is none")
+		return reply{}, &unsentError{errors.New(k.what + ": the target's URL is none")}
 	}
 	r.Header.Set("Accept", "application/scim+json, application/json")
 	if k.body != nil {
@@ -92,12 +110,15 @@ func (c *client) call(ctx context.Context, k call) (reply, error) {
 		r.Header.Set("If-Match", k.version)
 	}
 	if err := outbound.Turn(ctx); err != nil {
-		return reply{}, unreachable(k.what, err)
+		return reply{}, &unsentError{unreachable(k.what, err)}
 	}
 	if err := c.auth.authorize(ctx, r, c.http); err != nil {
-		return reply{}, err
+		return reply{}, &unsentError{err}
 	}
 	answer, err := c.http.Do(r)
+	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
+		return reply{}, &unsentError{unreachable(k.what, err)}
+	}
 	if err != nil {
 		return reply{}, unreachable(k.what, err)
 	}

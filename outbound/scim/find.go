@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/jithook/jithook/identity"
 )
@@ -24,12 +25,34 @@ func (t *task) find(ctx context.Context, id string) (resource, error) {
 		}
 	}
 	account, err := t.look(ctx)
-	if account == nil && err == nil && t.identity.Barred() && t.blind() {
-		// Perhaps an account was made, and the reply was lost. Nor does 404 for an
-		// id that was noted prove anything: a gateway answers so, too.
-		return nil, rejected("whether the target has an account cannot be told without a filter: see to it there that it is not active")
+	if account != nil || err != nil {
+		return account, err
 	}
-	return account, err
+	return nil, t.absent(ctx)
+}
+
+// absent returns why it cannot be told that the identity has no account, where
+// none was found: one may have been made, and the reply was lost.
+func (t *task) absent(ctx context.Context) error {
+	barred := t.identity.Barred()
+	switch {
+	case barred && t.blind():
+		// Nor does 404 for an id that was noted prove anything: a gateway answers
+		// so, too.
+		return rejected("whether the target has an account cannot be told without a filter: see to it there that it is not active")
+	case t.Lookup == LookupExternalID && t.features.filter, len(t.note.Names) == 0:
+		return nil
+	}
+	name, err := t.userName(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !t.note.others(t.hash(name)):
+		return nil
+	case barred:
+		return rejected("an account may have been made by another userName than the present one: see to it there that it is not active")
+	}
+	return rejected("an account may have been made by another userName than the present one, and would be made twice: give it the present one there, or remove it")
 }
 
 // blind reports whether nobody can be found whose id is not known: the name by
@@ -63,6 +86,8 @@ func (t *task) look(ctx context.Context) (resource, error) {
 		return nil, rejected("the target has several accounts with this identity's externalId: remove all but one there")
 	case len(ours) == 1:
 		return ours[0], nil
+	case t.identity.Barred() && attribute == "userName" && len(found) > 0 && !slices.ContainsFunc(found, func(r resource) bool { return strings.EqualFold(r.text(attribute), value) }):
+		return nil, rejected("the target answers the filter on userName with accounts that do not have it: see to it there that this identity's is not active")
 	case len(found) > 0 && t.Lookup == LookupExternalID:
 		return nil, errors.New("find user: the target answers the filter on externalId with accounts that do not have it; set `lookup` to what it can")
 	}

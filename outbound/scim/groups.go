@@ -3,7 +3,6 @@ package scim
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -64,98 +63,6 @@ func (g *groupIDs) drop(name string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.known, name)
-}
-
-// grant makes the account a member of the group, and reports whether it is one
-// now: not where the target lacks the group and it is not to be made.
-func (t *task) grant(ctx context.Context, account, name string, held []string) (bool, error) {
-	for range 2 {
-		id, err := t.group(ctx, name, t.Groups == GroupsCreate)
-		switch {
-		case err != nil || id == "":
-			return false, err
-		case slices.Contains(held, id):
-			return true, nil
-		}
-		err = t.setMember(ctx, id, account, true)
-		if !isStatus(err, http.StatusNotFound) {
-			return err == nil, err
-		}
-		t.ids.drop(name) // it was deleted since it was found
-	}
-	return false, errors.New("update group: it was deleted meanwhile")
-}
-
-// take ends the membership. What is gone already is no failure.
-func (t *task) take(ctx context.Context, account, name string) error {
-	id, err := t.group(ctx, name, false)
-	if err != nil || id == "" {
-		return err
-	}
-	err = t.setMember(ctx, id, account, false)
-	if isStatus(err, http.StatusNotFound) {
-		t.ids.drop(name)
-		return nil
-	}
-	if isNoTarget(err) {
-		return nil
-	}
-	return err
-}
-
-// setMember grants or takes a membership.
-func (t *task) setMember(ctx context.Context, group, account string, grant bool) error {
-	if t.found != nil { // a target need not show in a user which groups it is in
-		switch r, err := t.get(ctx, groups, group); {
-		case err != nil:
-			return err
-		case r == nil:
-			return &statusError{what: "update group", status: http.StatusNotFound}
-		case slices.Contains(r.references("members"), account) == grant:
-			return nil
-		}
-	}
-	if t.dry(ctx, "update group", []string{"members"}) {
-		return nil
-	}
-	if form := t.patchForm(); form != PatchPut {
-		err := t.patch(ctx, groups, group, "", member(form, account, grant))
-		for n := 0; isStale(err) && n < rewrites; n++ { // the target wants to know which version
-			r, again := t.get(ctx, groups, group)
-			if again != nil {
-				return again
-			}
-			err = t.patch(ctx, groups, group, r.version(), member(form, account, grant))
-		}
-		return err
-	}
-	if err := t.ids.enter(ctx); err != nil {
-		return err
-	}
-	defer t.ids.leave()
-	r, err := t.get(ctx, groups, group)
-	switch {
-	case err != nil:
-		return err
-	case r == nil:
-		return &statusError{what: "update group", status: http.StatusNotFound}
-	}
-	return t.rewrite(ctx, groups, r, func(has resource) []change {
-		members, _ := has.value("members").([]any)
-		is := slices.Contains(has.references("members"), account)
-		switch {
-		case is == grant:
-			return nil
-		case grant:
-			members = append(slices.Clone(members), map[string]any{"value": account})
-		default:
-			members = slices.DeleteFunc(slices.Clone(members), func(m any) bool {
-				ref, _ := m.(map[string]any)
-				return resource(ref).text("value") == account
-			})
-		}
-		return []change{{Attribute{Name: "members"}, members}}
-	})
 }
 
 // group returns the id of the group with this very name, which it makes if it

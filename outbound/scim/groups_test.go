@@ -102,3 +102,68 @@ func TestGatewaySays404(t *testing.T) {
 		})
 	}
 }
+
+// TestGroupRenamed: the target's people give a group another name. Whoever was in
+// it on our word loses that with the group, or at once, since what it is now was
+// not granted.
+func TestGroupRenamed(t *testing.T) {
+	rename := func(s *scimtest.Target) {
+		s.Rename("Groups", s.All("Groups", "displayName", "eng")[0]["id"].(string), "displayName", "engineering")
+	}
+	lost := func(i *identity.Identity) { i.Groups = i.Groups[1:] }
+	kept := func(*identity.Identity) {}
+	for name, c := range map[string]struct {
+		mode   string
+		change func(*identity.Identity)
+		fails  bool // before, having granted
+		eng    int  // members of a group that has the name
+	}{
+		"lost":                   {scim.GroupsKnown, lost, false, 0},
+		"lost, after a failure":  {scim.GroupsKnown, lost, true, 0},
+		"kept":                   {scim.GroupsKnown, kept, false, 0},
+		"kept, and made again":   {scim.GroupsCreate, kept, false, 1},
+		"all lost with the rest": {scim.GroupsKnown, func(i *identity.Identity) { i.State, i.Groups = identity.StateDeprovisioned, nil }, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := scimtest.New(t)
+			fresh := func() *scim.Connector { return connector(t, s.URL, func(o *scim.Options) { o.Groups = c.mode }) }
+			s.Put("Groups", scimtest.Doc{"displayName": "eng", "members": []any{scimtest.Doc{"value": "U-of-theirs"}}})
+			s.Put("Groups", scimtest.Doc{"displayName": "staff"})
+			i := ann(nil)
+			must(t, deliver(t, fresh(), &i))
+			if c.fails {
+				i = ann(nil)
+				s.Drop("Users", one(t, s)["id"].(string))
+				s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+					if failing := r.Method == http.MethodGet && r.URL.Query().Get("filter") == `displayName eq "staff"`; failing {
+						w.WriteHeader(http.StatusInternalServerError)
+						return true
+					}
+					return false
+				}
+				if err := deliver(t, fresh(), &i); err == nil {
+					t.Fatal("delivered")
+				}
+				has, _ := i.Resource(hr)
+				has.Groups = i.GroupNames() // as the lease notes them
+				i.Remember(has)
+				s.Before = nil
+			}
+			rename(s)
+			c.change(&i)
+			if drift, err := fresh().Compare(t.Context(), i.Clone(), identity.Delivery{Target: hr}); err != nil || len(drift) == 0 {
+				t.Errorf("compared: %v, %v", drift, err)
+			}
+			must(t, deliver(t, fresh(), &i))
+			if got := s.Members("engineering"); len(got) == 0 || got[0] != "U-of-theirs" || len(got) > 1 && got[len(got)-1] == one(t, s)["id"] {
+				t.Errorf("members of the renamed group: %q", got)
+			}
+			if n := len(s.Members("eng")); n != c.eng {
+				t.Errorf("%d members of eng, want %d", n, c.eng)
+			}
+			if drift, err := fresh().Compare(t.Context(), i.Clone(), identity.Delivery{Target: hr}); err != nil || len(drift) > 0 {
+				t.Errorf("compared afterwards: %v, %v", drift, err)
+			}
+		})
+	}
+}

@@ -143,13 +143,10 @@ func (c *Connector) deliver(ctx context.Context, i identity.Identity, d identity
 	if i.Barred() && !told {
 		return identity.Resource{}, nil
 	}
-	f, err := c.discover(ctx)
-	if err != nil {
-		return has, err
-	}
-	t := task{Connector: c, features: f, identity: i, found: found}
+	t := task{Connector: c, identity: i, found: found, note: readNote(has.Told)}
 	before := has
-	err = t.run(ctx, &has)
+	err := t.run(ctx, &has)
+	has.Told = t.note.text(err != nil)
 	if c.DryRun || found != nil { // what was not done is not noted
 		has = before
 	}
@@ -163,26 +160,33 @@ type task struct {
 	identity identity.Identity
 	// found, if not nil, is what would be written: nothing is then.
 	found *[]outbound.Difference
+	note  note
 }
 
 // run brings the target up to the identity; has is what the target has, as far
 // as is known, all the while.
-func (t *task) run(ctx context.Context, has *identity.Resource) error {
+func (t *task) run(ctx context.Context, has *identity.Resource) (err error) {
+	if t.features, err = t.discover(ctx); err != nil {
+		return err
+	}
 	account, err := t.find(ctx, has.ID)
 	if err != nil {
 		return err
 	}
 	switch {
 	case account == nil && t.identity.Barred():
-		*has = identity.Resource{}
+		t.forget(has)
 		return nil
 	case account == nil:
-		if account, err = t.create(ctx); err != nil || account == nil {
+		account, err = t.create(ctx)
+		if account != nil {
+			t.known(account, has)
+		}
+		if err != nil || account == nil {
 			return err
 		}
-		has.ID = account.id()
 	default:
-		has.ID = account.id()
+		t.known(account, has)
 		if t.closed() && t.OnDeprovision == Delete {
 			return t.remove(ctx, account, has)
 		}
@@ -195,6 +199,14 @@ func (t *task) run(ctx context.Context, has *identity.Resource) error {
 	}
 	return t.memberships(ctx, account, has)
 }
+
+// known notes the account: no other is looked for.
+func (t *task) known(account resource, has *identity.Resource) {
+	has.ID, t.note.Names = account.id(), nil
+}
+
+// forget notes that the target has nothing of the identity.
+func (t *task) forget(has *identity.Resource) { *has, t.note = identity.Resource{}, note{} }
 
 // closed reports whether the identity is never to come back by itself.
 func (t *task) closed() bool {
@@ -214,7 +226,12 @@ func (t *task) create(ctx context.Context) (resource, error) {
 			return account, t.adopt(ctx, account, err)
 		}
 	}
+	name := t.hash(wanted.userName())
+	first := t.note.named(name)
 	account, err := t.post(ctx, users, wanted.document())
+	if first && undone(err) {
+		t.note.unnamed(name)
+	}
 	if !isTaken(err) {
 		return account, err
 	}
@@ -263,7 +280,7 @@ func (t *task) remove(ctx context.Context, account resource, has *identity.Resou
 	if err := t.delete(ctx, account); err != nil {
 		return err
 	}
-	*has = identity.Resource{}
+	t.forget(has)
 	return nil
 }
 

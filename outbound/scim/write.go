@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/outbound"
 )
 
@@ -198,10 +197,13 @@ func (t *task) post(ctx context.Context, k kind, doc resource) (resource, error)
 		return nil, err
 	}
 	r, err := reply.resource()
-	if err == nil && !usable(r.id()) {
-		err = errors.New("create " + k.name + ": the reply has no id")
+	switch {
+	case err != nil:
+		return nil, err
+	case !usable(r.id()):
+		return nil, errors.New("create " + k.name + ": the reply has no id")
 	}
-	return r, err
+	return r, nil
 }
 
 // delete removes the identity's account, if it is still there.
@@ -214,33 +216,4 @@ func (t *task) delete(ctx context.Context, account resource) error {
 		return nil
 	}
 	return err
-}
-
-// memberships grants those that the identity has and takes those that it was
-// granted on our word and has no more. What the target's own people grant stays.
-func (t *task) memberships(ctx context.Context, account resource, has *identity.Resource) error {
-	want := t.identity.GroupNames()
-	held := account.references("groups")
-	for _, name := range has.Groups { // first: what cannot be granted keeps nothing open
-		if slices.Contains(want, name) {
-			continue
-		}
-		if err := t.take(ctx, account.id(), name); err != nil {
-			return err
-		}
-	}
-	var granted []string
-	for _, name := range want {
-		ok, err := t.grant(ctx, account.id(), name, held)
-		if err != nil {
-			return err
-		}
-		if ok {
-			granted = append(granted, name)
-		}
-	}
-	if !t.DryRun {
-		has.Groups = granted
-	}
-	return nil
 }

@@ -133,3 +133,10 @@ func (s *Target) Put(endpoint string, d Doc) string {
 	defer s.mu.Unlock()
 	return s.insert(endpoint, d)
 }
+
+// Rename changes an attribute of a resource as the target's people do.
+func (s *Target) Rename(endpoint, id, attribute, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.docs[endpoint][id][attribute] = value
+}
