@@ -114,7 +114,7 @@ type networkSection struct {
 type targetSection struct {
 	SCIM    *scimSection                          `yaml:"scim" doc:"A service of SCIM 2.0."`
 	Webhook *receiverSection                      `yaml:"webhook" doc:"A receiver of signed messages."`
-	Rules   strictyaml.OneOrMany[strictyaml.Text] `yaml:"rules" doc:"Expressions over identity, of which all must be true of whom the target is told of."`
+	Rules   strictyaml.OneOrMany[strictyaml.Text] `yaml:"rules" doc:"Expressions over identity, groups and login (provider, issuer, at), of which all must be true of whom the target is told of."`
 	// OnFailure makes a login wait until the target knows.
 	OnFailure *strictyaml.Text `yaml:"on_failure" doc:"deny has a login wait until the target knows." enum:"continue,deny"`
 }

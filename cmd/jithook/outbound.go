@@ -1,16 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/kratos"
@@ -55,7 +54,8 @@ func (r *configReader) outbound(all strictyaml.Map[targetSection], c *config) {
 		return
 	}
 	env, err := expr.NewEnv()
-	if err != nil {
+	rules, failed := expr.NewTargetEnv()
+	if err = cmp.Or(err, failed); err != nil {
 		r.problems = append(r.problems, all[0].Key.Problemf("%s", err))
 		return
 	}
@@ -65,7 +65,7 @@ func (r *configReader) outbound(all strictyaml.Map[targetSection], c *config) {
 			r.wrong(one.Key, "a target's name is 1 to 63 small letters, digits, dashes and underscores")
 		}
 		for _, rule := range one.Value.Rules {
-			t.rules = append(t.rules, r.rule(env.CompileBool, rule))
+			t.rules = append(t.rules, r.rule(rules, rule))
 		}
 		if one.Value.OnFailure != nil {
 			t.onFailure = r.word(one.Value.OnFailure, failureContinue, failureDeny)
@@ -80,22 +80,6 @@ func (r *configReader) outbound(all strictyaml.Map[targetSection], c *config) {
 		}
 		c.targets = append(c.targets, t)
 	}
-}
-
-// rule compiles an expression that sees an identity and no login: it must be
-// possible to tell at any time who goes out, and with what.
-func (r *configReader) rule(compile func(expr.Source) (*expr.Program, error), t strictyaml.Text) *expr.Program {
-	p, err := compile(expr.Source{Text: t.Value, File: t.File, Line: t.Line, Col: t.Col})
-	if failed, ok := errors.AsType[*expr.CompileError](err); ok {
-		for _, problem := range failed.Problems {
-			r.problems = append(r.problems, strictyaml.Problem(problem))
-		}
-		return nil
-	}
-	if names, all := p.ClaimNames(); all || len(names) > 0 || p.ReadsLogin() {
-		r.wrong(t, "there are neither claims nor a login here: what goes out is what the identity is by now; use identity")
-	}
-	return p
 }
 
 func (r *configReader) receiver(s receiverSection, t *target) {
@@ -134,7 +118,7 @@ func (r *configReader) scim(env *expr.Env, s scimSection, t *target) {
 				r.wrong(a.Key, "%s", err)
 			}
 			named = named || a.Key.Value == scim.UserName && !part.enterprise
-			t.scim.Attributes = append(t.scim.Attributes, scim.Attribute{Name: a.Key.Value, Enterprise: part.enterprise, Value: r.rule(env.Compile, a.Value)})
+			t.scim.Attributes = append(t.scim.Attributes, scim.Attribute{Name: a.Key.Value, Enterprise: part.enterprise, Value: r.attribute(env, a.Value)})
 		}
 	}
 	if !named && len(s.Attributes) > 0 {
@@ -252,22 +236,4 @@ func (t targetAuth) read() (scim.Auth, error) {
 		return scim.Basic(t.user, value), nil
 	}
 	return scim.Bearer(value), nil
-}
-
-// wants says who goes to a target: whom the file of a linked provider sends
-// there, if the target's rules hold. A provider without a file sends nobody and
-// takes nobody back.
-func (a *app) wants(t target) func(context.Context, *identity.Identity, bool) (bool, error) {
-	return func(ctx context.Context, i *identity.Identity, told bool) (bool, error) {
-		sends, unknown := a.live.Set().Sends(i, t.name.Value)
-		if !sends && !(unknown && told) {
-			return false, nil
-		}
-		for _, rule := range t.rules {
-			if ok, err := rule.EvalBool(ctx, expr.Vars{Identity: i.Vars()}); err != nil || !ok {
-				return false, err
-			}
-		}
-		return true, nil
-	}
 }

@@ -17,6 +17,7 @@ const (
 	claimsVar   = "claims"
 	loginVar    = "login"
 	identityVar = "identity"
+	groupsVar   = "groups"
 )
 
 // Limits on one expression and on one evaluation. An operator's rule stays far
@@ -40,8 +41,16 @@ type Env struct {
 // NewEnv returns the environment of all expressions: the variables claims and
 // login (maps), identity (a map or null), CEL's standard functions, and the
 // extensions for strings, lists, sets and encoders.
-func NewEnv() (*Env, error) {
-	env, err := cel.NewEnv(
+func NewEnv() (*Env, error) { return newEnv() }
+
+// NewTargetEnv returns the environment of the rules of targets: that of all, and
+// groups, the names of the identity's groups.
+func NewTargetEnv() (*Env, error) {
+	return newEnv(cel.Variable(groupsVar, cel.ListType(cel.StringType)))
+}
+
+func newEnv(more ...cel.EnvOption) (*Env, error) {
+	env, err := cel.NewEnv(append(more,
 		cel.Variable(claimsVar, cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable(loginVar, cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable(identityVar, cel.DynType),
@@ -57,7 +66,7 @@ func NewEnv() (*Env, error) {
 		ext.Lists(ext.ListsMaxRangeSize(maxRange)),
 		ext.Sets(),
 		ext.Encoders(),
-	)
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("set up the expression language: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -33,6 +32,8 @@ type Vars struct {
 	Login  map[string]any
 	// Identity is the current identity; nil is null.
 	Identity map[string]any
+	// Groups are for rules of targets, see NewTargetEnv.
+	Groups []string
 }
 
 func (v Vars) activation() map[string]any {
@@ -40,7 +41,7 @@ func (v Vars) activation() map[string]any {
 	if v.Identity != nil {
 		identity = v.Identity
 	}
-	return map[string]any{claimsVar: v.Claims, loginVar: v.Login, identityVar: identity}
+	return map[string]any{claimsVar: v.Claims, loginVar: v.Login, identityVar: identity, groupsVar: v.Groups}
 }
 
 // Program is a compiled expression. It is safe for concurrent use.
@@ -70,7 +71,7 @@ func (p *Program) ClaimNames() (names []string, all bool) {
 func (p *Program) ReadsLogin() bool {
 	reads := false
 	ast.PreOrderVisit(p.tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		reads = reads || e.Kind() == ast.IdentKind && strings.TrimPrefix(e.AsIdent(), ".") == loginVar
+		reads = reads || isLogin(e)
 	}))
 	return reads
 }
