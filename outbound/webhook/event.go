@@ -42,7 +42,8 @@ type Message struct {
 }
 
 // Data is the identity as it is when the message is made, and all that has
-// happened to it since the message before.
+// happened to it since the message before; that it was updated only where nothing
+// else has: no value is kept to compare with.
 type Data struct {
 	Version  int      `json:"version"`
 	Events   []Event  `json:"events"`

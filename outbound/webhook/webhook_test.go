@@ -128,7 +128,9 @@ func TestEvents(t *testing.T) {
 	}{
 		{"made", func(*identity.Identity) {}, []webhook.Event{webhook.Created}},
 		{"a trait", func(i *identity.Identity) { i.Traits = map[string]any{"email": "ann@new.example"} }, []webhook.Event{webhook.Updated}},
-		{"linked", func(i *identity.Identity) { i.Links = append(i.Links, link) }, []webhook.Event{webhook.Linked}},
+		{"linked, and a trait", func(i *identity.Identity) {
+			i.Links, i.Traits = append(i.Links, link), map[string]any{"email": "ann@newer.example"}
+		}, []webhook.Event{webhook.Linked}},
 		{"suspended", func(i *identity.Identity) { i.State = identity.StateSuspended }, []webhook.Event{webhook.Suspended}},
 		{"active again", func(i *identity.Identity) { i.State = identity.StateActive }, []webhook.Event{webhook.Activated}},
 		{"unlinked", func(i *identity.Identity) { i.Links = i.Links[:1] }, []webhook.Event{webhook.Unlinked}},
