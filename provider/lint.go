@@ -2,6 +2,7 @@ package provider
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -26,11 +27,12 @@ func (f Finding) String() string {
 func (f Finding) Error() string { return f.String() }
 
 // Lint looks at the files that Load reads, and returns what it finds in the
-// order of their places. Files with problems it leaves to Load.
-func (l Loader) Lint(fsys fs.FS) []Finding {
+// order of their places. Files with problems it leaves to Load. The error is
+// that ctx has ended.
+func (l Loader) Lint(ctx context.Context, fsys fs.FS) ([]Finding, error) {
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	var findings []Finding
 	for _, e := range entries {
@@ -45,21 +47,29 @@ func (l Loader) Lint(fsys fs.FS) []Finding {
 		if len(problems) > 0 {
 			continue
 		}
-		findings = append(findings, silenced(lint(l.Env, f, p), strictyaml.Comments(e.Name(), data))...)
+		found := lint(ctx, l.Env, f, p)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		findings = append(findings, silenced(found, strictyaml.Comments(e.Name(), data))...)
 	}
-	return findings
+	return findings, nil
 }
 
 // linter looks at one file.
 type linter struct {
+	// ctx ends the search early; what was found until then is of no use.
+	ctx      context.Context
 	env      *expr.Env
 	file     file
 	provider *Provider
+	// nothing are no facts.
+	nothing  expr.Facts
 	findings []Finding
 }
 
-func lint(env *expr.Env, f file, p *Provider) []Finding {
-	l := linter{env: env, file: f, provider: p}
+func lint(ctx context.Context, env *expr.Env, f file, p *Provider) []Finding {
+	l := linter{ctx: ctx, nothing: env.NewFacts(), env: env, file: f, provider: p}
 	l.rules()
 	l.traits()
 	l.linking()

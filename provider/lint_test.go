@@ -4,6 +4,8 @@
 package provider_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,7 +49,16 @@ func linted(t *testing.T, files map[string]string) []provider.Finding {
 	if _, problems := loader(t).Load(fsys); len(problems) > 0 {
 		t.Fatalf("problems %v of\n%s", problems, files["acme.yaml"])
 	}
-	return loader(t).Lint(fsys)
+	return lintedFS(t, fsys)
+}
+
+func lintedFS(t *testing.T, fsys fs.FS) []provider.Finding {
+	t.Helper()
+	findings, err := loader(t).Lint(t.Context(), fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return findings
 }
 
 // TestLintPage keeps the page's table that of the code (-update, or `make
@@ -153,8 +165,30 @@ func TestLint(t *testing.T) {
 // those of other files.
 func TestLintLeavesProblems(t *testing.T) {
 	fsys := fstest.MapFS{"bad.yaml": {Data: []byte("version: 2\n")}, "good.yaml": {Data: []byte(completed("jit: {enabled: true, group_sync: mirror}\n"))}}
-	if found := loader(t).Lint(fsys); len(found) != 1 || found[0].File != "good.yaml" {
+	if found := lintedFS(t, fsys); len(found) != 1 || found[0].File != "good.yaml" {
 		t.Errorf("findings %v", found)
+	}
+}
+
+// TestLintOfManyRules: a file of many rules is looked at in a time that one waits
+// for, down to the last, and one can stop waiting.
+func TestLintOfManyRules(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("jit:\n  enabled: true\n  deny:\n")
+	for i := range 600 {
+		fmt.Fprintf(&text, "    - when: claims.email == \"u%d@acme.example\" || claims.dept == \"d%d\" && claims.country == \"XX\"\n", i, i)
+	}
+	text.WriteString("    - when: claims.email == \"u7@acme.example\" && claims.a\n")
+	fsys := fstest.MapFS{"acme.yaml": {Data: []byte(completed(text.String()))}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	found, err := loader(t).Lint(ctx, fsys)
+	if err != nil || len(found) != 1 || found[0].Code != provider.LintDenyUnreachable {
+		t.Errorf("findings %v, %v", found, err)
+	}
+	cancel()
+	if found, err = loader(t).Lint(ctx, fsys); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits: findings %v, %v", found, err)
 	}
 }
 
@@ -164,7 +198,7 @@ func TestSamplesAreClean(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range loader(t).Lint(samples) {
+	for _, f := range lintedFS(t, samples) {
 		t.Error(f)
 	}
 }
@@ -199,8 +233,8 @@ func TestClaimsSchema(t *testing.T) {
 			if strings.Join(got, "\n") != c.want {
 				t.Errorf("problems %v", problems)
 			}
-			if c.want == "" && (set.Len() != 1 || len(loader(t).Lint(fsys)) > 0) {
-				t.Errorf("%d providers, findings %v", set.Len(), loader(t).Lint(fsys))
+			if c.want == "" && (set.Len() != 1 || len(lintedFS(t, fsys)) > 0) {
+				t.Errorf("%d providers, findings %v", set.Len(), lintedFS(t, fsys))
 			}
 		})
 	}

@@ -15,8 +15,11 @@ import (
 func (l *linter) rules() {
 	rules := l.provider.Policy.Rules()
 	deny := rules[:len(l.file.JIT.Deny)]
-	facts := l.env.NewFacts()
+	facts := l.nothing
 	for n, rule := range deny {
+		if l.ctx.Err() != nil {
+			return
+		}
 		at := l.file.JIT.Deny[n].When.Problemf("")
 		if !facts.MayYield(rule, true) {
 			l.found(LintDenyUnreachable, at, "this rule can never deny: %s", l.why(deny[:n], rule))
@@ -42,12 +45,14 @@ func (l *linter) rules() {
 
 // why says why a rule can never be true behind others.
 func (l *linter) why(before []*expr.Program, rule *expr.Program) string {
-	nothing := l.env.NewFacts()
-	if !nothing.MayYield(rule, true) {
+	if !l.nothing.MayYield(rule, true) {
 		return "it is true of nothing"
 	}
 	for _, b := range before {
-		if !nothing.With(b, false).MayYield(rule, true) {
+		if l.ctx.Err() != nil {
+			break
+		}
+		if !l.nothing.With(b, false).MayYield(rule, true) {
 			return "whatever it is true of, the rule at " + b.Source().Pos() + " denies first"
 		}
 	}
@@ -111,7 +116,7 @@ func (l *linter) claimsNothing(path string) bool {
 			continue
 		}
 		p, err := l.env.Compile(source(*t.Value.Verified))
-		return err == nil && !l.env.NewFacts().MayYield(p, false)
+		return err == nil && !l.nothing.MayYield(p, false)
 	}
 	return false
 }

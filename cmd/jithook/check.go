@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -72,7 +73,7 @@ there are findings.`,
 			result.problems = append(result.problems, found...)
 			sortByPlace(result.problems, path)
 			if lint {
-				if result.findings, err = lintProviders(c); err != nil {
+				if result.findings, err = lintProviders(cmd.Context(), c); err != nil {
 					return err
 				}
 			}
@@ -93,12 +94,15 @@ type checkResult struct {
 }
 
 // lintProviders looks at the providers' files that have no problems.
-func lintProviders(c config) ([]provider.Finding, error) {
+func lintProviders(ctx context.Context, c config) ([]provider.Finding, error) {
 	loader, err := newLoader(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
-	findings := loader.Lint(os.DirFS(c.providersDir))
+	findings, err := loader.Lint(ctx, os.DirFS(c.providersDir))
+	if err != nil {
+		return nil, err
+	}
 	for i, f := range findings {
 		findings[i].File = filepath.Join(c.providersShown, f.File)
 	}

@@ -8,11 +8,13 @@ import (
 // Facts are expressions that were evaluated and yielded true or false: what is
 // known where the next rule is asked. It is an answer about all claims there
 // could be, and errs to one side only: what it calls impossible is.
+//
+// Facts of one NewFacts share what they have read of programs, and are not for
+// several goroutines.
 type Facts struct {
 	env   *Env
-	known map[string]fact
-	// steps bounds the search; what is left when it is used up is possible.
-	steps *int
+	terms map[*Program]*term
+	known known
 }
 
 type fact struct {
@@ -20,118 +22,84 @@ type fact struct {
 	is   bool
 }
 
-// maxSteps bounds one question, which could otherwise take for ever about
-// conditions within conditions.
-const maxSteps = 100_000
-
 // NewFacts returns facts that say nothing.
-func (e *Env) NewFacts() Facts { return Facts{env: e, known: map[string]fact{}} }
+func (e *Env) NewFacts() Facts {
+	return Facts{env: e, terms: map[*Program]*term{}, known: known{facts: map[string]fact{}}}
+}
 
 // With returns the facts, and that the program has yielded a value.
 func (f Facts) With(p *Program, is bool) Facts {
-	more := f.copy()
-	more.assume(f.env.term(p.tree, p.tree.Expr()), is)
-	return more
+	f.known = f.known.clone()
+	f.known.assume(f.term(p), is)
+	return f
 }
 
 // MayYield reports whether the program could yield the value where the facts
 // hold. What it fails with is no value.
 func (f Facts) MayYield(p *Program, value bool) bool {
-	steps := maxSteps
-	ask := f.copy()
-	ask.steps = &steps
-	return ask.together([]*term{f.env.term(p.tree, p.tree.Expr())}, value)
+	s := search{known: f.known.clone(), steps: maxSteps}
+	return s.together([]*term{f.term(p)}, value)
 }
 
-func (f Facts) copy() Facts {
-	f.known = maps.Clone(f.known)
-	return f
+func (f Facts) term(p *Program) *term {
+	t, ok := f.terms[p]
+	if !ok {
+		t = f.env.term(p.tree, p.tree.Expr())
+		f.terms[p] = t
+	}
+	return t
 }
 
-func (f Facts) assume(t *term, is bool) {
-	f.known[t.key] = fact{t, is}
+// known is what is known of terms, by their keys. It is one map, whatever is
+// assumed on the way: assumptions are taken back, not made in a copy.
+type known struct {
+	facts map[string]fact
+	// trail are the assumptions in their order, and what they took the place of.
+	trail []assumption
+	// equals are those assumed comparisons that hold.
+	equals []*term
+}
+
+type assumption struct {
+	key    string
+	before fact
+	had    bool
+}
+
+func (k known) clone() known {
+	return known{maps.Clone(k.facts), slices.Clone(k.trail), slices.Clone(k.equals)}
+}
+
+func (k *known) assume(t *term, is bool) {
+	before, had := k.facts[t.key]
+	if had && before.is == is {
+		return
+	}
+	k.facts[t.key] = fact{t, is}
+	k.trail = append(k.trail, assumption{t.key, before, had})
 	switch {
 	case t.op == opNot:
-		f.assume(t.args[0], !is)
+		k.assume(t.args[0], !is)
 	case t.op == opAnd && is, t.op == opOr && !is:
 		for _, a := range t.args {
-			f.assume(a, is)
+			k.assume(a, is)
 		}
+	case t.op == opEqual && is:
+		k.equals = append(k.equals, t)
 	}
 }
 
-// may reports whether a term could yield the value.
-func (f Facts) may(t *term, value bool) bool {
-	if *f.steps--; *f.steps < 0 {
-		return true
-	}
-	if known, ok := f.known[t.key]; ok {
-		return known.is == value
-	}
-	one := func(a *term) bool { return f.may(a, value) }
-	switch t.op {
-	case opConst:
-		return t.value == value
-	case opNot:
-		return f.may(t.args[0], !value)
-	case opAnd:
-		// CEL's false wins over an error beside it.
-		if !value {
-			return slices.ContainsFunc(t.args, one)
-		}
-		return f.together(t.args, true)
-	case opOr:
-		if value {
-			return slices.ContainsFunc(t.args, one)
-		}
-		return f.together(t.args, false)
-	case opIf:
-		branch := func(is bool, then *term) bool {
-			if !f.may(t.args[0], is) {
-				return false
+// mark returns what takes back every assumption made after it.
+func (k *known) mark() (undo func()) {
+	trail, equals := len(k.trail), len(k.equals)
+	return func() {
+		for _, a := range slices.Backward(k.trail[trail:]) {
+			if a.had {
+				k.facts[a.key] = a.before
+			} else {
+				delete(k.facts, a.key)
 			}
-			more := f.copy()
-			more.assume(t.args[0], is)
-			return more.may(then, value)
 		}
-		return branch(true, t.args[1]) || branch(false, t.args[2])
-	case opEqual:
-		return !value || !f.contradicted(t)
+		k.trail, k.equals = k.trail[:trail], k.equals[:equals]
 	}
-	return true
-}
-
-// contradicted reports whether the two sides cannot be equal because one of
-// them equals something else.
-func (f Facts) contradicted(t *term) bool {
-	side, literal, ok := t.comparison()
-	if !ok {
-		return false
-	}
-	for _, k := range f.known {
-		other, is, ok := k.term.comparison()
-		if ok && k.is && other.key == side.key && is.key != literal.key {
-			return true
-		}
-	}
-	return false
-}
-
-// together reports whether all terms could yield the value at once.
-func (f Facts) together(terms []*term, value bool) bool {
-	all := f.copy()
-	for _, t := range terms {
-		if !all.may(t, value) {
-			return false
-		}
-		all.assume(t, value)
-	}
-	for key, k := range all.known {
-		rest := all.copy()
-		delete(rest.known, key)
-		if !rest.may(k.term, k.is) {
-			return false
-		}
-	}
-	return true
 }
