@@ -24,6 +24,8 @@ func TestFacts(t *testing.T) {
 		"false beside claims":              {"", `claims.a == 1 && 1 > 2`, never},
 		"a claim":                          {"", `claims.a == 1`, either},
 		"a claim or not":                   {"", `claims.a || !claims.a`, always},
+		"a claim and itself":               {"", `claims.a == claims["a"]`, always},
+		"no number and itself":             {"", `double(claims.a) == double(claims.a)`, either},
 		"equal or not":                     {"", `claims.a == 1 || 1 != claims["a"]`, always},
 		"two values at once":               {"", `claims.a == "x" && claims.b && claims.a == "y"`, never},
 		"two values of two claims":         {"", `claims.a == "x" && claims.b == "y"`, either},

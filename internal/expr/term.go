@@ -29,6 +29,9 @@ type term struct {
 	key   string
 	args  []*term
 	value any
+	// claim says that it is a chain, and so a JSON value: equal to itself, as
+	// what is not a number is not.
+	claim bool
 }
 
 // term returns the term of an expression of the tree.
@@ -133,6 +136,9 @@ func not(t *term) *term {
 }
 
 func equal(args []*term) *term {
+	if args[0].key == args[1].key && args[0].claim {
+		return constant(true)
+	}
 	if args[0].key > args[1].key {
 		args[0], args[1] = args[1], args[0]
 	}
@@ -159,7 +165,7 @@ func (e *Env) member(tree *ast.AST, x ast.Expr) *term {
 // is spelt.
 func atom(tree *ast.AST, x ast.Expr) *term {
 	if of, p := chainOf(x); of != "" {
-		return &term{key: fmt.Sprintf("%s%#v", of, p)}
+		return &term{key: fmt.Sprintf("%s%#v", of, p), claim: true}
 	}
 	text, err := cel.ExprToString(x, tree.SourceInfo())
 	if err != nil {
