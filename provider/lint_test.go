@@ -116,10 +116,20 @@ func TestLintPage(t *testing.T) {
 
 func TestLint(t *testing.T) {
 	const lookup = "  account_lookup: [{local: /traits/email, federated: claims.email}]\n"
-	for name, c := range map[string]struct {
+	type expected struct {
 		file string
 		want []string
-	}{
+	}
+	asked := func(verified string) expected {
+		return expected{"jit:\n  enabled: true\n  account_linking: auto\n" + lookup + "trust: {email_verified: true}\ntraits:\n  email: {value: claims.email, verified: '" + verified + "', canonical: email, unique: true}\n", nil}
+	}
+	weak := func(verified string) expected {
+		return expected{asked(verified).file, []string{"acme.yaml:4:28: link_untrusted: verified may be true where the provider says nothing but the value itself: whoever types one there has the account behind it"}}
+	}
+	unknowable := func(from string) expected {
+		return expected{"groups:\n  allow: [staff]\n  from: '" + from + "'\n", []string{"acme.yaml:3:10: unknown_empty: of a login without any claim this makes a list: nobody knows the groups then, and those that are not in it are revoked"}}
+	}
+	for name, c := range map[string]expected{
 		"the deny rules leave allow nothing to do": {"jit:\n  enabled: true\n  deny:\n    - when: claims.hd != \"acme.example\"\n  allow: claims.hd == \"acme.example\"\n",
 			[]string{"acme.yaml:5:10: allow_always: allow is true of every login that reaches it: it keeps nobody out"}},
 		"why a rule never denies": {"jit:\n  enabled: true\n  deny:\n    - when: claims.a == 1\n    - when: claims.b == 1\n    - when: claims.b == 1 && claims.c\n    - when: \"1 > 2\"\n    - when: \"claims.a == 1 ? true : claims.b == 1\"\n",
@@ -134,7 +144,31 @@ func TestLint(t *testing.T) {
 			[]string{"acme.yaml:3:28: link_untrusted: trust covers no domain: no address of this provider counts as verified, and this rule finds nobody"}},
 		"every address verified, nobody linked":      {"jit:\n  enabled: true\n" + lookup + "trust: {email_verified: true}\ntraits:\n  email: {value: claims.email, verified: \"true\", canonical: email, unique: true}\n", nil},
 		"every address verified, of its own domains": {"jit:\n  enabled: true\n  account_linking: auto\n" + lookup + "trust: {authoritative_domains: [acme.example]}\ntraits:\n  email: {value: claims.email, verified: \"true\", canonical: email, unique: true}\n", nil},
-		"a lookup by an expression":                  {"jit:\n  enabled: true\n" + strings.Replace(lookup, "claims.email}", "claims.email.trim()}", 1) + "trust: {email_verified: true}\n", nil},
+		"unasked: the address alone":                 weak(`has(claims.email)`),
+		"unasked: an address with something in it":   weak(`claims.email != ""`),
+		"unasked: an address of one domain":          weak(`claims.email.endsWith("@partner.example")`),
+		"unasked: an address in any case":            weak(`claims.email.contains("@")`),
+		"unasked: true if not said":                  weak(`!has(claims.email_verified) || claims.email_verified`),
+		"unasked: true unless said":                  weak(`has(claims.email_verified) ? claims.email_verified : true`),
+		"unasked: true of null":                      weak(`claims.email_verified != false`),
+		"asked: present and so":                      asked(`has(claims.email_verified) && claims.email_verified`),
+		"asked: as text":                             asked(`claims.email_verified in [true, "true"]`),
+		"asked: of a list of what there is":          asked(`claims.exists(k, k == "email_verified") && claims.email_verified`),
+		"a user name on nobody's word": {"jit:\n  enabled: true\n  account_linking: auto\n  account_lookup: [{local: /traits/nick, federated: claims.nick}]\ntraits:\n  nick: {value: claims.nick, verified: \"true\", canonical: username, unique: true}\n",
+			[]string{"acme.yaml:4:28: link_untrusted: verified may be true where the provider says nothing but the value itself: whoever types one there has the account behind it"}},
+		"a user name on the provider's word": {"jit:\n  enabled: true\n  account_linking: auto\n  account_lookup: [{local: /traits/nick, federated: claims.nick}]\ntraits:\n  nick: {value: claims.nick, verified: claims.nick_verified, canonical: username, unique: true}\n", nil},
+		"an address out of a list, and the word beside it": {"jit:\n  enabled: true\n  account_linking: auto\n" + strings.Replace(lookup, "claims.email}", "'claims.emails.filter(e, e.primary)[0].value'}", 1) +
+			"trust: {email_verified: true}\ntraits:\n  email: {value: 'claims.emails.filter(e, e.primary)[0].value', verified: 'claims.emails.exists(e, e.primary && e.verified)', canonical: email, unique: true}\n", nil},
+		"groups of nothing: a list without what is missing": unknowable(`["staff"].filter(g, has(claims.roles) && g in claims.roles)`),
+		"groups of nothing: an empty name":                  unknowable(`[has(claims.admin) && claims.admin ? "staff" : ""]`),
+		"groups of nothing: a list of an empty name":        unknowable(`has(claims.groups) ? claims.groups : [""]`),
+		"groups of nothing: a list by a call":               unknowable(`has(claims.groups) ? claims.groups : "".split(",")`),
+		"groups of nothing: a list by a condition":          unknowable(`has(claims.groups) ? claims.groups : (true ? [] : ["x"])`),
+		"groups of nothing: a claim looked for":             unknowable(`claims.exists(k, k == "groups") ? claims.groups : []`),
+		"groups of nothing, not to be relied on":            {"groups:\n  allow: [staff]\n  from: 'has(claims.groups) ? claims.groups : [\"\"]'\n  unknown_when: '!has(claims.groups)'\n", nil},
+		"groups of no claim at all":                         {"groups:\n  allow: [staff]\n  from: '[\"staff\"]'\n", nil},
+		"a claim and itself":                                {"jit:\n  enabled: true\n  allow: claims.hd == claims[\"hd\"]\n", []string{"acme.yaml:3:10: allow_always: allow is true of every login that reaches it: it keeps nobody out"}},
+		"a lookup by an expression":                         {"jit:\n  enabled: true\n" + strings.Replace(lookup, "claims.email}", "claims.email.trim()}", 1) + "trust: {email_verified: true}\n", nil},
 		"a lookup by the second claim": {"jit:\n  enabled: true\n" + strings.Replace(lookup, "claims.email}", "claims.mail}", 1) +
 			"trust: {email_verified: true}\ntraits:\n  email: {value: [claims.email, claims.mail], verified: claims.v, canonical: email, unique: true}\n", nil},
 		"the mirror that nobody wrote": {"jit: {enabled: true}\n", nil},

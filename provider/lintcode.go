@@ -37,7 +37,7 @@ func LintCodes() []LintInfo {
 		{Code: LintAllowAlways, What: "an allow that is true of every login that reaches it"},
 		{Code: LintNobodyAllowed, What: "rules that let nobody in"},
 		{Code: LintTraitTwice, What: "two traits whose names differ in spelling only"},
-		{Code: LintLinkUntrusted, What: "linking by an e-mail on nobody's word, or on the word of a provider that never checks"},
+		{Code: LintLinkUntrusted, What: "linking on nobody's word, or on the word of a provider that need not have checked"},
 		{Code: LintLookupOther, What: "a lookup by another claim than the one that is verified"},
 		{Code: LintMirrorNothing, What: "a mirror of groups without any that may be granted"},
 		{Code: LintUnknownEmpty, What: "groups that nobody knows become none at all"},

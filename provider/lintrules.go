@@ -6,7 +6,6 @@ import (
 
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/strictyaml"
-	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/policy"
 )
 
@@ -75,52 +74,6 @@ func (l *linter) traits() {
 	}
 }
 
-// linking finds lookups by an e-mail that rest on no word or on too weak a one.
-func (l *linter) linking() {
-	trusted := l.file.Trust.EmailVerified || len(l.file.Trust.AuthoritativeDomains) > 0
-	mode := l.provider.Policy.Linking()
-	for _, rule := range l.file.JIT.Lookup {
-		path := strings.TrimPrefix(rule.Local.Value, traitsPath)
-		at := slices.IndexFunc(l.provider.Mapping.Traits(), func(t mapper.TraitInfo) bool { return t.Path == path })
-		trait := l.provider.Mapping.Traits()[at]
-		if l.isMadeOfOthers(trait, rule.Federated) {
-			l.found(LintLookupOther, rule.Federated.Problemf(""), "%s is made of another claim, and only that one is verified: where the two differ, this rule finds nobody", rule.Local.Value)
-		}
-		if trait.Canonical != mapper.CanonicalEmail {
-			continue
-		}
-		switch {
-		case !trusted:
-			l.found(LintLinkUntrusted, rule.Local.Problemf(""), "trust covers no domain: no address of this provider counts as verified, and this rule finds nobody")
-		case mode != policy.LinkingDisabled && l.file.Trust.EmailVerified && l.claimsNothing(path):
-			l.found(LintLinkUntrusted, rule.Local.Problemf(""), "verified is true of every address, and trust.email_verified believes it for every domain: whoever types an address there has the account behind it")
-		}
-	}
-}
-
-// isMadeOfOthers reports whether a claim is none of those that a trait is made
-// of. Of expressions nobody can tell.
-func (l *linter) isMadeOfOthers(t mapper.TraitInfo, federated strictyaml.Text) bool {
-	p, err := l.env.Compile(source(federated))
-	if err != nil {
-		return false
-	}
-	path, plain := p.ClaimPath()
-	return plain && t.Plain && !slices.ContainsFunc(t.ClaimPaths, func(of []string) bool { return slices.Equal(of, path) })
-}
-
-// claimsNothing reports whether a trait's verified asks no claim.
-func (l *linter) claimsNothing(path string) bool {
-	for _, t := range l.file.Traits {
-		if "/"+t.Key.Value != path || t.Value.Verified == nil {
-			continue
-		}
-		p, err := l.env.Compile(source(*t.Value.Verified))
-		return err == nil && !l.nothing.MayYield(p, false)
-	}
-	return false
-}
-
 // groups finds what revokes groups that nobody meant to revoke.
 func (l *linter) groups() {
 	if l.file.Groups == nil {
@@ -133,10 +86,35 @@ func (l *linter) groups() {
 		if p.Source() != source(l.file.Groups.From) {
 			continue
 		}
-		for _, at := range p.EmptiesUnknown() {
+		places := p.EmptiesUnknown()
+		if len(places) == 0 && l.knowsOfNothing() {
+			l.found(LintUnknownEmpty, l.file.Groups.From.Problemf(""), "of a login without any claim this makes a list: nobody knows the groups then, and those that are not in it are revoked")
+		}
+		for _, at := range places {
 			l.found(LintUnknownEmpty, Problem(at), "where the claim is missing, nobody knows the groups; an empty list says that there are none, and they are revoked")
 		}
 	}
+}
+
+// knowsOfNothing reports whether the groups, which claims have a part in, are a
+// list where no claim is there, and nothing says that it is not to be relied on.
+func (l *linter) knowsOfNothing() bool {
+	groups, ok := l.provider.Mapping.Groups()
+	if !ok {
+		return false
+	}
+	if names, all := groups.From.ClaimNames(); len(names) == 0 && !all {
+		return false
+	}
+	nothing := expr.Vars{Claims: map[string]any{}}
+	if groups.Unknown != nil {
+		if unknown, err := groups.Unknown.EvalBool(l.ctx, nothing); err == nil && unknown {
+			return false
+		}
+	}
+	list, err := groups.From.Eval(l.ctx, nothing)
+	_, isList := list.([]any)
+	return err == nil && isList
 }
 
 // claims finds claims that the schema does not have.
