@@ -13,9 +13,10 @@ func newMapConvertCmd() *cobra.Command {
 		Use: "convert FILE.jsonnet", Short: "Turn a Jsonnet mapper of Ory Kratos into rules", Args: cobra.ExactArgs(1),
 		Long: `Turn a simple Jsonnet mapper of Ory Kratos into rules, as the part of a
 provider's file below its issuer and trust; - is the standard input. The rules
-give the traits that the mapper gives, or refuse the login. What cannot be shown
-to be so is left out and named, with its place: exit code 2. Notes name what to
-look at.`,
+give the traits that the mapper gives, or refuse the login, but of claims that
+are empty or null: Kratos takes empty ones away before its mapper runs, and here
+null counts as missing. What cannot be shown to be so is left out and named, with
+its place: exit code 2. Notes name what to look at.`,
 		Example: `  jithook map convert google.jsonnet > google.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			data, err := readInput(cmd.InOrStdin(), args[0], "mapper")
@@ -26,6 +27,7 @@ look at.`,
 			if err != nil {
 				return err
 			}
+			fmt.Fprintln(cmd.ErrOrStderr(), "note:", convert.Differs)
 			for _, note := range rules.Notes {
 				fmt.Fprintln(cmd.ErrOrStderr(), "note:", note)
 			}

@@ -2,7 +2,8 @@
 // into rules of a provider's file.
 //
 // It owns what of Jsonnet can be said in rules, and never guesses: rules that
-// it writes yield the traits that the mapper does, or refuse the login; what it
+// it writes yield the traits that the mapper does, or refuse the login, for all
+// claims but those that are empty or null (see Differs); what it
 // cannot show to be so it leaves out, and says where and why. It must not run
 // a mapper, nor know a login.
 package convert

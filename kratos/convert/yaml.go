@@ -11,6 +11,9 @@ const preface = `# A claim that is null counts as missing here, and one that is 
 # and the mapper would have made one of it.
 `
 
+// Differs says for which claims the rules do not give what the mapper gives.
+const Differs = `a claim that is "" is there for the rules, and one that is null counts as missing; Kratos takes "" away before its mapper runs`
+
 // YAML returns the rules as part of a provider's file: what belongs below
 // version, provider, issuer and trust.
 func (r Rules) YAML() string {
