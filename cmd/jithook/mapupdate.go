@@ -47,7 +47,7 @@ func rewrite(ctx context.Context, r rules.Runner, dir string, files []*rules.Fil
 }
 
 // overwrite puts a file in the place of another one, which is whole until then.
-// A link stays one.
+// A link stays one, and owner and mode stay.
 func overwrite(path string, data []byte) (err error) {
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return err
@@ -64,7 +64,8 @@ func overwrite(path string, data []byte) (err error) {
 	if _, err := temp.Write(data); err != nil {
 		return err
 	}
-	if err := errors.Join(temp.Chmod(info.Mode().Perm()), temp.Sync()); err != nil {
+	// The owner first: to give a file away can change its mode.
+	if err := errors.Join(sameOwner(temp, info), temp.Chmod(info.Mode().Perm()), temp.Sync()); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return os.Rename(temp.Name(), path)
