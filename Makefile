@@ -71,6 +71,10 @@ bench: ## the whole service beside bare handlers, into docs/benchmarks.md (Linux
 	JITHOOK_TEST_REQUIRE=mongo JITHOOK_BENCH_ONLY='$(ONLY)' JITHOOK_BENCH_OUT='$(CURDIR)/docs' \
 		$(GO) test -count=1 -run '^$$' -bench BenchmarkService -benchtime 1x -timeout 60m ./test/bench
 
+.PHONY: benchmarks
+benchmarks: bench ## all of docs/benchmarks.md anew, each table by its own command (45 minutes, nothing else running)
+	@./tools/bench-page.sh bench-trust bench-mapping bench-outbound
+
 .PHONY: soak
 soak: ## ten minutes of load, into docs/benchmarks.md
 	@$(MAKE) bench ONLY=soak

@@ -35,6 +35,7 @@ func Scenarios() []Scenario {
 		{Name: "reload", measure: func(t testing.TB, w *World) []Row { return w.reload(t) }},
 		{Name: "memory", measure: func(t testing.TB, w *World) []Row { return w.memory(t) }},
 		{Name: "kratos-create", measure: func(t testing.TB, w *World) []Row { return w.beside(t) }},
+		{Name: "kratos-share", measure: func(t testing.TB, w *World) []Row { return w.share(t) }},
 		{Name: "crowd-bolt", Long: true, measure: func(t testing.TB, w *World) []Row { return w.crowd(t, "bolt") }},
 		{Name: "crowd-mongo", Long: true, measure: func(t testing.TB, w *World) []Row { return w.crowd(t, "mongo") }},
 		{Name: "soak", Long: true, measure: func(t testing.TB, w *World) []Row { return w.soak(t) }},
