@@ -101,7 +101,7 @@ bench-replay: ## replay 100,000 recorded logins of an embedded store, on a machi
 	$(GO) test -run '^$$' -bench Replay -benchtime 1x -timeout 15m ./replay
 
 .PHONY: mutate
-mutate: peers mongo ## break each sentence of docs/policy.md, take out each guard against threats.txt, see the test go red (an hour)
+mutate: peers mongo ## break each sentence of docs/policy.md, take out each guard against threats.txt and of the store, see the test go red (hours)
 	JITHOOK_TEST_REQUIRE=$(REQUIRED) $(GO) run ./test/mutate
 
 .PHONY: fuzz

@@ -4,7 +4,8 @@
 // code, each with what it breaks and the test that must notice: those of
 // test/cases/mutate break sentences of docs/policy.md, those of
 // test/threats/mutate take a guard out against an attack or fault of
-// test/house/threats.txt. It builds the test's package with one change after the
+// test/house/threats.txt, those of test/mutate/store.yaml one of the userstore's
+// contract. It builds the test's package with one change after the
 // other (the tree stays as it is), plays the one test, and fails unless each
 // goes red.
 package main
@@ -27,10 +28,11 @@ import (
 var tables = map[string]func(root string) ([]mutation, []string, error){
 	"sentences": sentences,
 	"threats":   threats,
+	"store":     stores,
 }
 
 func main() {
-	table := flag.String("table", "", "only one of the tables: sentences or threats")
+	table := flag.String("table", "", "only one of the tables: sentences, threats or store")
 	pattern := flag.String("run", "", "only mutations of which this matches what is broken or the test")
 	workers := flag.Int("workers", runtime.NumCPU(), "how many mutations at once")
 	flag.Parse()
