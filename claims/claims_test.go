@@ -54,7 +54,7 @@ func TestCarriedClaims(t *testing.T) {
 		"a huge string":                    {acme, metadata(func(o *identity.Offer) { o.Claims["x"] = []any{strings.Repeat("a", claims.MaxString+1)} }), identity.CodeClaimsInvalid, false, ""},
 		"a huge list":                      {acme, metadata(func(o *identity.Offer) { o.Claims["x"] = map[string]any{"y": make([]any, claims.MaxList+1)} }), identity.CodeClaimsInvalid, false, ""},
 		"a time ahead by the skew":         {acme, at(metadata(func(*identity.Offer) {}), noon.Add(claims.MaxSkew)), "", false, "https://acme.example"},
-		"a time further ahead":             {acme, at(metadata(func(*identity.Offer) {}), noon.Add(claims.MaxSkew+1)), identity.CodeClaimsInvalid, false, ""},
+		"S53 a time further ahead":         {acme, at(metadata(func(*identity.Offer) {}), noon.Add(claims.MaxSkew+1)), identity.CodeClaimsInvalid, false, ""},
 		"no offer":                         {acme, identity.Login{Provider: "acme"}, "", true, ""},
 		"offer of another source":          {acme, metadata(func(o *identity.Offer) { o.Source = identity.SourceHookBody }), "", true, ""},
 	} {

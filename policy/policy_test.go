@@ -65,7 +65,7 @@ func TestDecide(t *testing.T) {
 		"deny without a message":    {"true", []policy.DenyRule{bare}, map[string]any{"acct": int64(2)}, identity.Verdict{Reason: identity.Reason{Code: identity.CodeDenyRule, Text: identity.CodeDenyRule.Text(), Rule: "robot"}, Rule: "acme.yaml:6:9"}},
 		"the first that matches":    {"true", []policy.DenyRule{bare, guarded, guest}, map[string]any{"acct": int64(1)}, identity.Verdict{Reason: identity.Reason{Code: identity.CodeDenyRule, Text: identity.CodeDenyRule.Text(), Rule: "guest"}, Rule: "acme.yaml:7:9"}},
 		"deny does not match":       {"", []policy.DenyRule{guest, bare}, map[string]any{"acct": int64(0)}, identity.Verdict{Allow: true, Reason: allowed, Rule: "acme.yaml"}},
-		"deny lacks a claim":        {"true", []policy.DenyRule{guest}, nil, identity.Verdict{Reason: missing("/claims/acct"), Rule: "acme.yaml:5:9"}},
+		"S59 deny lacks a claim":    {"true", []policy.DenyRule{guest}, nil, identity.Verdict{Reason: missing("/claims/acct"), Rule: "acme.yaml:5:9"}},
 		"deny fails":                {"true", []policy.DenyRule{{When: at(5, "claims.acct")}}, map[string]any{"acct": "true"}, identity.Verdict{Reason: ruleError, Rule: "acme.yaml:5:9"}},
 		"deny guards":               {"true", []policy.DenyRule{guarded}, nil, identity.Verdict{Allow: true, Reason: allowed, Rule: "acme.yaml:3:9"}},
 		"a failed deny ends it":     {"true", []policy.DenyRule{guest, {When: at(8, "true"), Code: "all"}}, nil, identity.Verdict{Reason: missing("/claims/acct"), Rule: "acme.yaml:5:9"}},

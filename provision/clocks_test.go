@@ -75,3 +75,19 @@ func TestClaimsOfTheFuture(t *testing.T) {
 	l.At = h.now.Add(60 * time.Second)
 	want(t, h.Provision(t.Context(), l), identity.Created)
 }
+
+// TestS53_LaterLoginsStillSync: claims of the next century make nobody's later
+// ones look old.
+func TestS53_LaterLoginsStillSync(t *testing.T) {
+	h := open(t)
+	want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Created)
+	for n, ahead := range []time.Duration{100 * 365 * 24 * time.Hour, 0} {
+		l := generic("s-1", ann(with("name", []string{"Far", "Next"}[n])))
+		h.now = h.now.Add(time.Minute)
+		l.At = h.now.Add(ahead)
+		h.Provision(t.Context(), l)
+	}
+	if name := h.only().Traits["name"]; name != "Next" {
+		t.Errorf("the name of a later login is not applied: it is %v", name)
+	}
+}

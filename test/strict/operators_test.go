@@ -64,17 +64,19 @@ var hostile = map[string]struct {
 // administrator's hands; they find nobody else, and nobody else is changed.
 func TestS34_OperatorsAndPaths(t *testing.T) {
 	binary := server.Build(t)
-	for name, store := range map[string]func(t *testing.T) object{
-		"bolt": func(t *testing.T) object {
-			return object{"bolt": object{"path": filepath.Join(t.TempDir(), "jithook.db")}}
+	for name, store := range map[string]func(t *testing.T) (section object, raw func()){
+		"bolt": func(t *testing.T) (object, func()) {
+			return object{"bolt": object{"path": filepath.Join(t.TempDir(), "jithook.db")}}, func() {}
 		},
-		"mongo": func(t *testing.T) object {
+		"mongo": func(t *testing.T) (object, func()) {
 			srv := peer.Server(t)
-			return object{"mongodb": object{"uri": srv.URI, "database": srv.Database(t)}}
+			name := srv.Database(t)
+			return object{"mongodb": object{"uri": srv.URI, "database": name}}, func() { plainFields(t, srv.Client(t).Database(name)) }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := server.Start(t, server.Config{Binary: binary, Store: store(t), Providers: map[string]string{"acme.yaml": keeps}})
+			section, raw := store(t)
+			s := server.Start(t, server.Config{Binary: binary, Store: section, Providers: map[string]string{"acme.yaml": keeps}})
 			s.AwaitReady(t)
 			bystander := login(t, s, "s-0", object{"name": "Bystander", "details": object{"a": object{"b": "mine"}}, "groups": []string{"a.b"}}, 200)
 			before := person(t, s, bystander)
@@ -85,6 +87,7 @@ func TestS34_OperatorsAndPaths(t *testing.T) {
 			if diff := cmp.Diff(before, person(t, s, bystander)); diff != "" {
 				t.Errorf("somebody else was changed (-before +after):\n%s", diff)
 			}
+			raw()
 		})
 	}
 }
