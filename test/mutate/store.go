@@ -18,7 +18,7 @@ var guards = []string{
 	"deletion on what was read",
 	"the barred keep their keys",
 	"prepare renews",
-	"a pending identity yields on what was read",
+	"a pending identity yields first",
 	"the claims' time is that of what is swapped",
 	"the overtaken take turns",
 }
