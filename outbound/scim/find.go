@@ -50,9 +50,9 @@ func (t *task) absent(ctx context.Context) error {
 	case !t.note.others(t.hash(name)):
 		return nil
 	case barred:
-		return rejected("an account may have been made by another userName than the present one: see to it there that it is not active")
+		return rejected("an account may have been made by an earlier userName: see to it there that it is not active, or have `jithook outbound reconcile --mend` find it")
 	}
-	return rejected("an account may have been made by another userName than the present one, and would be made twice: give it the present one there, or remove it")
+	return rejected("an account may have been made by an earlier userName: have `jithook outbound reconcile --mend` find it by its externalId; if it does not, make it there")
 }
 
 // blind reports whether nobody can be found whose id is not known: the name by

@@ -61,6 +61,17 @@ func TestLostReplyAndNewName(t *testing.T) {
 				if open := one(t, s)["active"] != false; isRejected(err) != refused || open != refused {
 					t.Errorf("suspended: %v, and the account is open: %v", err, open)
 				}
+				// Once somebody has noted the account's id, as a comparison does, all is well.
+				noted := i.Clone()
+				has, _ := noted.Resource(hr)
+				has.ID = one(t, s)["id"].(string)
+				noted.Remember(has)
+				noted.State = identity.StateActive
+				must(t, deliver(t, x, &noted))
+				if got, _ := noted.Resource(hr); one(t, s)["userName"] != married || got.Told != "" {
+					t.Errorf("%v, noted %+v", one(t, s), got)
+				}
+				s.Rename("Users", has.ID, "userName", "ann@acme.example")
 				if lookup != scim.LookupUserName {
 					return
 				}
