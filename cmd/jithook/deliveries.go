@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jithook/jithook/admin"
+	"github.com/jithook/jithook/store"
 )
 
 func newOutboundCmd() *cobra.Command {
@@ -61,9 +62,18 @@ func targets(w io.Writer, all []admin.Target) error {
 		if !one.Due.IsZero() {
 			since = when(one.Due)
 		}
-		t.row(one.Name, strconv.Itoa(one.Waiting), since, strconv.Itoa(one.GivenUp))
+		t.row(one.Name, backlog(one.Waiting), since, backlog(one.GivenUp))
 	}
 	return t.flush()
+}
+
+// backlog is a number of deliveries, of which no more than store.MaxBacklog are
+// counted.
+func backlog(n int) string {
+	if n >= store.MaxBacklog {
+		return strconv.Itoa(store.MaxBacklog) + "+"
+	}
+	return strconv.Itoa(n)
 }
 
 func newOutboundListCmd() *cobra.Command {

@@ -47,7 +47,10 @@ func TestAccountsElsewhere(t *testing.T) {
 	}
 	eventually(t, "an account, a member of engineering", has(true, "engineering"))
 
-	// The same person at another identity server, by then without the group.
+	// The same person at another identity server, by then without the group. At
+	// this Kratos nobody loses one: it runs the mapper at registration alone, so
+	// that claims of a later sign-in reach nobody (update_identity_on_login is
+	// newer than its release).
 	w.j.Login(t, map[string]any{"version": 1, "provider": "acme", "subject": "ann", "claims": map[string]any{
 		"iss": w.op.Issuer, "email": "ann@acme.example", "email_verified": true, "name": "Ann ann", "preferred_username": "ann", "hd": "acme.example", "groups": []string{},
 	}})
