@@ -33,25 +33,20 @@ func (c Coverage) Percent() float64 {
 	return 100 * float64(c.Reached) / float64(c.All)
 }
 
-// Cover returns what the results reached of the providers that their cases
-// name. Of a rule of the policy that is true and false, of any other
+// Cover returns what the results reached of the providers, those without a case
+// among them. Of a rule of the policy that is true and false, of any other
 // expression that it was asked, of ?: each side, of || and && that each part
 // decided, and of a trait and the groups that they were absent if the file says
 // what that means.
-func Cover(set *provider.Set, results []Result) Coverage {
+func Cover(providers []*provider.Provider, results []Result) Coverage {
 	seen := map[expr.Source][]expr.Explanation{}
-	tried := map[string]bool{}
 	for _, r := range results {
-		tried[r.Case.File.Provider.Value] = true
 		for _, x := range r.Rules {
 			seen[x.Source] = append(seen[x.Source], x)
 		}
 	}
 	var c Coverage
-	for _, prov := range set.All() {
-		if !tried[prov.ID] {
-			continue
-		}
+	for _, prov := range providers {
 		for _, p := range prov.Policy.Rules() {
 			c.program(p, seen[p.Source()], "true", "false")
 		}

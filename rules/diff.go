@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/expr"
+	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/provision"
 )
 
@@ -20,6 +23,36 @@ type Diff struct {
 // Aside reports whether the case does not ask for it: it is there to explain the
 // others.
 func (d Diff) Aside() bool { return d.Want == nil && !strings.HasPrefix(d.Path, "/traits/") }
+
+// said is what the mapping makes of the names that the provider gives, where the
+// groups are not as wanted: of those that grant nothing, or something else that nobody
+// wants.
+func (r Result) said(prov *provider.Provider) []Diff {
+	info, managed := prov.Mapping.Groups()
+	if !managed || !slices.ContainsFunc(r.Diffs, func(d Diff) bool { return d.Path == "/groups" }) {
+		return nil
+	}
+	at := slices.IndexFunc(r.Rules, func(x expr.Explanation) bool { return x.Source == info.From.Source() })
+	if at < 0 {
+		return nil
+	}
+	var said []Diff
+	list, _ := r.Rules[at].Value.([]any)
+	for _, item := range list {
+		name, ok := item.(string)
+		if !ok {
+			continue
+		}
+		switch to, _ := prov.Mapping.Grants(name); {
+		case to == "":
+			said = append(said, Diff{"/groups" + identity.Pointer(name), nil, "neither allowed nor mapped"})
+		case to != name && !slices.Contains(*r.Case.Want.Groups, to):
+			said = append(said, Diff{"/groups" + identity.Pointer(name), nil, "grants " + to})
+		}
+	}
+	slices.SortFunc(said, func(a, b Diff) int { return strings.Compare(a.Path, b.Path) })
+	return said
+}
 
 func (w Want) compare(out provision.Outcome) []Diff {
 	var diffs []Diff
@@ -38,13 +71,20 @@ func (w Want) compare(out provision.Outcome) []Diff {
 	asked("/code", w.Code, string(why.Code))
 	asked("/path", w.Path, why.Path)
 	asked("/rule", w.Rule, why.Rule)
-	if len(diffs) > 0 && w.Code == "" {
-		diffs = append(diffs, Diff{"/code", nil, string(why.Code)})
+	if out.Identity == nil && (w.Traits != nil || w.Groups != nil) && len(diffs) == 0 {
+		diffs = append(diffs, Diff{"/decision", "one that lets the login pass", string(out.Record.Decision)})
+	}
+	if len(diffs) > 0 {
+		aside := func(path, want, got string) {
+			if want == "" && got != "" {
+				diffs = append(diffs, Diff{path, nil, got})
+			}
+		}
+		aside("/code", w.Code, string(why.Code))
+		aside("/path", w.Path, why.Path)
+		aside("/rule", w.Rule, why.Rule)
 	}
 	if out.Identity == nil {
-		if (w.Traits != nil || w.Groups != nil) && len(diffs) == 0 {
-			diffs = append(diffs, Diff{"/decision", "one that lets the login pass", string(out.Record.Decision)}, Diff{"/code", nil, string(why.Code)})
-		}
 		return diffs
 	}
 	if w.Traits != nil {

@@ -53,7 +53,7 @@ func parse(name string, data []byte) (*File, []Problem) {
 	f := &File{Name: name, Provider: form.Provider}
 	seen := map[string]bool{}
 	for _, c := range form.Cases {
-		if seen[c.Name.Value] {
+		if seen[c.Name.Value] && c.Name.Line != 0 {
 			problems = append(problems, c.Name.Problemf("another case has this name"))
 		}
 		seen[c.Name.Value] = true
@@ -75,6 +75,7 @@ func (form caseForm) built(base object) (*Case, []Problem) {
 	var problems []Problem
 	c.Want, problems = form.Want.built()
 	if p := form.Identity; p != nil {
+		problems = append(problems, p.writers()...)
 		c.Identity = &Person{Traits: p.Traits, Groups: texts(p.Groups), Written: named(p.Written), Granted: named(p.Granted), State: identity.StateActive}
 		if p.State != nil {
 			c.Identity.State = identity.State(p.State.Value)
@@ -87,6 +88,31 @@ func (form caseForm) built(base object) (*Case, []Problem) {
 	return c, problems
 }
 
+// writers are problems of who wrote and granted what: of nobody, and nothing
+// that the person has.
+func (form personForm) writers() (problems []Problem) {
+	person := identity.Identity{Traits: form.Traits}
+	for _, e := range form.Written {
+		path, below := strings.CutPrefix(e.Key.Value, "/traits/")
+		if _, has := person.Trait("/" + path); !below || !has {
+			problems = append(problems, e.Key.Problemf("the person has no such trait: write /traits/NAME of one of its traits"))
+		}
+	}
+	for _, e := range slices.Concat(form.Written, form.Granted) {
+		name, isProvider := strings.CutPrefix(e.Value.Value, identity.ProviderSource(""))
+		others := []string{identity.SourceAdmin, identity.SourceUser, identity.SourceImport}
+		if isProvider && name == "" || !isProvider && !slices.Contains(others, e.Value.Value) {
+			problems = append(problems, e.Value.Problemf("%q is nobody who writes: there are admin, user, import and provider:ID", e.Value.Value))
+		}
+	}
+	return problems
+}
+
+// decisions are what a case's login can become.
+var decisions = []identity.Decision{
+	identity.Created, identity.Linked, identity.Updated, identity.Unchanged, identity.Activated, identity.Denied, identity.Prompt, identity.Error,
+}
+
 func (form wantForm) built() (Want, []Problem) {
 	w := Want{Decision: text(form.Decision), Code: text(form.Code), Path: text(form.Path), Rule: text(form.Rule), Traits: form.Traits}
 	if form.Groups != nil {
@@ -97,10 +123,13 @@ func (form wantForm) built() (Want, []Problem) {
 	var problems []Problem
 	if form.Code != nil {
 		if _, ok := identity.Code(w.Code).Info(); !ok {
-			problems = append(problems, form.Code.Problemf("there is no reason code %q; the README lists them", w.Code))
+			problems = append(problems, form.Code.Problemf("there is no reason code %q; the README lists them, and a deny rule's own is asked for with rule: %[1]s", w.Code))
 		}
 	}
-	if w.Decision == "" && w.Code == "" && w.Path == "" && w.Rule == "" && w.Traits == nil && w.Groups == nil {
+	if form.Decision != nil && !slices.Contains(decisions, identity.Decision(w.Decision)) {
+		problems = append(problems, form.Decision.Problemf("%q is none of %q", w.Decision, decisions))
+	}
+	if form.Line != 0 && w.Decision == "" && w.Code == "" && w.Path == "" && w.Rule == "" && w.Traits == nil && w.Groups == nil {
 		problems = append(problems, form.Problemf("want asks for nothing: it has decision, code, path, rule, traits and groups"))
 	}
 	if refused := w.Decision == string(identity.Denied) || w.Decision == string(identity.Prompt); refused && (w.Traits != nil || w.Groups != nil) {

@@ -45,6 +45,7 @@ type Result struct {
 	// one did.
 	Decision identity.Decision
 	Decided  string
+	code     identity.Code // the first reason's
 	Duration time.Duration
 }
 
@@ -64,6 +65,9 @@ func (r Runner) Run(ctx context.Context, c *Case) (Result, error) {
 		return Result{}, err
 	}
 	result.Diffs, result.Decision, result.Decided = c.Want.compare(out), out.Record.Decision, out.Record.Rule
+	prov, _ := r.Providers.Get(c.File.Provider.Value)
+	result.Diffs = append(result.Diffs, result.said(prov)...)
+	result.code = out.Record.Reasons[0].Code
 	result.Duration = r.Now().Sub(start)
 	return result, nil
 }
@@ -164,7 +168,7 @@ func (r Result) Behind(prov *provider.Provider) []expr.Explanation {
 		programs := prov.Policy.Rules()
 		if trait, ok := strings.CutPrefix(d.Path, "/traits"); ok {
 			programs = prov.Mapping.ProgramsOf(trait)
-		} else if d.Path == "/groups" {
+		} else if d.Path == "/groups" || strings.HasPrefix(d.Path, "/groups/") {
 			programs = prov.Mapping.ProgramsOf("")
 		} else if at := slices.IndexFunc(r.Rules, r.decided); at >= 0 {
 			sources = append(sources, r.Rules[at].Source)

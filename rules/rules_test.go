@@ -100,7 +100,7 @@ func TestCoverage(t *testing.T) {
 		"pass": {"never false claims.acct == 1", `never false claims.hd == "acme.example"`, "never taken claims.title", "never absent claims.name"},
 	} {
 		r, results := play(t, part)
-		c := rules.Cover(r.Providers, results)
+		c := rules.Cover(r.Providers.All(), results)
 		var missed []string
 		for _, m := range c.Missed {
 			missed = append(missed, "never "+m.Never+" "+m.Text)
@@ -119,6 +119,13 @@ func TestProblems(t *testing.T) {
 		"twice":                {"cases: [{name: a, want: {code: created}}, {name: a, want: {code: created}}]", "3:50: another case has this name"},
 		"refused, with traits": {"cases: [{name: a, want: {decision: denied, traits: {}}}]", "3:25: a login that is refused"},
 		"no such state":        {"cases: [{name: a, identity: {state: gone}, want: {code: created}}]", `3:37: "gone" is none of`},
+		"a rule's own code":    {"cases: [{name: a, want: {code: guest}}]", `3:32: there is no reason code "guest"; the README lists them, and a deny rule's own is asked for with rule: guest`},
+		"no such decision":     {"cases: [{name: a, want: {decision: craeted}}]", `3:36: "craeted" is none of`},
+		"written by nobody":    {"cases: [{name: a, identity: {traits: {title: x}, written: {/traits/title: nobody}}, want: {code: created}}]", `3:75: "nobody" is nobody who writes: there are admin, user, import and provider:ID`},
+		"written, misspelt":    {"cases: [{name: a, identity: {traits: {title: x}, written: {/traits/titel: admin}}, want: {code: created}}]", `3:60: the person has no such trait: write /traits/NAME of one of its traits`},
+		"written, no pointer":  {"cases: [{name: a, identity: {traits: {title: x}, written: {title: admin}}, want: {code: created}}]", `3:60: the person has no such trait`},
+		"granted by nobody":    {"cases: [{name: a, identity: {granted: {audit: root}}, want: {code: created}}]", `3:47: "root" is nobody who writes`},
+		"an alias":             {"cases: [*a]", "3:9: aliases are not allowed"},
 		"claims are a list":    {"cases: [{name: a, claims: [], want: {code: created}}]", "3:27: a mapping is needed"},
 	} {
 		_, problems := rules.Load(fstest.MapFS{"acme_test.yaml": {Data: []byte("version: 1\nprovider: acme\n" + c.text)}})

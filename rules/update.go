@@ -89,7 +89,7 @@ func (r Result) edits() (edits []strictyaml.Edit, why string) {
 	case !r.Decision.Allowed() && (want.Traits != nil || want.Groups != nil):
 		return nil, fmt.Sprintf("the login does not pass any more (%s), and it wants traits or groups: they would have to go", r.Decision)
 	}
-	at := []any{"cases", slices.Index(r.Case.File.Cases, r.Case), "want"}
+	lost, at := false, []any{"cases", slices.Index(r.Case.File.Cases, r.Case), "want"}
 	for _, d := range slices.DeleteFunc(slices.Clone(r.Diffs), Diff.Aside) {
 		value, steps := d.Got, slices.Concat(at, []any{strings.TrimPrefix(d.Path, "/")})
 		if name, trait := strings.CutPrefix(d.Path, "/traits/"); trait {
@@ -105,6 +105,10 @@ func (r Result) edits() (edits []strictyaml.Edit, why string) {
 			value = list
 		}
 		edits = append(edits, strictyaml.Edit{Path: steps, Value: value})
+		lost = lost || value == nil && (d.Path == "/rule" || d.Path == "/path")
+	}
+	if lost && want.Code == "" { // or else it would accept any reason, or ask for nothing
+		edits = append(edits, strictyaml.Edit{Path: slices.Concat(at, []any{"code"}), Value: string(r.code)})
 	}
 	return edits, ""
 }

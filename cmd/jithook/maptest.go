@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/provider"
 	"github.com/jithook/jithook/rules"
 )
@@ -49,7 +51,7 @@ than --threshold.`,
 	}
 	cmd.Flags().StringVarP(&t.config, "config", "c", "jithook.yaml", "the server's configuration: its providers and userstores; not read with a FOLDER,\nunless it is given")
 	cmd.Flags().StringVar(&t.run, "run", "", "only cases whose provider/name holds `TEXT`")
-	cmd.Flags().BoolVar(&t.coverage, "coverage", false, "say which rules, branches and absences no case reached")
+	cmd.Flags().BoolVar(&t.coverage, "coverage", false, "say which rules, branches and absences no case reached: of all providers, or of\nthose that --run names")
 	cmd.Flags().Float64Var(&t.threshold, "threshold", 0, "how much has to be covered, in `PERCENT`; implies --coverage")
 	cmd.Flags().BoolVar(&t.bench, "bench", false, "say how long a case takes")
 	cmd.Flags().BoolVar(&t.watch, "watch", false, "test again whenever a file of the folder changes")
@@ -68,7 +70,7 @@ func (t *trial) where(args []string) (config, error) {
 		}
 		return c, err
 	}
-	return config{providersDir: args[0], providersShown: args[0], userstores: []string{provider.DefaultUserstore}}, nil
+	return config{providersDir: args[0], providersShown: args[0], providersAt: strictyaml.Text{File: args[0]}, userstores: []string{provider.DefaultUserstore}}, nil
 }
 
 // once loads everything and plays every case.
@@ -83,10 +85,16 @@ func (t *trial) once(ctx context.Context, cmd *cobra.Command, args []string) err
 		return err
 	}
 	files, found := rules.Load(os.DirFS(c.providersDir))
+	if len(problems) > 0 { // once is enough for a folder that is not there
+		found = slices.DeleteFunc(found, func(p strictyaml.Problem) bool { return p.Line == 0 })
+	}
 	if problems = append(problems, c.located(found)...); len(problems) > 0 {
 		return providerProblems(problems)
 	}
 	cases := rules.Find(files, t.run)
+	if len(cases) == 0 && t.run != "" && len(files) > 0 {
+		return fmt.Errorf("no case to play in %s: no provider/name holds %q", c.providersDir, t.run)
+	}
 	if len(cases) == 0 {
 		return fmt.Errorf("no case to play in %s: cases stand in files like acme_test.yaml", c.providersDir)
 	}
@@ -103,7 +111,7 @@ func (t *trial) once(ctx context.Context, cmd *cobra.Command, args []string) err
 	summary := rules.Sum(results)
 	summary.Duration = now().Sub(start)
 	if t.coverage || t.threshold > 0 {
-		covered := rules.Cover(set, results)
+		covered := rules.Cover(t.counted(set, cases), results)
 		summary.Coverage = &covered
 	}
 	if err := t.report.write(cmd.OutOrStdout(), all, summary); err != nil {
@@ -113,6 +121,14 @@ func (t *trial) once(ctx context.Context, cmd *cobra.Command, args []string) err
 		return errNo
 	}
 	return nil
+}
+
+// counted are the providers whose coverage counts: all, or with --run those of
+// the cases that it names.
+func (t *trial) counted(set *provider.Set, cases []*rules.Case) []*provider.Provider {
+	return slices.DeleteFunc(slices.Clone(set.All()), func(p *provider.Provider) bool {
+		return t.run != "" && !slices.ContainsFunc(cases, func(c *rules.Case) bool { return c.File.Provider.Value == p.ID })
+	})
 }
 
 // benchTime is how long each case is played with --bench.

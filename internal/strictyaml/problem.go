@@ -11,6 +11,9 @@ type Problem struct {
 
 // String returns file:line:col: message.
 func (p Problem) String() string {
+	if p.Line == 0 { // all of the file, or a folder
+		return p.File + ": " + p.Message
+	}
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Col, p.Message)
 }
 
