@@ -103,6 +103,21 @@ func BenchmarkService(b *testing.B) {
 	b.Log(result.Markdown())
 }
 
+// The measures of test/house/threats.txt, each of its scenario. They print the rows.
+func BenchmarkL1_ReturningLogin(b *testing.B) { measured(b, "returning-mongo") }
+func BenchmarkL2_FirstLogin(b *testing.B)     { measured(b, "first-mongo") }
+func BenchmarkL5_BesideKratos(b *testing.B)   { measured(b, "kratos-create") }
+func BenchmarkL9_TenMinutes(b *testing.B)     { measured(b, "soak") }
+
+func measured(b *testing.B, name string) {
+	chosen, err := bench.Named([]string{name})
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := &bench.World{Size: bench.Full, Mongo: &peer}
+	w.Measure(b, chosen[0], bench.NewResult(bench.Full.Name))
+}
+
 // TestLoad: a closed loop never has more calls under way than callers, an open one
 // keeps its rate although nothing is answered, and waiting for a turn counts.
 func TestLoad(t *testing.T) {
