@@ -50,7 +50,13 @@ type Want struct {
 	// Traits are all there are afterwards, and Groups.
 	Traits map[string]any
 	Groups *[]string
+	// Verified are all traits whose value counts as verified afterwards: names,
+	// and JSON Pointers of those inside others.
+	Verified *[]string
 }
+
+// ofPerson reports whether somebody must have come of it.
+func (w Want) ofPerson() bool { return w.Traits != nil || w.Groups != nil || w.Verified != nil }
 
 // fileForm is the schema of a file with cases.
 type fileForm struct {
@@ -87,6 +93,7 @@ type wantForm struct {
 	Rule     *strictyaml.Text   `yaml:"rule"`
 	Traits   object             `yaml:"traits"`
 	Groups   *[]strictyaml.Text `yaml:"groups"`
+	Verified *[]strictyaml.Text `yaml:"verified"`
 }
 
 // object is a mapping of JSON values.

@@ -71,7 +71,7 @@ func (w Want) compare(out provision.Outcome) []Diff {
 	asked("/code", w.Code, string(why.Code))
 	asked("/path", w.Path, why.Path)
 	asked("/rule", w.Rule, why.Rule)
-	if out.Identity == nil && (w.Traits != nil || w.Groups != nil) && len(diffs) == 0 {
+	if out.Identity == nil && w.ofPerson() && len(diffs) == 0 {
 		diffs = append(diffs, Diff{"/decision", "one that lets the login pass", string(out.Record.Decision)})
 	}
 	if len(diffs) > 0 {
@@ -97,5 +97,25 @@ func (w Want) compare(out provision.Outcome) []Diff {
 	if w.Groups != nil {
 		differ("/groups", *w.Groups, out.Identity.GroupNames())
 	}
+	if w.Verified != nil {
+		differ("/verified", *w.Verified, verified(out.Identity))
+	}
 	return diffs
+}
+
+// verified are the traits whose value somebody vouches for, as a case names them.
+func verified(i *identity.Identity) []string {
+	names := []string{}
+	for name := range i.Traits {
+		if by, ok := i.ProvenanceOf(identity.Pointer(name)); ok && by.VerifiedBy != "" {
+			names = append(names, name)
+		}
+	}
+	for _, by := range i.Provenance {
+		if by.VerifiedBy != "" && strings.Count(by.Path, "/") > 1 {
+			names = append(names, by.Path)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

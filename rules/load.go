@@ -120,6 +120,11 @@ func (form wantForm) built() (Want, []Problem) {
 		slices.Sort(groups)
 		w.Groups = &groups
 	}
+	if form.Verified != nil {
+		names := texts(*form.Verified)
+		slices.Sort(names)
+		w.Verified = &names
+	}
 	var problems []Problem
 	if form.Code != nil {
 		if _, ok := identity.Code(w.Code).Info(); !ok {
@@ -129,11 +134,11 @@ func (form wantForm) built() (Want, []Problem) {
 	if form.Decision != nil && !slices.Contains(decisions, identity.Decision(w.Decision)) {
 		problems = append(problems, form.Decision.Problemf("%q is none of %q", w.Decision, decisions))
 	}
-	if form.Line != 0 && w.Decision == "" && w.Code == "" && w.Path == "" && w.Rule == "" && w.Traits == nil && w.Groups == nil {
-		problems = append(problems, form.Problemf("want asks for nothing: it has decision, code, path, rule, traits and groups"))
+	if form.Line != 0 && w.Decision == "" && w.Code == "" && w.Path == "" && w.Rule == "" && !w.ofPerson() {
+		problems = append(problems, form.Problemf("want asks for nothing: it has decision, code, path, rule, traits, groups and verified"))
 	}
-	if refused := w.Decision == string(identity.Denied) || w.Decision == string(identity.Prompt); refused && (w.Traits != nil || w.Groups != nil) {
-		problems = append(problems, form.Problemf("a login that is refused leaves no traits and no groups to look at"))
+	if refused := w.Decision == string(identity.Denied) || w.Decision == string(identity.Prompt); refused && w.ofPerson() {
+		problems = append(problems, form.Problemf("a login that is refused leaves no traits, no groups and nothing verified to look at"))
 	}
 	return w, problems
 }

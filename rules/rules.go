@@ -160,8 +160,8 @@ func Sum(results []Result) Summary {
 }
 
 // Behind returns those of the evaluated expressions that made what is not as
-// wanted: a trait's own for a trait, the groups' for the groups, and for a
-// decision deny, allow and the line that decided.
+// wanted: a trait's own for a trait, the groups' for the groups, and what says
+// that a trait is verified, and for a decision deny, allow and the line that decided.
 func (r Result) Behind(prov *provider.Provider) []expr.Explanation {
 	var sources []expr.Source
 	for _, d := range r.Diffs {
@@ -170,6 +170,13 @@ func (r Result) Behind(prov *provider.Provider) []expr.Explanation {
 			programs = prov.Mapping.ProgramsOf(trait)
 		} else if d.Path == "/groups" || strings.HasPrefix(d.Path, "/groups/") {
 			programs = prov.Mapping.ProgramsOf("")
+		} else if d.Path == "/verified" {
+			programs = nil
+			for _, t := range prov.Mapping.Traits() {
+				if t.Verified != nil {
+					programs = append(programs, t.Verified)
+				}
+			}
 		} else if at := slices.IndexFunc(r.Rules, r.decided); at >= 0 {
 			sources = append(sources, r.Rules[at].Source)
 		}

@@ -56,7 +56,7 @@ func play(t *testing.T, part string) (rules.Runner, []rules.Result) {
 
 func TestCases(t *testing.T) {
 	_, results := play(t, "")
-	if s := rules.Sum(results); s.Passed != 7 || s.Failed != 3 || s.Todo != 1 {
+	if s := rules.Sum(results); s.Passed != 9 || s.Failed != 4 || s.Todo != 1 {
 		t.Errorf("%d passed, %d failed, %d todo", s.Passed, s.Failed, s.Todo)
 	}
 	for _, r := range results {
@@ -68,8 +68,9 @@ func TestCases(t *testing.T) {
 
 func TestDiffsAndWhatIsBehindThem(t *testing.T) {
 	for part, want := range map[string]struct{ diffs, behind []string }{
-		"fail, a trait":      {[]string{"/traits/name Anna Ann", "/traits/title <nil> none"}, []string{"claims.name", "has(claims.title) ? claims.title : 'none'"}},
-		"fail, the decision": {[]string{"/decision denied created", "/code not_allowed created"}, []string{"has(claims.acct) && claims.acct == 1", `claims.hd == "acme.example"`}},
+		"fail, a trait":          {[]string{"/traits/name Anna Ann", "/traits/title <nil> none"}, []string{"claims.name", "has(claims.title) ? claims.title : 'none'"}},
+		"fail, the decision":     {[]string{"/decision denied created", "/code not_allowed created"}, []string{"has(claims.acct) && claims.acct == 1", `claims.hd == "acme.example"`}},
+		"fail, what is verified": {[]string{"/verified [email] []"}, []string{"claims.email_verified"}},
 		"fail, groups": {[]string{"/decision one that lets the login pass denied", "/code <nil> not_allowed"},
 			[]string{"has(claims.acct) && claims.acct == 1", `claims.hd == "acme.example"`}},
 	} {
@@ -118,6 +119,7 @@ func TestProblems(t *testing.T) {
 		"no such code":         {"cases: [{name: a, want: {code: creatd}}]", `3:32: there is no reason code "creatd"`},
 		"twice":                {"cases: [{name: a, want: {code: created}}, {name: a, want: {code: created}}]", "3:50: another case has this name"},
 		"refused, with traits": {"cases: [{name: a, want: {decision: denied, traits: {}}}]", "3:25: a login that is refused"},
+		"refused, verified":    {"cases: [{name: a, want: {decision: denied, verified: []}}]", "3:25: a login that is refused"},
 		"no such state":        {"cases: [{name: a, identity: {state: gone}, want: {code: created}}]", `3:37: "gone" is none of`},
 		"a rule's own code":    {"cases: [{name: a, want: {code: guest}}]", `3:32: there is no reason code "guest"; the README lists them, and a deny rule's own is asked for with rule: guest`},
 		"no such decision":     {"cases: [{name: a, want: {decision: craeted}}]", `3:36: "craeted" is none of`},

@@ -86,8 +86,8 @@ func (r Result) edits() (edits []strictyaml.Edit, why string) {
 	switch {
 	case r.Case.Todo != "":
 		return nil, "it need not pass yet: take its todo out first"
-	case !r.Decision.Allowed() && (want.Traits != nil || want.Groups != nil):
-		return nil, fmt.Sprintf("the login does not pass any more (%s), and it wants traits or groups: they would have to go", r.Decision)
+	case !r.Decision.Allowed() && want.ofPerson():
+		return nil, fmt.Sprintf("the login does not pass any more (%s), and it wants traits, groups or what is verified: they would have to go", r.Decision)
 	}
 	lost, at := false, []any{"cases", slices.Index(r.Case.File.Cases, r.Case), "want"}
 	for _, d := range slices.DeleteFunc(slices.Clone(r.Diffs), Diff.Aside) {

@@ -69,18 +69,20 @@ func follow(t *testing.T, guide string) (commands int) {
 	return commands
 }
 
-// TestMappingGuideSaysEverything: the guide shows every key of a mapping.
+// TestMappingGuideSaysEverything: the guide shows every key of a mapping, and of
+// a file with cases.
 func TestMappingGuideSaysEverything(t *testing.T) {
 	guide, keys := text(t, mappingGuide), 0
-	for _, section := range regexp.MustCompile(`(?s)type (?:trait|groups)Section struct \{(.*?)\n\}`).FindAllStringSubmatch(text(t, "../../provider/file.go"), -1) {
+	types := text(t, "../../provider/file.go") + text(t, "../../rules/case.go")
+	for _, section := range regexp.MustCompile(`(?s)type (?:(?:trait|groups)Section|[a-z]+Form) struct \{(.*?)\n\}`).FindAllStringSubmatch(types, -1) {
 		for _, key := range regexp.MustCompile(`yaml:"([a-z_]+)"`).FindAllStringSubmatch(section[1], -1) {
 			keys++
-			if !regexp.MustCompile("[{ `]" + key[1] + ": ").MatchString(guide) {
+			if !regexp.MustCompile("(?m)(^|[{ `])" + key[1] + ":[ \n]").MatchString(guide) {
 				t.Errorf("the guide lacks an example of %s", key[1])
 			}
 		}
 	}
-	if keys < 12 {
+	if keys < 12+21 {
 		t.Errorf("%d keys", keys)
 	}
 }
