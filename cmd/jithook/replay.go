@@ -49,7 +49,8 @@ providers' folder.
 
 Of each subject the newest login is replayed, as the person is today, and the one
 that made them, as if they were not there yet. Exit code 2 when more logins
-differ than --allow lets pass: by default none.`,
+differ than --allow lets pass: by default none; 1 when too little could be looked
+at to say that no more do.`,
 		Example: `  jithook replay --since 24h --providers ./candidate
   jithook replay --since 7d --providers ./candidate --allow traits=1%,code=5`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

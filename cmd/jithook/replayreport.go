@@ -14,7 +14,8 @@ import (
 )
 
 // report prints what a replay has come to. Its error is errNo where more differs
-// than may; that nothing was replayed is no answer at all.
+// than may; that nothing was replayed, or too little to say that no more does, is
+// no answer at all.
 func (r *replayed) report(w io.Writer, out format, tolerance replay.Tolerance) error {
 	if r.Summary.Replayed == 0 {
 		return r.nothing()
@@ -28,6 +29,18 @@ func (r *replayed) report(w io.Writer, out format, tolerance replay.Tolerance) e
 	}
 	if len(r.Exceeded) > 0 {
 		return errNo
+	}
+	return r.tooLittle()
+}
+
+// tooLittle is the error that a replay saw too little of what it was asked for.
+// Logins without claims do not count: nobody may have vouched for any.
+func (r *replayed) tooLittle() error {
+	switch s := r.Summary; {
+	case s.Cut:
+		return fmt.Errorf("there were too many logins: those before %s were not looked at; ask for fewer with --since", when(s.Through))
+	case s.LeftOut[replay.LeftUnreadable] > s.Replayed:
+		return fmt.Errorf("more logins could not be read (%d) than were replayed (%d): are their keys among decisions.keys?", s.LeftOut[replay.LeftUnreadable], s.Replayed)
 	}
 	return nil
 }
@@ -47,6 +60,9 @@ func (r *replayed) nothing() error {
 func (r *replayed) table(w io.Writer, tolerance replay.Tolerance) error {
 	s := r.Summary
 	fmt.Fprintf(w, "%d of %d logins since %s replayed%s\n", s.Replayed, s.Logins, when(r.Since), leftOut(s))
+	if 2*s.LeftOut[replay.LeftNoClaims] > s.Logins {
+		fmt.Fprintln(w, "Most of the logins keep no claims: of those nothing is known.")
+	}
 	if s.Cut {
 		fmt.Fprintf(w, "There were more: those before %s were not looked at.\n", when(s.Through))
 	}
