@@ -70,7 +70,7 @@ func (t *trial) where(args []string) (config, error) {
 		}
 		return c, err
 	}
-	return config{providersDir: args[0], providersShown: args[0], providersAt: strictyaml.Text{File: args[0]}, userstores: []string{provider.DefaultUserstore}}, nil
+	return config{providersDir: args[0], providersShown: args[0], userstores: []string{provider.DefaultUserstore}}, nil
 }
 
 // once loads everything and plays every case.

@@ -42,10 +42,14 @@ func (c config) located(problems []strictyaml.Problem) []strictyaml.Problem {
 }
 
 // located are problems of files: below the folder as the configuration spells it,
-// and for the folder as a whole the line that names it.
+// and for the folder as a whole the line that names it, if one does.
 func located(problems []strictyaml.Problem, at strictyaml.Text, folder string) []strictyaml.Problem {
 	problems = slices.Clone(problems)
 	for i, p := range problems {
+		if p.Line == 0 && at.Line == 0 {
+			problems[i].File = folder
+			continue
+		}
 		if p.Line == 0 {
 			problems[i] = at.Problemf("%s", p.Message)
 			continue
