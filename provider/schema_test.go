@@ -5,7 +5,6 @@ package provider_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,15 +14,13 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"go.yaml.in/yaml/v3"
-
 	"github.com/jithook/jithook/deploy"
 	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/test/schemas"
 )
 
-// schema returns the schema, and itself as JSON.
-func schema(t *testing.T) (*jsonschema.Schema, any) {
+// schema is the JSON Schema of a provider's file.
+func schema(t *testing.T) []byte {
 	t.Helper()
 	made, err := provider.Schema()
 	if err != nil {
@@ -33,37 +30,7 @@ func schema(t *testing.T) (*jsonschema.Schema, any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("provider.schema.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.Compile("provider.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, doc
-}
-
-// validate holds a file to the schema as an editor would.
-func validate(t *testing.T, s *jsonschema.Schema, file string) error {
-	t.Helper()
-	var content any
-	if err := yaml.Unmarshal([]byte(file), &content); err != nil {
-		t.Fatal(err)
-	}
-	text, err := json.Marshal(content)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Validate(doc)
+	return text
 }
 
 // TestSchemaTakesWhatLoads: the samples, the examples of the documentation, and
@@ -88,7 +55,7 @@ func TestSchemaTakesWhatLoads(t *testing.T) {
 	read(os.DirFS("../docs"), "*.md")
 	read(os.DirFS("../rules/testdata"), "*.yaml")
 	files["words of WSO2.yaml"] = completed("jit: {enabled: true, scheme: PROVISION_SILENTLY, attribute_sync: OVERRIDE_ALL, group_sync: MERGE_WITH_EXISTING}\ngroups: {from: claims.groups, allow: [a]}\n")
-	s, _ := schema(t)
+	s := schemas.Compile(t, schema(t))
 	tried := 0
 	try := func(name, text string) {
 		set, problems := loader(t).Load(fstest.MapFS{"acme.yaml": {Data: []byte(text)}, "acme.schema.json": {Data: []byte("{}")}})
@@ -96,7 +63,7 @@ func TestSchemaTakesWhatLoads(t *testing.T) {
 			return
 		}
 		tried++
-		if err := validate(t, s, text); err != nil {
+		if err := schemas.Validate(t, s, text); err != nil {
 			t.Errorf("%s loads, and the schema refuses it: %v\n%s", name, err, text)
 		}
 	}
@@ -121,9 +88,9 @@ func TestSchemaTakesWhatLoads(t *testing.T) {
 // TestSchemaRefusesBadForm: each of these is refused by the loader for its form,
 // and by the schema.
 func TestSchemaRefusesBadForm(t *testing.T) {
-	s, _ := schema(t)
+	s := schemas.Compile(t, schema(t))
 	good := completed("")
-	if err := validate(t, s, good); err != nil {
+	if err := schemas.Validate(t, s, good); err != nil {
 		t.Fatal(err)
 	}
 	for name, file := range map[string]string{
@@ -164,7 +131,7 @@ func TestSchemaRefusesBadForm(t *testing.T) {
 			if _, problems := loader(t).Load(fstest.MapFS{"acme.yaml": {Data: []byte(file)}}); len(problems) == 0 {
 				t.Error("it loads")
 			}
-			if validate(t, s, file) == nil {
+			if schemas.Validate(t, s, file) == nil {
 				t.Error("the schema takes it")
 			}
 		})
@@ -187,9 +154,7 @@ func TestSchemaKnowsTheWords(t *testing.T) {
 		"traits/canonical": trait("canonical"), "traits/sync": trait("sync"), "traits/on_taken": trait("on_taken"), "traits/absent": trait("absent"),
 		"groups/absent": "groups: {from: claims.groups, allow: [a], absent: WORD}\n",
 	}
-	_, doc := schema(t)
-	enums := map[string][]string{}
-	collect(doc, "", enums)
+	enums := schemas.Enums(t, schema(t))
 	refusals := func(file, as string) []string {
 		var refused []string
 		_, problems := loader(t).Load(fstest.MapFS{"acme.yaml": {Data: []byte(completed(strings.ReplaceAll(file, word, as)))}})
@@ -225,29 +190,5 @@ func TestSchemaKnowsTheWords(t *testing.T) {
 	}
 	if len(enums) != len(files) {
 		t.Errorf("%d enums in the schema, %d in this test", len(enums), len(files))
-	}
-}
-
-// collect finds the enums of a schema, by the keys that lead to them.
-func collect(schema any, path string, into map[string][]string) {
-	switch s := schema.(type) {
-	case []any:
-		for _, one := range s {
-			collect(one, path, into)
-		}
-	case map[string]any:
-		if enum, ok := s["enum"].([]any); ok {
-			into[path] = nil
-			for _, w := range enum {
-				into[path] = append(into[path], fmt.Sprint(w))
-			}
-		}
-		properties, _ := s["properties"].(map[string]any)
-		for name, p := range properties {
-			collect(p, strings.TrimPrefix(path+"/"+name, "/"), into)
-		}
-		for _, key := range []string{"anyOf", "items", "additionalProperties"} {
-			collect(s[key], path, into)
-		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -14,9 +13,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/jithook/jithook/deploy"
+	"github.com/jithook/jithook/test/schemas"
 )
 
 var updateSchemas = flag.Bool("update-schemas", false, "rewrite the JSON Schemas below deploy")
@@ -54,37 +53,7 @@ func TestSchemasAreFresh(t *testing.T) {
 
 func schemaOf(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(printed(t, "schema", name)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("schema.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.Compile("schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// hold holds a file to a schema as an editor would.
-func hold(t *testing.T, s *jsonschema.Schema, text string) error {
-	t.Helper()
-	var content any
-	if err := yaml.Unmarshal([]byte(text), &content); err != nil {
-		t.Fatal(err)
-	}
-	data, err := json.Marshal(content)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Validate(doc)
+	return schemas.Compile(t, printed(t, "schema", name))
 }
 
 // configProblems are those of a configuration.
@@ -110,7 +79,7 @@ func TestSchemasTakeWhatLoads(t *testing.T) {
 	tried := map[*jsonschema.Schema]int{}
 	try := func(s *jsonschema.Schema, name, text string) {
 		tried[s]++
-		if err := hold(t, s, text); err != nil {
+		if err := schemas.Validate(t, s, text); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -175,7 +144,7 @@ providers: providers
 // and by the schema.
 func TestConfigSchemaRefusesBadForm(t *testing.T) {
 	s := schemaOf(t, "config")
-	if err := hold(t, s, smallConfig); err != nil {
+	if err := schemas.Validate(t, s, smallConfig); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
@@ -201,7 +170,7 @@ func TestConfigSchemaRefusesBadForm(t *testing.T) {
 			if len(configProblems(t, text)) == 0 {
 				t.Error("it loads")
 			}
-			if hold(t, s, text) == nil {
+			if schemas.Validate(t, s, text) == nil {
 				t.Error("the schema takes it")
 			}
 		})
@@ -222,12 +191,7 @@ func TestConfigSchemaKnowsTheWords(t *testing.T) {
 		"outbound/scim/patch":     scim("patch"), "outbound/scim/lookup": scim("lookup"), "outbound/scim/groups": scim("groups"), "outbound/scim/on_deprovision": scim("on_deprovision"),
 	}
 	files["auth/basic/endpoints"] = strings.Replace(smallConfig, "auth: {", "auth: {basic: [{name: b, user: u, password: env:P, endpoints: [WORD], providers: [\"*\"]}], ", 1)
-	var doc any
-	if err := json.Unmarshal(printed(t, "schema", "config"), &doc); err != nil {
-		t.Fatal(err)
-	}
-	enums := map[string][]string{}
-	collectEnums(doc, "", enums)
+	enums := schemas.Enums(t, printed(t, "schema", "config"))
 	for path, words := range enums {
 		t.Run(path, func(t *testing.T) {
 			file, ok := files[path]
@@ -253,29 +217,5 @@ func TestConfigSchemaKnowsTheWords(t *testing.T) {
 	}
 	if len(enums) != len(files) {
 		t.Errorf("%d enums in the schema, %d in this test", len(enums), len(files))
-	}
-}
-
-// collectEnums finds the enums of a schema, by the keys that lead to them.
-func collectEnums(schema any, path string, into map[string][]string) {
-	switch s := schema.(type) {
-	case []any:
-		for _, one := range s {
-			collectEnums(one, path, into)
-		}
-	case map[string]any:
-		if enum, ok := s["enum"].([]any); ok {
-			into[path] = nil
-			for _, w := range enum {
-				into[path] = append(into[path], fmt.Sprint(w))
-			}
-		}
-		properties, _ := s["properties"].(map[string]any)
-		for name, p := range properties {
-			collectEnums(p, strings.TrimPrefix(path+"/"+name, "/"), into)
-		}
-		for _, key := range []string{"anyOf", "items", "additionalProperties"} {
-			collectEnums(s[key], path, into)
-		}
 	}
 }

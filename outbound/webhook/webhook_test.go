@@ -24,6 +24,7 @@ import (
 	"github.com/jithook/jithook/internal/safedial"
 	"github.com/jithook/jithook/outbound"
 	"github.com/jithook/jithook/outbound/webhook"
+	"github.com/jithook/jithook/test/schemas"
 )
 
 const (
@@ -46,18 +47,7 @@ func newReceiver(t *testing.T) *receiver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("message.schema.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := compiler.Compile("message.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := schemas.Compile(t, file)
 	r := &receiver{}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
