@@ -4,15 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	ory "github.com/ory/client-go"
-
-	"github.com/jithook/jithook/internal/strictjson"
 )
 
 // Bounds of one call of the Admin API. A call must leave room for the rest of a
@@ -53,37 +50,9 @@ func NewAdmin(base, token string) (*Admin, error) {
 	if err := CheckAdminURL(base); err != nil {
 		return nil, err
 	}
-	config := ory.NewConfiguration()
-	config.Servers = ory.ServerConfigurations{{URL: strings.TrimSuffix(base, "/")}}
-	config.OperationServers = nil // some name a host of Ory's
-	config.UserAgent = "jithook"
-	if token != "" {
-		config.DefaultHeader["Authorization"] = "Bearer " + token
-	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
-	config.HTTPClient = &http.Client{
-		Transport: traced{limited{transport, maxReply}},
-		Timeout:   callTimeout,
-		// A redirect would carry the token to another place, and turn a write
-		// into a read.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return &Admin{ory.NewAPIClient(config)}, nil
-}
-
-// limited bounds what a reply may cost: the client reads it whole.
-type limited struct {
-	next  http.RoundTripper
-	bytes int64
-}
-
-func (b limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	reply, err := b.next.RoundTrip(r)
-	if err == nil {
-		reply.Body = http.MaxBytesReader(nil, reply.Body, b.bytes)
-	}
-	return reply, err
+	return &Admin{newClient(base, token, callTimeout, traced{limited{transport, maxReply}})}, nil
 }
 
 // Account is an identity as its Kratos holds it.
@@ -219,33 +188,14 @@ func (a *Admin) EndSessions(ctx context.Context, id string) error {
 	return err
 }
 
-// read turns what the client returned into a value or an error. The client has
-// read the reply whole; its own decoding is not used, because it makes floats of
-// large numbers and takes the last of two members with one name.
+// read is answers.read of the Admin API.
 func read(reply *http.Response, err error, call string, into any) error {
-	fail := func(format string, args ...any) error {
-		return fmt.Errorf("admin API of Kratos: %s: %w", call, fmt.Errorf(format, args...))
-	}
-	var large *http.MaxBytesError
-	var transport *url.Error
-	switch {
-	case errors.As(err, &large):
-		return fail("the reply is longer than %d bytes", maxReply)
-	case reply == nil && errors.As(err, &transport):
-		return fail("%w", transport.Err) // without the URL, which holds identifiers
-	case reply == nil:
-		return fail("the request could not be made")
-	case reply.StatusCode == http.StatusNotFound && isKratos(reply):
-		return fail("%w", ErrNoIdentity)
-	case reply.StatusCode < 200 || reply.StatusCode > 299:
-		return fail("status %d", reply.StatusCode)
-	case into == nil:
+	return answers{"admin API of Kratos", maxReply, func(reply *http.Response) error {
+		if reply.StatusCode == http.StatusNotFound && isKratos(reply) {
+			return ErrNoIdentity
+		}
 		return nil
-	}
-	if err := strictjson.Decode(reply.Body, into); err != nil {
-		return fail("the reply cannot be read")
-	}
-	return nil
+	}}.read(reply, err, call, into)
 }
 
 // isKratos reports whether a reply is an error of Kratos's, rather than of

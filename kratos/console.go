@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	ory "github.com/ory/client-go"
 
-	"github.com/jithook/jithook/internal/strictjson"
+	"github.com/jithook/jithook/identity"
 )
 
 // DefaultConsole is where the projects of Ory Network are configured.
@@ -43,18 +42,7 @@ func NewConsole(base, key string) (*Console, error) {
 	if key == "" {
 		return nil, errors.New("the console needs an API key of the workspace")
 	}
-	config := ory.NewConfiguration()
-	config.Servers = ory.ServerConfigurations{{URL: strings.TrimSuffix(base, "/")}}
-	config.OperationServers = nil // they name the console that is in the client
-	config.UserAgent = "jithook"
-	config.DefaultHeader["Authorization"] = "Bearer " + key
-	config.HTTPClient = &http.Client{
-		Transport: limited{http.DefaultTransport, maxProject},
-		Timeout:   consoleTimeout,
-		// A redirect would carry the key to another place.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return &Console{ory.NewAPIClient(config)}, nil
+	return &Console{newClient(base, key, consoleTimeout, limited{http.DefaultTransport, maxProject})}, nil
 }
 
 // Project is a project's configuration of Kratos, at a revision.
@@ -96,45 +84,26 @@ func (c *Console) Project(ctx context.Context, id string) (Project, error) {
 func (c *Console) Change(ctx context.Context, p Project, patches []Patch) error {
 	all := make([]ory.JsonPatch, 0, len(patches))
 	for _, patch := range patches {
-		pointer := "/services/identity/config"
-		for _, name := range patch.Path {
-			pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
-		}
+		pointer := "/services/identity/config" + identity.Pointer(patch.Path...)
 		all = append(all, ory.JsonPatch{Op: patch.Op, Path: pointer, Value: patch.Value})
 	}
 	_, reply, err := c.api.ProjectAPI.PatchProjectWithRevision(ctx, p.ID, p.Revision).JsonPatch(all).Execute()
 	return readConsole(reply, err, "change the project", nil)
 }
 
-// readConsole is read for the console's API.
+// readConsole is answers.read of the console's API.
 func readConsole(reply *http.Response, err error, call string, into any) error {
-	fail := func(err error) error { return fmt.Errorf("console of Ory Network: %s: %w", call, err) }
-	var large *http.MaxBytesError
-	var transport *url.Error
-	switch {
-	case errors.As(err, &large):
-		return fail(fmt.Errorf("the reply is longer than %d bytes", maxProject))
-	case reply == nil && errors.As(err, &transport):
-		return fail(transport.Err)
-	case reply == nil:
-		return fail(errors.New("the request could not be made"))
-	}
-	switch status := reply.StatusCode; {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return fail(fmt.Errorf("status %d: the API key is not one that may do this", status))
-	case status == http.StatusNotFound:
-		return fail(errors.New("status 404: there is no such project, or not for this API key"))
-	case status == http.StatusConflict || status == http.StatusPreconditionFailed:
-		return fail(ErrRevision)
-	case status >= 500:
-		return fail(fmt.Errorf("status %d: try again; what has been done already is left as it is", status))
-	case status < 200 || status > 299:
-		return fail(fmt.Errorf("status %d", status))
-	case into == nil:
+	return answers{"console of Ory Network", maxProject, func(reply *http.Response) error {
+		switch status := reply.StatusCode; {
+		case status == http.StatusUnauthorized || status == http.StatusForbidden:
+			return fmt.Errorf("status %d: the API key is not one that may do this", status)
+		case status == http.StatusNotFound:
+			return errors.New("status 404: there is no such project, or not for this API key")
+		case status == http.StatusConflict || status == http.StatusPreconditionFailed:
+			return ErrRevision
+		case status >= 500:
+			return fmt.Errorf("status %d: try again; what has been done already is left as it is", status)
+		}
 		return nil
-	}
-	if err := strictjson.Decode(reply.Body, into); err != nil {
-		return fail(errors.New("the reply cannot be read"))
-	}
-	return nil
+	}}.read(reply, err, call, into)
 }
