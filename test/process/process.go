@@ -135,6 +135,25 @@ func (p *Process) State() *os.ProcessState {
 	return p.cmd.ProcessState
 }
 
+// Waits says, on Linux, how much processor time the process has had in ticks, and
+// what the kernel has each of its threads wait for: what a process that hangs is
+// asked first.
+func (p *Process) Waits() string {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", p.Pid()))
+	said := fmt.Sprintf("%d threads", len(tasks))
+	for _, task := range tasks {
+		stat, _ := os.ReadFile(filepath.Join(task, "stat"))
+		wchan, _ := os.ReadFile(filepath.Join(task, "wchan"))
+		// The name stands in brackets and may hold anything; then the state is
+		// field 3, time in user and kernel mode are 14 and 15.
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		if fields := strings.Fields(rest); len(fields) > 12 {
+			said += fmt.Sprintf("; %s %s+%s %s", fields[0], fields[11], fields[12], wchan)
+		}
+	}
+	return said
+}
+
 // LogTail returns the last lines of the output without the secrets.
 func (p *Process) LogTail() string {
 	tail := Tail(filepath.Dir(p.logPath), p.name)

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,5 +79,16 @@ func TestLogTailHidesSecrets(t *testing.T) {
 	<-p.Exited()
 	if got, want := p.LogTail(), "key=[secret] other=visible"; got != want {
 		t.Errorf("log = %q, want %q", got, want)
+	}
+}
+
+func TestWaits(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux says what its threads wait for")
+	}
+	p := process.Start(t, "sleeper", exec.Command("sleep", "1000"))
+	want := regexp.MustCompile(`^1 threads; [RSD] \d+\+\d+ \w+$`)
+	if got := p.Waits(); !want.MatchString(got) {
+		t.Errorf("waits = %q, want %v", got, want)
 	}
 }
