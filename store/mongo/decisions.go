@@ -24,19 +24,17 @@ func (s *Store) Record(ctx context.Context, records []identity.Record, touched [
 }
 
 func (db *database) record(ctx context.Context, records []identity.Record) error {
-	var ids []string
-	var models []driver.WriteModel
-	for _, r := range records {
+	if len(records) == 0 {
+		return nil
+	}
+	docs := make([]decisionDoc, len(records))
+	ids := make([]string, len(records))
+	for n, r := range records {
 		doc, err := encodeRecord(r)
 		if err != nil {
 			return err
 		}
-		ids = append(ids, r.ID)
-		models = append(models, driver.NewUpdateOneModel().
-			SetFilter(byID(r.ID)).SetUpdate(bson.D{{Key: "$set", Value: doc}}).SetUpsert(true))
-	}
-	if len(models) == 0 {
-		return nil
+		docs[n], ids[n] = decisionDoc{ID: r.ID, Record: doc}, r.ID
 	}
 	// An older version that still stands in a journal would replace this one
 	// when it is moved.
@@ -44,9 +42,26 @@ func (db *database) record(ctx context.Context, records []identity.Record) error
 		return err
 	}
 	return again(ctx, func() error {
-		_, err := db.decisions.BulkWrite(ctx, models) // in order: the last of one id counts
+		// Nearly all are new, and a server takes many new ones at once. One that
+		// is there, or twice among these, has all of them replaced, one by one.
+		_, err := db.decisions.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
+		if driver.IsDuplicateKeyError(err) {
+			return db.replaceRecords(ctx, docs)
+		}
 		return err
 	})
+}
+
+// replaceRecords writes records whether or not they are there, in order: the
+// last of one id counts.
+func (db *database) replaceRecords(ctx context.Context, docs []decisionDoc) error {
+	models := make([]driver.WriteModel, len(docs))
+	for n, d := range docs {
+		models[n] = driver.NewUpdateOneModel().
+			SetFilter(byID(d.ID)).SetUpdate(bson.D{{Key: "$set", Value: d.Record}}).SetUpsert(true)
+	}
+	_, err := db.decisions.BulkWrite(ctx, models)
+	return err
 }
 
 func (db *database) touch(ctx context.Context, touched []store.Touch) error {

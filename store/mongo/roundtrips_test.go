@@ -123,11 +123,13 @@ func TestRoundTrips(t *testing.T) {
 	login("login with a change", identity.Updated, func(c map[string]any) { c["name"] = "Ann Example" })
 	spy.want(t, "login with a change", "find", "update")
 	login("denial", identity.Denied, func(c map[string]any) { c["hd"] = "other.example" })
-	spy.want(t, "denial", "find", "find", "update")
+	spy.want(t, "denial", "find", "find", "insert")
 
 	r := newRecord(newIdentity(0))
 	must(t, s.Record(spy.step(t, "a batch"), []identity.Record{r}, []store.Touch{{ID: newIdentity(0).ID, At: time.Now()}}))
-	spy.want(t, "a batch", "find", "update", "update")
+	spy.want(t, "a batch", "find", "insert", "update")
+	must(t, s.Record(spy.step(t, "a record that is there"), []identity.Record{r}, nil))
+	spy.want(t, "a record that is there", "find", "insert", "update")
 }
 
 // A message that is signed costs its receipt and a look whether it was decided.

@@ -77,6 +77,24 @@ func testRecord(t *testing.T, s store.Store) {
 	}
 }
 
+// testRecordMixed: in one batch, one record is new, one is there, and one comes
+// twice, of which the last counts.
+func testRecordMixed(t *testing.T, s store.Store) {
+	there, fresh, twice := newRecord(newIdentity(), identity.Denied), newRecord(newIdentity(), identity.Denied), newRecord(newIdentity(), identity.Denied)
+	must(t, s.Record(t.Context(), []identity.Record{there}, nil))
+	amended := there
+	amended.Decision, amended.Change = identity.Created, []identity.Change{{Path: "/traits/name", Op: "set"}}
+	last := twice
+	last.FlowID = "the last"
+	must(t, s.Record(t.Context(), []identity.Record{twice, fresh, amended, last}, nil))
+	for _, r := range []identity.Record{fresh, amended, last} {
+		wantRecord(t, s, r)
+	}
+	if got := len(decisions(t, s, store.DecisionQuery{})); got != 3 {
+		t.Errorf("%d records, want 3", got)
+	}
+}
+
 func testTouch(t *testing.T, s store.Store) {
 	i, other := insert(t, s, newFed()), insert(t, s, newFed())
 	r := newRecord(i, identity.Unchanged)

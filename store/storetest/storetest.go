@@ -82,6 +82,7 @@ func (c Suite) Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"ListPageSize", testListPageSize},
 		{"PageTokens", testPageTokens},
 		{"Record", testRecord},
+		{"RecordMixed", testRecordMixed},
 		{"Touch", testTouch},
 		{"ClaimsTouch", testClaimsTouch},
 		{"Decisions", testDecisions},
