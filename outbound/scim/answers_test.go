@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/jithook/jithook/internal/safedial"
 	"github.com/jithook/jithook/outbound"
 	"github.com/jithook/jithook/outbound/scim"
+	"github.com/jithook/jithook/store/bolt"
 	"github.com/jithook/jithook/test/scim/scimtest"
 )
 
@@ -210,4 +212,66 @@ func TestOAuth2(t *testing.T) {
 	_ = deliver(t, x, &i)
 	broken.Store(true)
 	quiet(t, "token endpoint", deliver(t, x, &i))
+}
+
+// TestF11_TokenEndpoint: one that asks for time gets it like a target, from
+// every process, and is not asked a second time by another way of authentication.
+func TestF11_TokenEndpoint(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		header func(time.Time) string
+	}{
+		"429, seconds": {429, func(time.Time) string { return "7200" }},
+		"503, date":    {503, func(now time.Time) string { return now.Add(2 * time.Hour).UTC().Format(http.TimeFormat) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int64
+			began := time.Now()
+			tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if asked.Add(1) == 1 {
+					w.Header().Set("Retry-After", c.header(began))
+					w.WriteHeader(c.status)
+					_, _ = io.WriteString(w, "SECRET")
+					return
+				}
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `{"access_token":"t","token_type":"Bearer"}`)
+			}))
+			defer tokens.Close()
+			s := scimtest.New(t)
+			notes, err := bolt.Open(filepath.Join(t.TempDir(), "notes.db"), bolt.Options{})
+			must(t, err)
+			defer notes.Close()
+			var passed atomic.Int64
+			now := func() time.Time { return began.Add(time.Duration(passed.Load())) }
+			process := func() *outbound.Spared {
+				return outbound.Spare(connector(t, s.URL, func(o *scim.Options) {
+					o.Auth, o.Now = scim.OAuth2(scim.ClientCredentials{TokenURL: tokens.URL, ClientID: "jit", ClientSecret: "SECRET"}), now
+				}), hr, notes, now)
+			}
+			first, other := process(), process()
+			tell := func(p *outbound.Spared) error {
+				_, err := p.Deliver(t.Context(), ann(nil), identity.Delivery{Target: hr})
+				return err
+			}
+			err = tell(first)
+			quiet(t, name, err)
+			later, ok := errors.AsType[*outbound.LaterError](err)
+			if !ok || later.After < 2*time.Hour-3*time.Second || later.After > 2*time.Hour || !strings.Contains(err.Error(), fmt.Sprint(c.status)) {
+				t.Fatalf("got %v", err)
+			}
+			passed.Store(int64(2*time.Hour - time.Minute))
+			for _, p := range []*outbound.Spared{first, other} {
+				if _, ok := errors.AsType[*outbound.LaterError](tell(p)); !ok {
+					t.Error("it is not left alone")
+				}
+			}
+			if n := asked.Load(); n != 1 || len(s.Requests()) > 0 {
+				t.Errorf("%d requests for tokens, want 1, and %d to the target, want none", n, len(s.Requests()))
+			}
+			passed.Store(int64(2*time.Hour + time.Second))
+			must(t, tell(other))
+			one(t, s)
+		})
+	}
 }

@@ -3,17 +3,21 @@ package scim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/jithook/jithook/outbound"
 )
 
 // Auth is how requests are authenticated.
 type Auth interface {
 	// authorize adds the credential to a request.
-	authorize(ctx context.Context, r *http.Request, client *http.Client) error
+	authorize(ctx context.Context, r *http.Request, c *client) error
 	// refused says that the target did not accept it.
 	refused()
 }
@@ -23,7 +27,7 @@ type bearer string
 // Bearer sends a token that does not change.
 func Bearer(token string) Auth { return bearer(token) }
 
-func (b bearer) authorize(_ context.Context, r *http.Request, _ *http.Client) error {
+func (b bearer) authorize(_ context.Context, r *http.Request, _ *client) error {
 	r.Header.Set("Authorization", "Bearer "+string(b))
 	return nil
 }
@@ -35,7 +39,7 @@ type basic struct{ user, password string }
 // Basic sends a user and a password.
 func Basic(user, password string) Auth { return basic{user, password} }
 
-func (b basic) authorize(_ context.Context, r *http.Request, _ *http.Client) error {
+func (b basic) authorize(_ context.Context, r *http.Request, _ *client) error {
 	r.SetBasicAuth(b.user, b.password)
 	return nil
 }
@@ -71,7 +75,7 @@ func OAuth2(c ClientCredentials) Auth {
 	return o
 }
 
-func (o *oauth) authorize(ctx context.Context, r *http.Request, client *http.Client) error {
+func (o *oauth) authorize(ctx context.Context, r *http.Request, c *client) error {
 	var token *oauth2.Token
 	select {
 	case token = <-o.token:
@@ -80,8 +84,13 @@ func (o *oauth) authorize(ctx context.Context, r *http.Request, client *http.Cli
 	}
 	defer func() { o.token <- token }()
 	if !token.Valid() {
-		fresh, err := o.config.Token(context.WithValue(ctx, oauth2.HTTPClient, client))
-		if err != nil {
+		endpoint := &tokenEndpoint{transport: c.http.Transport, now: c.now}
+		through := &http.Client{Transport: endpoint, CheckRedirect: c.http.CheckRedirect}
+		fresh, err := o.config.Token(context.WithValue(ctx, oauth2.HTTPClient, through))
+		switch {
+		case err != nil && endpoint.busy != nil:
+			return endpoint.busy
+		case err != nil:
 			// Its text has the reply.
 			return errors.New("the token endpoint gave no token")
 		}
@@ -89,6 +98,30 @@ func (o *oauth) authorize(ctx context.Context, r *http.Request, client *http.Cli
 	}
 	token.SetAuthHeader(r)
 	return nil
+}
+
+// tokenEndpoint is the way to the token endpoint for one token. Where it asks for
+// time it gets it, as a target does: it is not asked once more by the other of the
+// two ways in which a client may say who it is, which oauth2 tries after a failure.
+type tokenEndpoint struct {
+	transport http.RoundTripper
+	now       func() time.Time
+	busy      *outbound.LaterError // nil until it has asked for time
+}
+
+// RoundTrip implements http.RoundTripper.
+func (e *tokenEndpoint) RoundTrip(r *http.Request) (*http.Response, error) {
+	if e.busy != nil {
+		return nil, e.busy
+	}
+	answer, err := e.transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if after, asks := asksForTime(answer, e.now()); asks {
+		e.busy = &outbound.LaterError{After: after, Err: fmt.Errorf("the token endpoint gave no token: it answered %d", answer.StatusCode)}
+	}
+	return answer, nil
 }
 
 // refused drops the token: it may have been withdrawn.

@@ -112,7 +112,7 @@ func (c *client) call(ctx context.Context, k call) (reply, error) {
 	if err := outbound.Turn(ctx); err != nil {
 		return reply{}, &unsentError{unreachable(k.what, err)}
 	}
-	if err := c.auth.authorize(ctx, r, c.http); err != nil {
+	if err := c.auth.authorize(ctx, r, c); err != nil {
 		return reply{}, &unsentError{err}
 	}
 	answer, err := c.http.Do(r)
@@ -146,14 +146,20 @@ func (c *client) failure(what string, answer *http.Response, body []byte) error 
 	if json.Unmarshal(body, &said) == nil && slices.Contains(scimTypes, said.ScimType) {
 		e.kind = said.ScimType
 	}
-	after, asks := outbound.RetryAfter(answer.Header, c.now())
-	switch s := e.status; {
-	case asks && (s == http.StatusTooManyRequests || s == http.StatusServiceUnavailable):
+	after, asks := asksForTime(answer, c.now())
+	switch {
+	case asks:
 		return &outbound.LaterError{After: after, Err: e}
-	case refuses(s):
+	case refuses(e.status):
 		return &outbound.RejectedError{Err: e}
 	}
 	return e
+}
+
+// asksForTime reports whether an answer asks to be left alone, and for how long.
+func asksForTime(answer *http.Response, now time.Time) (time.Duration, bool) {
+	after, asks := outbound.RetryAfter(answer.Header, now)
+	return after, asks && (answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusServiceUnavailable)
 }
 
 // refuses reports whether a status is about this one request.
