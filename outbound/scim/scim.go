@@ -14,7 +14,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -242,26 +241,20 @@ func (t *task) create(ctx context.Context) (resource, error) {
 	case account != nil:
 		return account, t.update(ctx, account)
 	}
-	return nil, rejected("the target has an account with this userName, or another unique attribute, that is not ours: it is not taken over (" + err.Error() + ")")
+	return nil, t.taken(ctx, wanted.userName(), err)
 }
 
 // orphan returns the one account with the identity's userName, if it is nobody
 // else's.
 func (t *task) orphan(ctx context.Context, wanted wanted) (resource, error) {
-	name := wanted.userName()
-	if name == "" || t.Lookup == LookupNone || !t.features.filter {
-		return nil, nil
-	}
-	found, err := t.filter(ctx, users, "userName", name)
-	if err != nil {
-		return nil, err
-	}
-	named := slices.DeleteFunc(found, func(r resource) bool { return !strings.EqualFold(r.text("userName"), name) })
+	named, err := t.withName(ctx, wanted.userName())
 	switch {
-	case len(named) == 0:
-		return nil, nil
-	case len(named) > 1 || named[0].text("externalId") != "":
-		return nil, rejected("the target has an account with this userName whose externalId is not ours, or several: it is not adopted")
+	case err != nil || len(named) == 0:
+		return nil, err
+	case len(named) > 1:
+		return nil, rejected("the target has several accounts with this userName: none is adopted")
+	case named[0].text("externalId") != "":
+		return nil, holder(named[0])
 	}
 	return named[0], nil
 }
