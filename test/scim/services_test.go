@@ -310,7 +310,7 @@ func strangers(t *testing.T, s *server.Server, at peer) {
 			}
 		}
 		s.Ask(t, "GET", "/admin/v1/identities/"+id+"/export", nil).Decode(t, &e)
-		return len(e.Outbox) == 1 && e.Outbox[0].Dead && strings.Contains(e.Outbox[0].Failure, "409")
+		return len(e.Outbox) == 1 && e.Outbox[0].Dead && strings.Contains(e.Outbox[0].Failure, "no externalId")
 	})
 	after := at.call("GET", "/Users/"+fmt.Sprint(bob["id"]), nil)
 	if diff := cmp.Diff(bob, after); diff != "" {
