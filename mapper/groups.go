@@ -2,7 +2,6 @@ package mapper
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"github.com/jithook/jithook/identity"
@@ -140,13 +139,14 @@ func listOfStrings(v any) ([]string, bool) {
 
 // granted returns what the provider's names grant, sorted, each once.
 func (g *groups) granted(names []string) []string {
-	granted := map[string]bool{}
+	var granted []string
 	for _, name := range names {
 		if to, ok := g.grant(name); ok {
-			granted[to] = true
+			granted = append(granted, to)
 		}
 	}
-	return slices.Sorted(maps.Keys(granted))
+	slices.Sort(granted)
+	return slices.Compact(granted)
 }
 
 // grant returns what one of the provider's names grants. What has no canonical

@@ -30,8 +30,8 @@ func (r *Rejection) Error() string {
 func (m *Mapping) Map(ctx context.Context, v expr.Vars) (Result, error) {
 	var r Result
 	r.Traits = slices.Grow(r.Traits, len(m.traits))
-	for _, t := range m.traits {
-		mapped, err := t.mapped(ctx, v)
+	for i := range m.traits {
+		mapped, err := m.traits[i].mapped(ctx, v)
 		if err != nil {
 			return Result{}, err
 		}
@@ -59,7 +59,7 @@ func (m *Mapping) Trait(ctx context.Context, path string, v expr.Vars) (mapped T
 	return mapped, true, err
 }
 
-func (t trait) mapped(ctx context.Context, v expr.Vars) (Trait, error) {
+func (t *trait) mapped(ctx context.Context, v expr.Vars) (Trait, error) {
 	plain, from, err := t.first(ctx, v)
 	if err != nil {
 		return Trait{}, err
@@ -79,7 +79,7 @@ func (t trait) mapped(ctx context.Context, v expr.Vars) (Trait, error) {
 
 // first returns the first value there is, and the expression that yielded it.
 // nil is none: an empty string is no value of a required trait.
-func (t trait) first(ctx context.Context, v expr.Vars) (any, *expr.Program, error) {
+func (t *trait) first(ctx context.Context, v expr.Vars) (any, *expr.Program, error) {
 	for _, p := range t.values {
 		plain, err := p.Eval(ctx, v)
 		if isMissing(err) || err == nil && (plain == nil || plain == "" && t.required) {
@@ -94,7 +94,7 @@ func (t trait) first(ctx context.Context, v expr.Vars) (any, *expr.Program, erro
 }
 
 // absentee completes a trait that the claims have no value for.
-func (t trait) absentee(mapped Trait) (Trait, error) {
+func (t *trait) absentee(mapped Trait) (Trait, error) {
 	mapped.Absent = true
 	switch t.absent {
 	case AbsentKeep:
@@ -109,7 +109,7 @@ func (t trait) absentee(mapped Trait) (Trait, error) {
 	return mapped, nil
 }
 
-func (t trait) reject(code identity.Code, by *expr.Program) *Rejection {
+func (t *trait) reject(code identity.Code, by *expr.Program) *Rejection {
 	return &Rejection{Reason: identity.BecauseOf(code, "/traits"+t.path), Rule: by.Source().Pos()}
 }
 
@@ -118,7 +118,7 @@ func (t trait) reject(code identity.Code, by *expr.Program) *Rejection {
 // anybody can set up a provider that calls anybody's address verified, so its
 // word counts for its own domains only, unless the operator trusts it with all
 // (CVE-2023-3128 is an account taken over for want of this).
-func (t trait) isVerified(ctx context.Context, v expr.Vars, val value) (bool, error) {
+func (t *trait) isVerified(ctx context.Context, v expr.Vars, val value) (bool, error) {
 	if t.verified == nil {
 		return false, nil
 	}

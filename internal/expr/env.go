@@ -127,9 +127,14 @@ func (e *Env) program(s Source, checked *cel.Ast, tree *ast.AST) (*Program, erro
 	if err != nil {
 		return nil, refuse(s.problem(1, 0, err.Error()))
 	}
-	p := &Program{source: s, evaluator: evaluator, tree: tree, uses: uses, explainer: sync.OnceValues(func() (cel.Program, error) {
-		return program(cel.EvalOptions(cel.OptTrackState))
-	})}
+	p := &Program{source: s, evaluator: evaluator, tree: tree, uses: uses, loops: has(tree, isLoop)}
+	p.explainer = sync.OnceValues(func() (*explainer, error) {
+		evaluator, err := program(cel.EvalOptions(cel.OptTrackState))
+		if err != nil {
+			return nil, err
+		}
+		return newExplainer(p, evaluator), nil
+	})
 	if path, ok := p.ClaimPath(); ok && len(path) > 0 {
 		p.chain = path
 	}

@@ -48,14 +48,14 @@ type Step struct {
 // expression is in the Explanation.
 func (p *Program) Explain(ctx context.Context, v Vars) (Explanation, error) {
 	x := Explanation{Source: p.source, Reads: p.uses.reads}
-	evaluator, err := p.explainer()
+	e, err := p.explainer()
 	if err != nil {
 		return x, err
 	}
 	if err := ctx.Err(); err != nil {
 		return x, err
 	}
-	out, details, err := evaluator.ContextEval(ctx, v.activation())
+	out, details, err := p.run(ctx, e.evaluator, v)
 	if ended := ctx.Err(); ended != nil {
 		return x, ended
 	}
@@ -68,13 +68,11 @@ func (p *Program) Explain(ctx context.Context, v Vars) (Explanation, error) {
 			x.Err = p.fail("the expression " + why)
 		}
 	}
-	p.walk(p.tree.Expr(), details.State(), &x.Steps)
-	for _, b := range p.branches() {
-		x.Taken = append(x.Taken, b.taken(details.State()))
+	x.Steps = e.taken(p, details.State())
+	x.Taken = make([]bool, len(e.branches))
+	for i, b := range e.branches {
+		x.Taken[i] = b.taken(details.State())
 	}
-	slices.SortStableFunc(x.Steps, func(a, b Step) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
-	})
 	return x, nil
 }
 
@@ -98,33 +96,64 @@ func (p *Program) explained(ctx context.Context, v Vars, tell func(Explanation))
 	return x.Value, x.Err
 }
 
-// walk collects the steps of e and of what it is made of.
-func (p *Program) walk(e ast.Expr, state interpreter.EvalState, steps *[]Step) {
-	for _, part := range parts(e) {
-		p.walk(part, state, steps)
+// explainer evaluates an expression and keeps its steps. What does not depend on
+// claims is told once.
+type explainer struct {
+	evaluator cel.Program
+	steps     []step
+	branches  []branch
+}
+
+// step is a Step before it is taken.
+type step struct {
+	Step
+	id int64
+}
+
+// newExplainer returns the explainer of an expression by a program that keeps the
+// state of its evaluations.
+func newExplainer(p *Program, evaluator cel.Program) *explainer {
+	e := &explainer{evaluator: evaluator, branches: p.branches()}
+	e.walk(p.tree, p.tree.Expr())
+	slices.SortStableFunc(e.steps, func(a, b step) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+	})
+	return e
+}
+
+// walk collects the steps that of and what it is made of may take.
+func (e *explainer) walk(tree *ast.AST, of ast.Expr) {
+	for _, part := range parts(of) {
+		e.walk(tree, part)
 	}
-	if e.Kind() == ast.LiteralKind || e.Kind() == ast.IdentKind {
+	if of.Kind() == ast.LiteralKind || of.Kind() == ast.IdentKind {
 		return
 	}
-	v, ok := state.Value(e.ID())
-	if !ok || v == nil {
-		return
-	}
-	at := p.tree.SourceInfo().GetStartLocation(e.ID())
-	s := Step{Line: at.Line(), Col: at.Column()}
-	if text, err := cel.ExprToString(e, p.tree.SourceInfo()); err == nil {
+	at := tree.SourceInfo().GetStartLocation(of.ID())
+	s := step{Step{Line: at.Line(), Col: at.Column()}, of.ID()}
+	if text, err := cel.ExprToString(of, tree.SourceInfo()); err == nil {
 		s.Text = text
 	}
-	if failed, ok := v.(*types.Err); ok {
-		s.Failure = p.why(failed)
-	} else {
-		room := maxResultSize
-		value, why := toJSON(v, maxResultDepth, &room)
-		if s.Value = value; why != "" {
-			s.Failure = why
+	e.steps = append(e.steps, s)
+}
+
+// taken returns the steps that an evaluation took.
+func (e *explainer) taken(p *Program, state interpreter.EvalState) []Step {
+	var taken []Step
+	for _, s := range e.steps {
+		v, ok := state.Value(s.id)
+		if !ok || v == nil {
+			continue
 		}
+		if failed, ok := v.(*types.Err); ok {
+			s.Failure = p.why(failed)
+		} else {
+			room := maxResultSize
+			s.Value, s.Failure = toJSON(v, maxResultDepth, &room)
+		}
+		taken = append(taken, s.Step)
 	}
-	*steps = append(*steps, s)
+	return taken
 }
 
 // why is a failure in few words; its place is the step's.

@@ -28,18 +28,19 @@ func (p *Program) plain(claims map[string]any) (value any, missing error, ok boo
 	return value, nil, ok
 }
 
-// copied returns a copy of a JSON value within the limits of toJSON.
-func copied(v any, depth int, room *int) (any, bool) {
+// copied returns a copy of a JSON value within the limits of toJSON. What cannot
+// change is returned as it came: to put it into another interface costs.
+func copied(value any, depth int, room *int) (any, bool) {
 	if *room--; *room < 0 {
 		return nil, false
 	}
-	switch v := v.(type) {
+	switch v := value.(type) {
 	case nil, bool, int64:
-		return v, true
+		return value, true
 	case float64:
-		return v, !math.IsNaN(v) && !math.IsInf(v, 0)
+		return value, !math.IsNaN(v) && !math.IsInf(v, 0)
 	case string:
-		return v, utf8.ValidString(v)
+		return value, utf8.ValidString(v)
 	case []any:
 		list := make([]any, len(v))
 		for i, item := range v {

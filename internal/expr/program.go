@@ -10,6 +10,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
 )
 
@@ -36,13 +37,29 @@ type Vars struct {
 	Groups []string
 }
 
-func (v Vars) activation() map[string]any {
-	var identity any = types.NullValue
-	if v.Identity != nil {
-		identity = v.Identity
+// activation is what CEL asks for variables.
+type activation struct{ Vars }
+
+// ResolveName implements interpreter.Activation.
+func (a *activation) ResolveName(name string) (any, bool) {
+	switch name {
+	case claimsVar:
+		return a.Claims, true
+	case loginVar:
+		return a.Login, true
+	case identityVar:
+		if a.Identity == nil {
+			return types.NullValue, true
+		}
+		return a.Identity, true
+	case groupsVar:
+		return a.Groups, true
 	}
-	return map[string]any{claimsVar: v.Claims, loginVar: v.Login, identityVar: identity, groupsVar: v.Groups}
+	return nil, false
 }
+
+// Parent implements interpreter.Activation.
+func (a *activation) Parent() interpreter.Activation { return nil }
 
 // Program is a compiled expression. It is safe for concurrent use.
 type Program struct {
@@ -50,11 +67,12 @@ type Program struct {
 	evaluator cel.Program
 	tree      *ast.AST
 	uses      *uses
+	// loops says that the expression has a loop.
+	loops bool
 	// chain are the steps of an expression that is one claim; else nil.
 	chain []string
-	// explainer returns the program that keeps its steps, made when it is first
-	// asked for.
-	explainer func() (cel.Program, error)
+	// explainer returns what keeps the steps, made when it is first asked for.
+	explainer func() (*explainer, error)
 }
 
 // Source returns what the program was compiled from.
@@ -69,12 +87,19 @@ func (p *Program) ClaimNames() (names []string, all bool) {
 
 // ReadsLogin reports whether the expression reads login.
 func (p *Program) ReadsLogin() bool {
-	reads := false
-	ast.PreOrderVisit(p.tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		reads = reads || isLogin(e)
-	}))
-	return reads
+	return has(p.tree, isLogin)
 }
+
+// has reports whether there is such an expression in the tree.
+func has(tree *ast.AST, such func(ast.Expr) bool) bool {
+	found := false
+	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		found = found || such(e)
+	}))
+	return found
+}
+
+func isLoop(e ast.Expr) bool { return e.Kind() == ast.ComprehensionKind }
 
 // ClaimPath returns the path of the claim where the whole expression is one
 // plain claim: claims.a.b, or claims["a"].b.
@@ -110,7 +135,7 @@ func (p *Program) Eval(ctx context.Context, v Vars) (any, error) {
 	if value, missing, ok := p.plain(v.Claims); ok {
 		return value, missing
 	}
-	out, _, err := p.evaluator.ContextEval(ctx, v.activation())
+	out, _, err := p.run(ctx, p.evaluator, v)
 	if ended := ctx.Err(); ended != nil {
 		return nil, ended
 	}
@@ -123,6 +148,15 @@ func (p *Program) Eval(ctx context.Context, v Vars) (any, error) {
 		return nil, p.fail("the expression " + why)
 	}
 	return result, nil
+}
+
+// run evaluates with CEL. It looks at ctx in loops only, and takes a price for it:
+// what has none is over before it would.
+func (p *Program) run(ctx context.Context, evaluator cel.Program, v Vars) (ref.Val, *cel.EvalDetails, error) {
+	if p.loops {
+		return evaluator.ContextEval(ctx, &activation{v})
+	}
+	return evaluator.Eval(&activation{v})
 }
 
 // EvalBool is Eval for an expression that must yield true or false; a result

@@ -20,8 +20,8 @@ import (
 	"github.com/jithook/jithook/provider"
 )
 
-// maxAllocations is how many a login's mapping may take.
-const maxAllocations = 200
+// maxAllocations is how many a login's mapping may take: half of what was asked.
+const maxAllocations = 100
 
 // claims are those of somebody in fifty groups.
 func claims() map[string]any {
