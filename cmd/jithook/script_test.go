@@ -50,11 +50,13 @@ func TestScripts(t *testing.T) {
 			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Values[serverKey{}] = &server{}
 			e.Values[consoleKey{}] = new(*standInConsole)
+			e.Values[targetKey{}] = new(*scriptTarget)
 			return os.CopyFS(e.WorkDir, os.DirFS("testdata/world"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": startServer, "shutdown": shutdown, "login": login, "stranger": stranger, "exit": exit, "mapper": mapper,
 			"logins": logins, "spoil": spoil, "breakoff": breakOff, "killed": killed, "onterminal": onTerminal, "onscreen": onScreen, "mode": mode, "truncate": truncate, "capture": capture, "until": until, "console": startConsole, "asked": asked,
+			"target": targetCommand(t),
 		},
 	})
 }
@@ -236,14 +238,18 @@ func exit(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // until is the script command "until REGEXP COMMAND…": it runs a command again and
-// again until its output matches, which what happens later than an answer needs.
+// again until its output matches, whatever its exit code, which what happens later
+// than an answer needs.
 func until(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: until REGEXP COMMAND...")
 	}
 	want := regexp.MustCompile("(?m)" + args[0])
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		ts.Check(ts.Exec(args[1], args[2:]...))
+		err := ts.Exec(args[1], args[2:]...)
+		if _, ended := errors.AsType[*exec.ExitError](err); !ended {
+			ts.Check(err)
+		}
 		if want.MatchString(ts.ReadFile("stdout")) {
 			return
 		}
@@ -254,12 +260,12 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // capture is the script command "capture NAME REGEXP": it sets NAME to what the
-// group in the expression matches in the last command's output.
+// group in the expression matches in the last command's output, errors included.
 func capture(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: capture NAME REGEXP")
 	}
-	found := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	found := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout") + ts.ReadFile("stderr"))
 	if len(found) != 2 {
 		ts.Fatalf("nothing matches %s", args[1])
 	}

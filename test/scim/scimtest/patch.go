@@ -140,3 +140,10 @@ func (s *Target) Rename(endpoint, id, attribute, value string) {
 	defer s.mu.Unlock()
 	s.docs[endpoint][id][attribute] = value
 }
+
+// Refuse changes what no document may have in it.
+func (s *Target) Refuse(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Refuses = text
+}
