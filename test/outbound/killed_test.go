@@ -8,6 +8,7 @@ package outbound_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -131,7 +132,8 @@ func finish(t *testing.T, child *process.Process) {
 	}
 }
 
-// Two processes share a database; one of them is killed, the other takes over.
+// Two processes share a database. The older one is killed, at a point of its
+// deliveries that nobody chose, and a new one starts; ten times.
 func TestKilledOnMongo(t *testing.T) {
 	t.Parallel()
 	srv := peer.Server(t)
@@ -141,11 +143,17 @@ func TestKilledOnMongo(t *testing.T) {
 	must(t, err)
 	defer s.Close()
 	fill(t, s)
-	victim := j.start(t)
+	older := j.start(t)
+	for range 10 {
+		younger := j.start(t)
+		n := c.told() + 20 + rand.N(100)
+		c.wait(t, n, older, younger)
+		must(t, older.Kill())
+		t.Logf("killed after %d deliveries", n)
+		older = younger
+	}
+	must(t, older.Kill())
 	j.Logins = false
-	survivor := j.start(t)
-	c.wait(t, 400, victim)
-	must(t, victim.Kill())
-	finish(t, survivor)
+	finish(t, j.start(t))
 	wantEqual(t, s, c)
 }
