@@ -69,7 +69,7 @@ lint: ## gofmt, go.mod, vet, staticcheck, deadcode
 .PHONY: bench
 bench: ## the whole service beside bare handlers, into docs/benchmarks.md (Linux, make mongo, nothing else running); ONLY="first-mongo …"
 	JITHOOK_TEST_REQUIRE=mongo JITHOOK_BENCH_ONLY='$(ONLY)' JITHOOK_BENCH_OUT='$(CURDIR)/docs' \
-		$(GO) test -count=1 -run '^$$' -bench BenchmarkService -benchtime 1x -timeout 60m ./test/bench
+		$(GO) test -count=1 -run '^$$' -bench BenchmarkService -benchtime 1x -timeout 120m ./test/bench
 
 .PHONY: benchmarks
 benchmarks: bench ## all of docs/benchmarks.md anew, each table by its own command (45 minutes, nothing else running)

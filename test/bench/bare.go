@@ -200,38 +200,3 @@ func another(i identity.Identity, r identity.Record, subject string) (identity.I
 	i.DecisionID = r.ID
 	return i, r
 }
-
-// writers is how many write at the same time while a store is filled: the most
-// that FerretDB's unique index bears.
-const writers = 16
-
-// populate fills a store with so many people, as their first logins would.
-func populate(where storage, people int) error {
-	person, record, err := template()
-	if err != nil {
-		return fmt.Errorf("template: %w", err)
-	}
-	s, err := where.open()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	todo := make(chan int64)
-	go func() {
-		defer close(todo)
-		for n := range people {
-			todo <- int64(n)
-		}
-	}()
-	p := drain(writers, todo, func(n int64) Answer {
-		i, _ := another(person, record, subject(n))
-		if s.Insert(context.Background(), i, identity.Record{}) != nil {
-			return Bad
-		}
-		return Good
-	})
-	if p.Bad > 0 {
-		return fmt.Errorf("%d of %d people could not be written", p.Bad, people)
-	}
-	return nil
-}

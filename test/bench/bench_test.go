@@ -22,85 +22,133 @@ func TestMain(m *testing.M) { os.Exit(bench.Main(func() int { return peer.Run(m)
 
 // TestScenarios runs every scenario for an instant.
 func TestScenarios(t *testing.T) {
-	result := bench.NewResult(bench.Short.Name)
+	var runs []bench.Run
 	for _, s := range bench.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			w := &bench.World{Size: bench.Short, Mongo: &peer}
-			before := len(result.Rows)
-			w.Measure(t, s, result)
-			if len(result.Rows) == before {
+			run := w.Measure(t, s)
+			if len(run.Rows) == 0 {
 				t.Error("it measured nothing")
 			}
-			for _, row := range result.Rows[before:] {
-				if row.Scenario != s.Name || row.What == "" || row.B == "" || (row.Ratio != nil && *row.Ratio < 0) {
+			for _, row := range run.Rows {
+				if row.What == "" || row.B == "" || (row.Ratio != nil && *row.Ratio < 0) {
 					t.Errorf("%+v", row)
 				}
 			}
+			runs = append(runs, run)
 		})
 	}
-	written(t, result)
-}
-
-// written writes the result down and reads the page.
-func written(t *testing.T, result *bench.Result) {
-	t.Helper()
-	docs := t.TempDir()
-	page := filepath.Join(docs, "benchmarks.md")
-	if err := result.Write(docs); err == nil {
-		t.Error("a page that is not there was written")
-	}
-	around := "above\n<!-- make bench writes from here -->\nold\n<!-- to here -->\nbelow\n"
-	if err := os.WriteFile(page, []byte(around), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // again, over itself
-		if err := result.Write(docs); err != nil {
+	docs := page(t)
+	for _, run := range runs {
+		if err := bench.Add(docs, run); err != nil {
 			t.Fatal(err)
 		}
 	}
-	text, err := os.ReadFile(page)
+	written(t, docs, runs...)
+}
+
+// page is a folder with a page that has a section for runs.
+func page(t *testing.T) (docs string) {
+	t.Helper()
+	docs = t.TempDir()
+	around := "above\n<!-- make bench writes from here -->\nold\n<!-- to here -->\nbelow\n"
+	if err := os.WriteFile(filepath.Join(docs, "benchmarks.md"), []byte(around), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return docs
+}
+
+// written reads what was made of these runs, and returns the page.
+func written(t *testing.T, docs string, runs ...bench.Run) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(docs, "benchmarks.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := string(text); !strings.HasPrefix(s, "above\n") || !strings.HasSuffix(s, "below\n") || strings.Contains(s, "\nold\n") {
 		t.Errorf("around the section: %s", s)
 	}
-	for _, row := range result.Rows {
-		if !strings.Contains(string(text), "| "+row.Scenario+" | "+row.What+" | "+row.A+" | "+row.B+" |") {
-			t.Errorf("the page lacks %+v:\n%s", row, text)
+	for _, run := range runs {
+		for _, row := range run.Rows {
+			if !strings.Contains(string(text), "\n| "+row.What+" | "+row.A+" | "+row.B+" |") {
+				t.Errorf("the page lacks %+v:\n%s", row, text)
+			}
+		}
+		for _, p := range run.Plots {
+			if !strings.Contains(string(text), "benchmarks/"+p.Name+".svg") {
+				t.Errorf("the page lacks the plot %s", p.Name)
+			}
+			svg, err := os.ReadFile(filepath.Join(docs, "benchmarks", p.Name+".svg"))
+			if err != nil || !strings.HasSuffix(string(svg), "</svg>\n") {
+				t.Errorf("%v: %s", err, svg)
+			}
 		}
 	}
-	for _, p := range result.Plots {
-		if !strings.Contains(string(text), "benchmarks/"+p.Name+".svg") {
-			t.Errorf("the page lacks the plot %s", p.Name)
+	return string(text)
+}
+
+// TestAdd: a run takes the place of an earlier one of its scenario and leaves all
+// others as they were, with their dates; the page says what was not measured; results
+// that cannot be read are not written over.
+func TestAdd(t *testing.T) {
+	run := func(scenario, what, load string) bench.Run {
+		met := what != "slow"
+		return bench.Run{
+			Scenario: scenario, Load: load, Rows: []bench.Row{{What: what, A: "1", B: "2", Asked: "≤ 9", Met: &met}},
+			Plots: []bench.Plot{{Name: scenario, Title: what, X: []string{"p50"}, Curves: []bench.Curve{{Label: "A", Y: []float64{1}}}}},
 		}
-		svg, err := os.ReadFile(filepath.Join(docs, "benchmarks", p.Name+".svg"))
-		if err != nil || !strings.HasSuffix(string(svg), "</svg>\n") {
-			t.Errorf("%v: %s", err, svg)
+	}
+	if err := bench.Add(t.TempDir(), run("soak", "lost", "1")); err == nil {
+		t.Error("a page that is not there was written")
+	}
+	docs := page(t)
+	for _, r := range []bench.Run{run("soak", "long", "1.11"), run("first-bolt", "slow", "2.22"), run("gone", "no scenario", "3.33"), run("first-bolt", "fast", "4.44")} {
+		if err := bench.Add(docs, r); err != nil {
+			t.Fatal(err)
 		}
+	}
+	text := written(t, docs, run("soak", "long", ""), run("first-bolt", "fast", ""))
+	for part, want := range map[string]bool{
+		"load 1.11": true, "load 2.22": false, "load 4.44": true, "slow": false, "missed": false, "no scenario": false,
+		"Not measured yet: returning-mongo,": true, " soak.": false,
+	} {
+		if strings.Contains(text, part) != want {
+			t.Errorf("%q: want %t of the page:\n%s", part, want, text)
+		}
+	}
+	if strings.Index(text, "### first-bolt") > strings.Index(text, "### soak") {
+		t.Errorf("not in the order of the table:\n%s", text)
+	}
+	data := filepath.Join(docs, "benchmarks", "results.json")
+	if err := os.WriteFile(data, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := bench.Add(docs, run("soak", "long", "5.55")); err == nil {
+		t.Error("unreadable results were written over")
 	}
 }
 
 // BenchmarkService runs the scenarios that JITHOOK_BENCH_ONLY names, or all that
-// are not long, and writes into the folder JITHOOK_BENCH_OUT. `make bench` does.
+// are not long, and writes each into the folder JITHOOK_BENCH_OUT as soon as it is
+// done; one that failed leaves what was there. `make bench` does.
 func BenchmarkService(b *testing.B) {
 	chosen, err := bench.Named(strings.Fields(strings.ReplaceAll(os.Getenv("JITHOOK_BENCH_ONLY"), ",", " ")))
 	if err != nil {
 		b.Fatal(err)
 	}
-	result := bench.NewResult(bench.Full.Name)
+	out := os.Getenv("JITHOOK_BENCH_OUT")
 	for _, s := range chosen {
 		b.Run(s.Name, func(b *testing.B) {
 			w := &bench.World{Size: bench.Full, Mongo: &peer}
-			w.Measure(b, s, result)
+			run := w.Measure(b, s)
+			if out == "" || b.Failed() {
+				return
+			}
+			if err := bench.Add(out, run); err != nil {
+				b.Fatal(err)
+			}
 		})
 	}
-	if out := os.Getenv("JITHOOK_BENCH_OUT"); out != "" && !b.Failed() {
-		if err := result.Write(out); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.Log(result.Markdown())
 }
 
 // The measures of test/house/threats.txt, each of its scenario. They print the rows.
@@ -115,7 +163,7 @@ func measured(b *testing.B, name string) {
 		b.Fatal(err)
 	}
 	w := &bench.World{Size: bench.Full, Mongo: &peer}
-	w.Measure(b, chosen[0], bench.NewResult(bench.Full.Name))
+	w.Measure(b, chosen[0])
 }
 
 // TestLoad: a closed loop never has more calls under way than callers, an open one

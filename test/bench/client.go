@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"testing"
 	"time"
 
 	"github.com/jithook/jithook/test/server"
@@ -27,10 +28,38 @@ func newClient(url string) *client {
 
 // login signs somebody in. Good is an answer with the identity.
 func (c *client) login(provider string, person int64) Answer {
-	return c.post(http.StatusOK, fmt.Appendf(nil, `{"version":1,"provider":%q,"subject":%q,"claims":`+claims+`}`, provider, subject(person), person, person))
+	return c.post(http.StatusOK, request(provider, person))
 }
 
+func request(provider string, person int64) []byte {
+	return fmt.Appendf(nil, `{"version":1,"provider":%q,"subject":%q,"claims":`+claims+`}`, provider, subject(person), person, person)
+}
+
+// knows fails unless nothing changes when somebody signs in: otherwise the filling of
+// a store would be measured.
+func (c *client) knows(t testing.TB, person int64) {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, c.url, bytes.NewReader(request("acme", person)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Api-Key", server.Secret)
+	reply, err := c.http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	if err != nil || !bytes.Contains(text, []byte(`"decision":"unchanged"`)) {
+		t.Fatalf("person %d: %v, %s", person, err, text)
+	}
+}
+
+// Who a person is, as claims say it.
 func subject(person int64) string { return fmt.Sprintf("s-%08d", person) }
+func name(person int64) string    { return fmt.Sprintf("Person %d", person) }
+func email(person int64) string   { return fmt.Sprintf("p%d@example.test", person) }
 
 // post is an answer with the status want, or one that says busy, or a bad one.
 func (c *client) post(want int, body []byte) Answer {
@@ -48,6 +77,10 @@ func (c *client) post(want int, body []byte) Answer {
 	if _, err := io.Copy(io.Discard, reply.Body); err != nil {
 		return Bad
 	}
+	return judge(reply, want)
+}
+
+func judge(reply *http.Response, want int) Answer {
 	switch {
 	case reply.StatusCode == want:
 		return Good

@@ -40,6 +40,7 @@ func (w *World) soak(t testing.TB) []Row {
 	w.invite(t, w.Size.People, acme, s)
 	number := int64(0)
 	var turns []turn
+	var goroutines []float64
 	memory := Curve{Label: "RssAnon"}
 	plot := Plot{Title: "Memory under load, by tenths of " + w.Size.Soak.String(), Unit: "MiB"}
 	for n := range tenths {
@@ -53,6 +54,7 @@ func (w *World) soak(t testing.TB) []Row {
 			return p
 		}))
 		memory.Y = append(memory.Y, rssAnon(t, s.process.Pid())/(1<<20))
+		goroutines = append(goroutines, run.Metric(t, "go_goroutines"))
 		plot.X = append(plot.X, fmt.Sprint(n+1))
 		if one := turns[n]; one.Bad > 0 || one.Good == 0 {
 			t.Errorf("tenth %d: %d good answers, %d shed, %d bad", n+1, one.Good, one.Shed, one.Bad)
@@ -63,11 +65,30 @@ func (w *World) soak(t testing.TB) []Row {
 	}
 	plot.Curves = []Curve{memory}
 	w.plots = append(w.plots, plot)
-	first, last := turns[:1], turns[tenths-1:]
-	grown := memory.Y[tenths-1] / memory.Y[1]
+	// In the first tenth, a runtime still takes what it needs.
+	grown := mean(memory.Y[tenths-3:]) / mean(memory.Y[1:4])
+	const apart = 6 // tenths
+	most := 1 + growth*apart*(w.Size.Soak/tenths).Minutes()
+	more := goroutines[tenths-1] / goroutines[1]
+	first, last := turns[1:2], turns[tenths-1:]
+	count := func(n float64) string { return fmt.Sprintf("%.0f", n) }
+	mib := func(mib float64) string { return mebibytes(mib * (1 << 20)) }
 	return []Row{
-		compared("p99, first and last tenth of "+w.Size.Soak.String(), of(first, p99), of(last, p99), rounded),
+		Row{What: "RssAnon, mean of the second to fourth tenth and of the last three", A: mib(mean(memory.Y[1:4])), B: mib(mean(memory.Y[tenths-3:])), Ratio: &grown}.
+			asks("≤ 1 % more a minute", grown <= most),
+		Row{What: "goroutines after the second tenth and after the last", A: count(goroutines[1]), B: count(goroutines[tenths-1]), Ratio: &more}.atMost(1.1),
+		compared("p99, second and last tenth", of(first, p99), of(last, p99), rounded),
 		compared("logins, the same", of(first, rate), of(last, rate), perSecond),
-		{What: "RssAnon, second and last tenth", A: fmt.Sprintf("%.1f MiB", memory.Y[1]), B: fmt.Sprintf("%.1f MiB", memory.Y[tenths-1]), Ratio: &grown},
 	}
+}
+
+// growth is which part of its memory a server may add in a minute.
+const growth = 0.01
+
+func mean(all []float64) float64 {
+	sum := 0.0
+	for _, one := range all {
+		sum += one
+	}
+	return sum / float64(len(all))
 }

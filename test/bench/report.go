@@ -3,44 +3,48 @@
 package bench
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// Row is one line of the table: what was measured of A and of B, and what of B is
+// Row is one line of a table: what was measured of A and of B, and what of B is
 // to A. Ratio is nil where a row only reports.
 type Row struct {
-	Scenario string   `json:"scenario"`
-	What     string   `json:"what"`
-	A        string   `json:"a"`
-	B        string   `json:"b"`
-	Ratio    *float64 `json:"ratio,omitempty"`
-	Asked    string   `json:"asked,omitempty"`
-	Met      *bool    `json:"met,omitempty"`
+	What  string   `json:"what"`
+	A     string   `json:"a"`
+	B     string   `json:"b"`
+	Ratio *float64 `json:"ratio,omitempty"`
+	Asked string   `json:"asked,omitempty"`
+	Met   *bool    `json:"met,omitempty"`
 }
 
-// Result is a whole run.
-type Result struct {
-	When    time.Time `json:"when"`
-	Machine string    `json:"machine"`
-	Load    string    `json:"load"`
-	Size    string    `json:"size"`
-	Rows    []Row     `json:"rows"`
-	Plots   []Plot    `json:"plots"`
-	// Missed names the scenarios of the table that were not measured.
-	Missed []string `json:"missed"`
+// Run is what one scenario came to, with what else the machine did meanwhile.
+type Run struct {
+	Scenario string    `json:"scenario"`
+	When     time.Time `json:"when"`
+	Took     string    `json:"took"`
+	Machine  string    `json:"machine"`
+	// Load is the machine's average of one minute when the scenario began, which
+	// the one before it may have made.
+	Load string `json:"load"`
+	// Busy is how busy the processors were in the second before, in percent.
+	Busy  float64 `json:"busy"`
+	Size  string  `json:"size"`
+	Rows  []Row   `json:"rows"`
+	Plots []Plot  `json:"plots,omitempty"`
 }
 
-// NewResult returns a Result that says what machine it is, and what else ran on
-// it when it began.
-func NewResult(size string) *Result {
+// newRun returns a Run without rows, which says what machine it is and how quiet.
+func newRun(scenario, size string) Run {
 	model := "processor unknown"
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if _, rest, ok := strings.Cut(string(info), "model name"); ok {
@@ -51,80 +55,106 @@ func NewResult(size string) *Result {
 	}
 	load, _ := os.ReadFile("/proc/loadavg")
 	one, _, _ := strings.Cut(string(load), " ")
-	return &Result{
-		When: time.Now().UTC(), Load: one, Size: size,
+	return Run{
+		Scenario: scenario, When: time.Now().UTC().Truncate(time.Second), Load: one, Busy: busy(), Size: size,
 		Machine: fmt.Sprintf("%s/%s, %d × %s, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), model, runtime.Version()),
 	}
 }
 
-// Write writes the result: results.json and a plot each below folder/benchmarks,
-// and the section of folder/benchmarks.md between its markers, which must be there.
-func (r *Result) Write(folder string) error {
-	for _, s := range Scenarios() {
-		if !slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Scenario == s.Name }) {
-			r.Missed = append(r.Missed, s.Name)
+// look is how long the machine is looked at before a scenario.
+const look = time.Second
+
+// busy is which part of the machine's processors is in use, in percent.
+func busy() float64 {
+	idle, all := processors()
+	time.Sleep(look)
+	idleThen, allThen := processors()
+	if allThen <= all {
+		return 0
+	}
+	return 100 * (1 - float64(idleThen-idle)/float64(allThen-all))
+}
+
+// processors is how long all of them were idle so far, and how long there were.
+func processors() (idle, all int64) {
+	stat, _ := os.ReadFile("/proc/stat") // without it the page says 0
+	line, _, _ := strings.Cut(string(stat), "\n")
+	for n, field := range strings.Fields(line) {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil || n > 8 { // the name; what guests had is within another
+			continue
+		}
+		all += ticks
+		if n == 4 || n == 5 { // idle, and waiting for the disk
+			idle += ticks
 		}
 	}
+	return idle, all
+}
+
+// Result is the newest run of each scenario.
+type Result struct {
+	Runs []Run `json:"runs"`
+}
+
+// dataFile has the result, below the folder of the plots.
+const dataFile = "results.json"
+
+// Add writes a run into the folder: into benchmarks/results.json, where it takes the
+// place of an earlier run of its scenario and leaves all others, its plots beside
+// that, and the section of benchmarks.md between its markers, which must be there.
+func Add(folder string, run Run) error {
 	below := filepath.Join(folder, "benchmarks")
 	if err := os.MkdirAll(below, 0o755); err != nil {
 		return err
 	}
+	r, err := read(filepath.Join(below, dataFile))
+	if err != nil {
+		return err
+	}
+	r.add(run)
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	files := map[string][]byte{"results.json": append(text, '\n')}
-	for _, p := range r.Plots {
+	files := map[string][]byte{dataFile: append(text, '\n')}
+	for _, p := range run.Plots {
 		files[p.Name+".svg"] = p.SVG()
+	}
+	if err := insert(filepath.Join(folder, "benchmarks.md"), r.Markdown()); err != nil {
+		return err
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(below, name), content, 0o644); err != nil {
 			return err
 		}
 	}
-	return r.insert(filepath.Join(folder, "benchmarks.md"))
+	return nil
 }
 
-// The lines between which the page has what the run wrote.
-const (
-	begins = "<!-- make bench writes from here -->\n"
-	ends   = "<!-- to here -->\n"
-)
-
-func (r *Result) insert(page string) error {
-	text, err := os.ReadFile(page)
+// read returns the result in a file; without the file nothing was measured yet.
+func read(path string) (r Result, err error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Result{}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
 	if err != nil {
-		return err
+		return Result{}, fmt.Errorf("earlier results, %s: %w", path, err)
 	}
-	before, rest, one := bytes.Cut(text, []byte(begins))
-	_, after, two := bytes.Cut(rest, []byte(ends))
-	if !one || !two {
-		return fmt.Errorf("%s has no section for this between %q and %q", page, strings.TrimSpace(begins), strings.TrimSpace(ends))
-	}
-	return os.WriteFile(page, slices.Concat(before, []byte(begins), []byte(r.Markdown()), []byte(ends), after), 0o644)
+	return r, nil
 }
 
-// Markdown is the table and its plots.
-func (r *Result) Markdown() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s, %s, load %s at the start; %s\n\n", r.When.Format(time.DateOnly), r.Machine, r.Load, r.Size)
-	b.WriteString("| scenario | measured | A | B | B to A | asked |\n|---|---|---:|---:|---:|---|\n")
-	for _, row := range r.Rows {
-		ratio, asked := "", row.Asked
-		if row.Ratio != nil {
-			ratio = fmt.Sprintf("%.2f", *row.Ratio)
+// add has the run take the place of an earlier one, keeps the order of the table, and
+// drops what is no scenario any more.
+func (r *Result) add(run Run) {
+	all := append(slices.DeleteFunc(r.Runs, func(old Run) bool { return old.Scenario == run.Scenario }), run)
+	r.Runs = nil
+	for _, s := range Scenarios() {
+		if n := slices.IndexFunc(all, func(one Run) bool { return one.Scenario == s.Name }); n >= 0 {
+			r.Runs = append(r.Runs, all[n])
 		}
-		if row.Met != nil && !*row.Met {
-			asked += ", **missed**"
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", row.Scenario, row.What, row.A, row.B, ratio, asked)
 	}
-	if len(r.Missed) > 0 {
-		fmt.Fprintf(&b, "\nNot measured in this run: %s.\n", strings.Join(r.Missed, ", "))
-	}
-	b.WriteString("\n")
-	for _, p := range r.Plots {
-		fmt.Fprintf(&b, "![%s](benchmarks/%s.svg)\n", p.Title, p.Name)
-	}
-	return b.String()
 }
