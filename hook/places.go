@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -16,17 +17,20 @@ import (
 const MaxUnderWay = 256
 
 // Places are those of requests under way, of all hooks together. Whoever finds
-// none free is told so at once. NewPlaces makes them.
+// none free is told so at once, and so is who waited too long before they were read
+// (see MaxWait). NewPlaces makes them.
 type Places struct {
 	taken chan struct{}
+	queue queue
+	now   func() time.Time
 	shed  func()
 	logs  *rate.Limiter
 }
 
 // NewPlaces returns n places; shed, if set, is told of every request that found
 // none.
-func NewPlaces(n int, shed func()) *Places {
-	return &Places{make(chan struct{}, n), shed, rate.NewLimiter(rate.Every(time.Second), 1)}
+func NewPlaces(n int, now func() time.Time, shed func()) *Places {
+	return &Places{taken: make(chan struct{}, n), now: now, shed: shed, logs: rate.NewLimiter(rate.Every(time.Second), 1)}
 }
 
 // only lets a request in while there is a place for it. It stands behind
@@ -38,19 +42,30 @@ func (p *Places) only(log *slog.Logger, fault Fault) echo.MiddlewareFunc {
 			return next
 		}
 		return func(c echo.Context) error {
+			ctx := c.Request().Context()
+			if w := waited(ctx); p.queue.tooLong(w, p.now()) {
+				p.refuse(ctx, log, "requests wait too long before they are read", "waited_ms", w.Milliseconds())
+				return fault(c, identity.CodeOverloaded)
+			}
 			select {
 			case p.taken <- struct{}{}:
 			default:
-				if p.shed != nil {
-					p.shed()
-				}
-				if p.logs.Allow() { // a line for each would be part of the load
-					log.WarnContext(c.Request().Context(), "too many requests at the same time", "limit", cap(p.taken))
-				}
+				p.refuse(ctx, log, "too many requests at the same time", "limit", cap(p.taken))
 				return fault(c, identity.CodeOverloaded)
 			}
 			defer func() { <-p.taken }()
 			return next(c)
 		}
+	}
+}
+
+// refuse counts a request that is not looked at, and logs one of them a second: a
+// line for each would be part of the load.
+func (p *Places) refuse(ctx context.Context, log *slog.Logger, why string, args ...any) {
+	if p.shed != nil {
+		p.shed()
+	}
+	if p.logs.Allow() {
+		log.WarnContext(ctx, why, args...)
 	}
 }

@@ -31,7 +31,7 @@ func crowded(t *testing.T, places int) (e *echo.Echo, o hook.Options, shed *int,
 		t.Fatal(err)
 	}
 	shed, log = new(int), &bytes.Buffer{}
-	o = hook.Options{Auth: a, Log: slog.New(slog.NewJSONHandler(log, nil)), Places: hook.NewPlaces(places, func() { *shed++ })}
+	o = hook.Options{Auth: a, Log: slog.New(slog.NewJSONHandler(log, nil)), Places: hook.NewPlaces(places, time.Now, func() { *shed++ })}
 	return hook.New(o), o, shed, log
 }
 

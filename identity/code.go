@@ -179,7 +179,7 @@ var codes = []CodeInfo{
 	{CodeDeadlineExceeded, 4990092, "Sign-in is not possible right now. Try again in a moment.", "The decision did not come within the deadline (1.5 s)."},
 	{CodeKeysUnavailable, 4990094, "Sign-in is not possible right now. Try again in a moment.", "The provider's keys could not be fetched, so the ID token could not be checked; the log says why. Keys that are known stay good for a day."},
 	{CodeTargetUnavailable, 4990095, "Sign-in is not possible right now. Try again in a moment.", "A target with `on_failure: deny` has not learned of this person within a second. The identity is written, and goes there as soon as it can; the log names the target."},
-	{CodeOverloaded, 4990096, "Sign-in is not possible right now. Try again in a moment.", "So many requests were under way that this one was not looked at; jithook_requests_shed_total counts them. Add servers, or make the userstore faster."},
+	{CodeOverloaded, 4990096, "Sign-in is not possible right now. Try again in a moment.", "So many requests were under way, or waited so long to be read, that this one was not looked at; jithook_requests_shed_total counts them. Add servers, or make the userstore faster."},
 	{CodeInternal, 4990093, "Sign-in is not possible right now. Try again in a moment.", "A fault in jithook; the log has the stack under the request id."},
 }
 

@@ -95,7 +95,7 @@ func serve(ctx context.Context, c config, listening func()) error {
 	o := hook.Options{
 		Auth: auth, Log: log, Ready: a.store.Ping, Tracer: a.spans.tracer(),
 		Refused: func(why hook.Reason) { a.metrics.CallerRefused(string(why), 1) },
-		Places:  hook.NewPlaces(hook.MaxUnderWay, a.metrics.RequestShed),
+		Places:  hook.NewPlaces(hook.MaxUnderWay, now, a.metrics.RequestShed),
 	}
 	e := hook.New(o)
 	kratos.Mount(e, o, &kratos.Handler{Service: a.service, Log: log, RestoreTraits: c.restored()})
@@ -140,6 +140,7 @@ func (a *app) run(ctx context.Context, worker *outbound.Worker, listeners map[ne
 		s := &http.Server{
 			Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+			ConnContext: hook.WithConn,
 			// net/http's own complaints come in the format of all others.
 			ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		}

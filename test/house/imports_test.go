@@ -90,7 +90,7 @@ var rules = []rule{
 	{
 		path:    "hook",
 		project: []string{"identity", "internal/strictjson", "internal/problem", "internal/tracing", "claims", "provision"},
-		modules: []string{"github.com/labstack/echo/v4", "github.com/google/uuid", "golang.org/x/time/rate"},
+		modules: []string{"github.com/labstack/echo/v4", "github.com/google/uuid", "golang.org/x/time/rate", "golang.org/x/sys/unix"},
 	},
 	{
 		path:    "hook/kratos",
