@@ -39,7 +39,8 @@ func Kinds() []Kind { return []Kind{Decision, Code, Traits, Groups, Links, Users
 type As string
 
 const (
-	// First is the sign-in that made them, as if they were not there yet.
+	// First is the sign-in that made them, as if they were not there yet, or that
+	// linked its subject to them, as if nobody had that yet.
 	First As = "first"
 	// Returning is a sign-in of today, of the person as they are.
 	Returning As = "returning"

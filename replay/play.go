@@ -71,6 +71,9 @@ func (r *Replay) job(ctx context.Context, j job, together batch) ([]Difference, 
 				v.batch = together
 			}
 			if as == First {
+				v.free = j.record.SubjectKey
+			}
+			if as == First && j.record.Decision == identity.Created {
 				v.gone = j.record.IdentityID
 			}
 			return v

@@ -417,6 +417,65 @@ traits: {email: {value: claims.email, verified: claims.email_verified, canonical
 	}
 }
 
+// TestLinkedBefore: the login that linked somebody is replayed as if its subject
+// were nobody's yet, or a candidate that links no more would change nothing:
+// by the subject they are found either way. So is the one at Kratos's prepare,
+// after which they proved to Kratos who they are.
+func TestLinkedBefore(t *testing.T) {
+	globex := func(linking string) string {
+		return `version: 1
+provider: globex
+issuer: https://globex.example
+trust: {email_verified: true}
+claims: {source: hook_body}
+jit:
+  enabled: true
+  userstore: employees
+  account_linking: ` + linking + `
+  account_lookup: [{local: /traits/email, federated: claims.email}]
+traits: {email: {value: claims.email, verified: claims.email_verified, canonical: email, unique: true}}
+`
+	}
+	h := open(t)
+	set := load(t, acme, globex("auto"))
+	h.Providers = func() *provider.Set { return set }
+	ann := h.login("s-1", claims("ann"))
+	other := func(l *identity.Login) {
+		l.Provider, l.Providers, l.Offers[0].Provider = "globex", []string{"globex"}, "globex"
+	}
+	var linked provision.Outcome
+	for n, want := range []identity.Decision{identity.Linked, identity.Unchanged} {
+		out := h.login("g-1", claims("ann"), other)
+		if out.Record.Decision != want || out.Record.IdentityID != ann.Record.IdentityID {
+			t.Fatalf("login %d: %+v", n, out.Record)
+		}
+		if n == 0 {
+			linked = out
+		}
+	}
+	for _, all := range []bool{false, true, true} {
+		every := func(r *replay.Replay) { r.All = all }
+		sum, got := h.replay(load(t, acme, globex("disabled")), every)
+		compared(t, []found{{
+			As: replay.First, Kinds: []replay.Kind{replay.Decision, replay.Links},
+			Live:      replay.Verdict{Decision: identity.Linked, Codes: codes(identity.CodeLinked), Rule: "1.yaml:10:54"},
+			Candidate: denied(identity.CodeLinkingDisabled, "", "1.yaml:10:54"),
+		}}, got)
+		if sum.Changed != 1 || len(got) == 1 && (got[0].ID != linked.Record.ID || got[0].IdentityID != ann.Record.IdentityID) {
+			t.Errorf("all %t: %+v %+v", all, sum, got)
+		}
+		if sum, got := h.replay(load(t, acme, globex("auto")), every); len(got) > 0 || sum.Replayed != 3 {
+			t.Errorf("the same files: %+v %+v", sum, got)
+		}
+		r := linked.Record // as prepare leaves it where the proof is Kratos's
+		r.Hook, r.Decision, r.Reasons = identity.HookPrepare, identity.Unchanged, []identity.Reason{identity.Because(identity.CodeProofAwaited)}
+		h.store.sealed = false
+		if err := h.store.Record(t.Context(), []identity.Record{r}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestLeftOut: what cannot be replayed is counted, by why.
 func TestLeftOut(t *testing.T) {
 	h := open(t)

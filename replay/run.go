@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jithook/jithook/identity"
@@ -26,7 +27,7 @@ type Replay struct {
 	// Since is how far back records are looked at.
 	Since time.Time
 	// All replays every login. Otherwise it is the newest of each subject, and
-	// the one that made them: what a provider said before it spoke again does not
+	// the one that made or linked them: what a provider said before it spoke again does not
 	// count any more.
 	All bool
 	// Workers is how many logins are decided at a time; 0 is one a processor.
@@ -151,7 +152,7 @@ func (r *Replay) choose(records []identity.Record, sum *Summary) []job {
 		if r.All || !r.seen[rec.SubjectKey] {
 			j.as = append(j.as, Returning)
 		}
-		if rec.Decision == identity.Created {
+		if begins(rec) {
 			j.as = append(j.as, First)
 		}
 		r.seen[rec.SubjectKey] = true
@@ -175,6 +176,13 @@ func signsIn(r identity.Record) bool {
 		return r.Provider != ""
 	}
 	return false
+}
+
+// begins reports whether a login made somebody, or linked its subject to them,
+// once they had proved to Kratos who they are or at once.
+func begins(r identity.Record) bool {
+	awaited := slices.ContainsFunc(r.Reasons, func(why identity.Reason) bool { return why.Code == identity.CodeProofAwaited })
+	return r.Decision == identity.Created || r.Decision == identity.Linked || awaited
 }
 
 // count adds what was found about one login.

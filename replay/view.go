@@ -32,6 +32,9 @@ type view struct {
 	// not nil, is what it was before.
 	gone    string
 	instead *identity.Identity
+	// free is a subject that nobody has in this view: whoever has it in the store
+	// is as they were without that link.
+	free identity.Key
 }
 
 // Look implements provision.Store.
@@ -73,15 +76,31 @@ func (v *view) look(ctx context.Context, first string, keys []identity.Key) (sto
 func (v *view) then(found []identity.Identity, keys []identity.Key) []identity.Identity {
 	var all []identity.Identity
 	for _, i := range found {
-		if i.ID != v.gone {
-			all = append(all, i.Clone())
+		if i.ID == v.gone {
+			continue
 		}
+		i, linked := unlinked(i.Clone(), v.free)
+		if linked && !slices.ContainsFunc(keys, func(k identity.Key) bool { return slices.Contains(i.Keys, k) }) {
+			continue // found by that subject alone
+		}
+		all = append(all, i)
 	}
 	if v.instead != nil && slices.ContainsFunc(keys, func(k identity.Key) bool { return slices.Contains(v.instead.Keys, k) }) {
 		all = append(all, v.instead.Clone())
 		slices.SortFunc(all, func(a, b identity.Identity) int { return strings.Compare(a.ID, b.ID) })
 	}
 	return all
+}
+
+// unlinked is an identity without a subject, and whether it had it.
+func unlinked(i identity.Identity, subject identity.Key) (identity.Identity, bool) {
+	at := slices.Index(i.Keys, subject)
+	if subject == "" || at < 0 {
+		return i, false
+	}
+	i.Keys = slices.Delete(i.Keys, at, at+1)
+	i.Links = slices.DeleteFunc(i.Links, func(l identity.Link) bool { return identity.FedKey(l.Issuer, l.Subject) == subject })
+	return i, true
 }
 
 // Insert implements provision.Store; so do the following.
