@@ -38,6 +38,9 @@ func TestKeptClaims(t *testing.T) {
 			one, person := "/decisions/"+r.ID, "/identities/"+r.IdentityID+"/export"
 			seen(one, c.with)
 			seen(person, c.with)
+			if mode == identity.ClaimsFull {
+				seen(one, `"subject":"s-ann"`)
+			}
 			for _, d := range into[admin.Decisions](t, w.get(t, "/decisions")).Decisions {
 				if d.Claims != nil {
 					t.Errorf("a list holds claims: %+v", d.Claims)

@@ -29,8 +29,10 @@ type Claims struct {
 	Mode   identity.ClaimsMode `json:"mode"`
 	KeyID  string              `json:"key_id"`
 	Values json.RawMessage     `json:"values,omitempty"`
-	Hashes []claimlog.Hash     `json:"hashes,omitempty"`
-	Note   string              `json:"note,omitempty"`
+	// Subject is whom the values are about.
+	Subject string          `json:"subject,omitempty"`
+	Hashes  []claimlog.Hash `json:"hashes,omitempty"`
+	Note    string          `json:"note,omitempty"`
 }
 
 func (a *API) decisions(c echo.Context) error {
@@ -88,6 +90,6 @@ func (a *API) opened(r identity.Record) Decision {
 	if err != nil {
 		d.Claims.Note = err.Error()
 	}
-	d.Claims.Values, d.Claims.Hashes = o.Values, o.Hashes
+	d.Claims.Values, d.Claims.Subject, d.Claims.Hashes = o.Values, o.Subject, o.Hashes
 	return d
 }

@@ -199,7 +199,7 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	if err != nil {
 		return err
 	}
-	vars := expr.Vars{Claims: e.Claims, Login: loginVars(l, e), Identity: m.or(p.Before).Vars()}
+	vars := expr.Vars{Claims: e.Claims, Login: LoginVars(l, e), Identity: m.or(p.Before).Vars()}
 	verdict, err := prov.Policy.Decide(ctx, policy.Input{Vars: vars})
 	if err != nil {
 		return err

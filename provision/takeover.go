@@ -76,7 +76,7 @@ func (s *Service) stillTakes(ctx context.Context, l identity.Login, w identity.P
 		w.Expired(p.now) || second(l, prov, p.After) {
 		return false, nil
 	}
-	protected, err := prov.Policy.Protects(ctx, policy.Input{Vars: expr.Vars{Login: loginVars(l, claims.Evidence{}), Identity: p.Before.Vars()}})
+	protected, err := prov.Policy.Protects(ctx, policy.Input{Vars: expr.Vars{Login: LoginVars(l, claims.Evidence{}), Identity: p.Before.Vars()}})
 	return !protected, err
 }
 

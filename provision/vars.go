@@ -7,8 +7,8 @@ import (
 	"github.com/jithook/jithook/identity"
 )
 
-// loginVars is what expressions see as login.
-func loginVars(l identity.Login, e claims.Evidence) map[string]any {
+// LoginVars is what expressions see as login.
+func LoginVars(l identity.Login, e claims.Evidence) map[string]any {
 	return map[string]any{
 		"hook": string(cmp.Or(l.Told, l.Hook)), "provider": l.Provider, "issuer": e.Issuer, "subject": e.Subject,
 		"caller": l.Caller, "source": e.Source,

@@ -27,10 +27,10 @@ type Login struct {
 	Claims  map[string]any
 }
 
-// again is the login as provision is asked about it. At prepare and at the
+// Again is the login as provision is asked about it. At prepare and at the
 // generic contract the same claims count in the same way; but prepare would
 // refuse a person who is there by now, as somebody whom Kratos has lost.
-func (l Login) again() identity.Login {
+func (l Login) Again() identity.Login {
 	r := l.Record
 	again := identity.Login{
 		Hook: r.Hook, Caller: r.Caller, Providers: []string{"*"}, Provider: r.Provider,
@@ -81,7 +81,7 @@ func (p *Pair) compare(ctx context.Context, l Login, as As, fresh func(attempt i
 }
 
 func (p *Pair) once(ctx context.Context, l Login, as As, v *view) (Difference, error) {
-	again := l.again()
+	again := l.Again()
 	live, err := p.service(p.live, v).Preview(ctx, again)
 	if err != nil {
 		return Difference{}, err

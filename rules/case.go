@@ -15,6 +15,9 @@ type Case struct {
 	Claims map[string]any
 	// Identity is whom the login is about; nil for a first login.
 	Identity *Person
+	// Recorded is the login, where it is one that has been, with one offer of
+	// Claims: nil for one that is made up for them.
+	Recorded *identity.Login
 	Want     Want
 }
 
@@ -38,7 +41,9 @@ type Person struct {
 	Written, Granted map[string]string
 	// Verified says who vouches for a trait, by their names.
 	Verified map[string]string
-	State    identity.State
+	// Providers are others that the person has a subject of.
+	Providers []string
+	State     identity.State
 }
 
 // Want is what must become of a login; what is nil or empty is not asked.

@@ -195,8 +195,14 @@ func (r Result) decided(x expr.Explanation) bool {
 }
 
 // login is the case's login as the provider's file expects it: its claims count
-// as those of whichever source the file asks.
+// as those of whichever source the file asks. A recorded one is as it was.
 func (c *Case) login(prov *provider.Provider) identity.Login {
+	if c.Recorded != nil {
+		l := *c.Recorded
+		l.Offers = slices.Clone(l.Offers)
+		l.Offers[0].Subject = c.subject(prov)
+		return l
+	}
 	l := identity.Login{Hook: identity.HookGeneric, Caller: "test", Providers: []string{"*"}, Provider: prov.ID}
 	said := identity.Offer{Provider: prov.ID, Issuer: c.issuer(prov), Subject: c.subject(prov), Claims: c.Claims}
 	if prov.Subject != nil {
@@ -209,8 +215,11 @@ func (c *Case) login(prov *provider.Provider) identity.Login {
 	return l
 }
 
-// issuer is the claims' own, or else the file's first.
+// issuer is that of the record, or the claims' own, or else the file's first.
 func (c *Case) issuer(prov *provider.Provider) string {
+	if c.Recorded != nil {
+		return c.Recorded.Offers[0].Issuer
+	}
 	if iss, ok := c.Claims["iss"].(string); ok {
 		return iss
 	}
@@ -221,6 +230,9 @@ func (c *Case) issuer(prov *provider.Provider) string {
 const someone = "subject-of-the-case"
 
 func (c *Case) subject(prov *provider.Provider) string {
+	if c.Recorded != nil && c.Recorded.Offers[0].Subject != "" {
+		return c.Recorded.Offers[0].Subject
+	}
 	path := prov.Subject
 	if path == nil {
 		path = []string{"sub"}

@@ -75,6 +75,9 @@ func (c *Case) person(ctx context.Context, prov *provider.Provider, userstore st
 		Links: []identity.Link{{Provider: prov.ID, Issuer: issuer, Subject: subject, LinkedAt: now}},
 		Keys:  []identity.Key{identity.FedKey(issuer, subject)}, CreatedAt: now, UpdatedAt: now, LastLoginAt: now,
 	}
+	for _, other := range p.Providers {
+		i.Links = append(i.Links, identity.Link{Provider: other, LinkedAt: now})
+	}
 	for path, who := range p.writers(source) {
 		if _, has := i.Trait(path); !has {
 			continue

@@ -1,25 +1,24 @@
 package main
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jithook/jithook/admin"
+	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/hook"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/strictjson"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/provision"
 	"github.com/jithook/jithook/rules"
 )
 
@@ -35,7 +34,7 @@ func (o *over) bind(cmd *cobra.Command) {
 	f.StringVar(&o.provider, "provider", "", "the `ID` of a provider: its whole file is tried, as a login would")
 	f.StringVar(&o.providers, "providers", "", "the `FOLDER` of the providers' files (default that of the configuration, jithook.yaml)")
 	f.StringVar(&o.claims, "claims", "", "the claims, as a `FILE` with a JSON object, or with a JWT, of which the\nsignature is not checked; - is the standard input")
-	f.StringVar(&o.decision, "decision", "", "the claims of the stored decision with this `ID`; record_claims: full keeps them")
+	f.StringVar(&o.decision, "decision", "", "the claims of the stored decision with this `ID`, and what login has of it;\nrecord_claims: full keeps them")
 	f.StringVar(&o.login, "login", "", "what login has, as a `FILE` with a JSON object; of an expression only")
 	f.StringVar(&o.identity, "identity", "", "the identity, as a `FILE` with a JSON object, such as identity get -o json\nprints; without it there is none yet")
 	o.access.bind(cmd)
@@ -46,29 +45,36 @@ func (o *over) bind(cmd *cobra.Command) {
 
 // vars are what an expression sees.
 func (o *over) vars(cmd *cobra.Command) (v expr.Vars, err error) {
-	if v.Claims, err = o.readClaims(cmd); err != nil {
+	var recorded *identity.Login
+	if v.Claims, recorded, err = o.readClaims(cmd); err != nil {
 		return expr.Vars{}, err
 	}
 	if v.Login, err = readObject(cmd, o.login, "login"); err != nil {
 		return expr.Vars{}, err
 	}
-	v.Identity, err = readObject(cmd, o.identity, "identity")
+	if recorded != nil && v.Login == nil {
+		e := recorded.Offers[0]
+		v.Login = provision.LoginVars(*recorded, claims.Evidence{Source: e.Source, Issuer: e.Issuer, Subject: e.Subject})
+	}
+	known, err := o.known(cmd)
+	v.Identity = known.seen().Vars()
 	return v, err
 }
 
-// readClaims returns the claims of a file, or of a stored decision.
-func (o *over) readClaims(cmd *cobra.Command) (map[string]any, error) {
+// readClaims returns the claims of a file, or of a stored decision with its login.
+func (o *over) readClaims(cmd *cobra.Command) (map[string]any, *identity.Login, error) {
+	if o.decision != "" {
+		return o.stored(cmd)
+	}
 	data, err := o.rawClaims(cmd)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return object(data, "claims")
+	m, err := object(data, "claims")
+	return m, nil, err
 }
 
 func (o *over) rawClaims(cmd *cobra.Command) ([]byte, error) {
-	if o.decision != "" {
-		return o.storedClaims(cmd.Context())
-	}
 	data, err := readInput(cmd.InOrStdin(), o.claims, "claims")
 	if err != nil {
 		return nil, err
@@ -78,31 +84,6 @@ func (o *over) rawClaims(cmd *cobra.Command) ([]byte, error) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "the claims are those of a JWT: nobody has checked its signature")
 	}
 	return payload, err
-}
-
-// storedClaims returns what a decision's record keeps of the claims.
-func (o *over) storedClaims(ctx context.Context) (data []byte, err error) {
-	err = o.with(func(c *client) error {
-		reply, err := c.get(ctx, "/decisions/"+url.PathEscape(o.decision), nil)
-		if err != nil {
-			return explained(err)
-		}
-		var d admin.Decision
-		if err := decode(reply, &d); err != nil {
-			return err
-		}
-		switch {
-		case d.Claims == nil:
-			return errors.New("the record keeps no claims: decisions.record_claims was off")
-		case d.Claims.Note != "":
-			return errors.New(shown(d.Claims.Note))
-		case d.Claims.Values == nil:
-			return errors.New("the record keeps only hashes of the claims: decisions.record_claims was not full")
-		}
-		data = d.Claims.Values
-		return nil
-	})
-	return data, err
 }
 
 // tokenPayload returns the claims of a JWT (RFC 7519), and anything else as it
@@ -139,12 +120,14 @@ func (o *over) plan(cmd *cobra.Command, args []string) (admin.Plan, error) {
 		return admin.Plan{}, fmt.Errorf("no file in %s has the provider %q", c.providersShown, o.provider)
 	}
 	one := &rules.Case{File: &rules.File{Name: "claims", Provider: strictyaml.Text{Value: o.provider}}}
-	if one.Claims, err = o.readClaims(cmd); err != nil {
+	if one.Claims, one.Recorded, err = o.readClaims(cmd); err != nil {
 		return admin.Plan{}, err
 	}
-	if one.Identity, err = o.person(cmd); err != nil {
+	known, err := o.known(cmd)
+	if err != nil {
 		return admin.Plan{}, err
 	}
+	one.Identity = known.person(o.provider)
 	out, why, err := rules.Runner{Providers: set, Userstores: c.userstores, Now: now}.Explain(cmd.Context(), one)
 	if err != nil {
 		return admin.Plan{}, err
@@ -164,46 +147,6 @@ func (o *over) files() (config, error) {
 		path = "jithook.yaml"
 	}
 	return mustConfig(path)
-}
-
-// person is whom the login is about: what identity get prints, or as much of it
-// as there is. Groups may be names alone.
-func (o *over) person(cmd *cobra.Command) (*rules.Person, error) {
-	doc, err := readObject(cmd, o.identity, "identity")
-	if err != nil || doc == nil {
-		return nil, err
-	}
-	p := &rules.Person{Written: map[string]string{}, Granted: map[string]string{}, Verified: map[string]string{}, State: identity.StateActive}
-	p.Traits, _ = doc["traits"].(map[string]any)
-	p.ID, _ = doc["id"].(string)
-	p.Userstore, _ = doc["userstore"].(string)
-	if state, ok := doc["state"].(string); ok {
-		p.State = identity.State(state)
-	}
-	own := identity.ProviderSource(o.provider)
-	for _, g := range listIn(doc, "groups") {
-		name, _ := g.(string)
-		if m, ok := g.(map[string]any); ok {
-			name, _ = m["name"].(string)
-			if source, _ := m["source"].(string); source != own {
-				p.Granted[name] = source
-				continue
-			}
-		}
-		p.Groups = append(p.Groups, name)
-	}
-	for _, by := range listIn(doc, "provenance") {
-		m, _ := by.(map[string]any)
-		path, _ := m["path"].(string)
-		p.Written["/traits"+path], _ = m["source"].(string)
-		p.Verified["/traits"+path], _ = m["verified_by"].(string)
-	}
-	return p, nil
-}
-
-func listIn(doc map[string]any, name string) []any {
-	list, _ := doc[name].([]any)
-	return slices.Clip(list)
 }
 
 // readObject reads a file with a JSON object; there is none without a path.
