@@ -89,8 +89,11 @@ type mongoSection struct {
 	Database strictyaml.Text `yaml:"database" missing:"the name of the database"`
 }
 
-// shadowSection names candidates for the providers' files.
-type shadowSection struct {
+// shadowSection names candidates for the providers' files: their folder alone, or
+// a mapping with it.
+type shadowSection struct{ shadowForm }
+
+type shadowForm struct {
 	Providers strictyaml.Text `yaml:"providers" missing:"the folder of the candidates for the providers' files" doc:"The folder of the candidates: the whole of it."`
 	Sample    *sample         `yaml:"sample" doc:"Which part of the logins is compared, above 0 and at most 1. Default 0.1."`
 }

@@ -37,6 +37,19 @@ func (sample) Shape(func(reflect.Type) strictyaml.Schema) strictyaml.Schema {
 	return strictyaml.Schema{"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 }
 
+// DecodeYAML implements strictyaml.Decoder.
+func (s *shadowSection) DecodeYAML(n strictyaml.Node) []strictyaml.Problem {
+	if n.Kind() == strictyaml.Mapping {
+		return n.Decode(&s.shadowForm)
+	}
+	return n.Decode(&s.Providers)
+}
+
+// Shape implements strictyaml.Shaped.
+func (shadowSection) Shape(of func(reflect.Type) strictyaml.Schema) strictyaml.Schema {
+	return strictyaml.Schema{"anyOf": []strictyaml.Schema{of(reflect.TypeFor[strictyaml.Text]()), of(reflect.TypeFor[shadowForm]())}}
+}
+
 // shadow is the section, checked.
 type shadow struct {
 	dir    string
