@@ -2,8 +2,8 @@ package outbound
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jithook/jithook/identity"
 )
@@ -12,24 +12,19 @@ import (
 // more is deprovisioned at the target; whoever never was, it is not told of. Who
 // is deleted is gone for every target that may have them.
 type Only struct {
-	Connector Connector
-	// Wants reports whether the identity goes to the target; told says whether
-	// the target may have it already. Its error is stored and shown like one of
-	// Deliver.
-	Wants func(ctx context.Context, i *identity.Identity, told bool) (bool, error)
+	whole
+	wants Wants
 }
 
-var (
-	errNoComparer = errors.New("this kind of target cannot be compared")
-	errNoLister   = errors.New("this kind of target does not list its accounts")
-)
+// Limit returns the Connector for those whom wants lets go there.
+func Limit(c Connector, wants Wants) Only { return Only{whole{c}, wants} }
 
 // Deliver implements Connector.
 func (o Only) Deliver(ctx context.Context, i identity.Identity, d identity.Delivery) (identity.Resource, error) {
 	concerned, err := o.judge(ctx, &i, d)
 	if err != nil {
 		has, _ := i.Resource(d.Target)
-		return has, err
+		return has, &uncalledError{err}
 	}
 	if !concerned {
 		return identity.Resource{}, nil
@@ -39,38 +34,37 @@ func (o Only) Deliver(ctx context.Context, i identity.Identity, d identity.Deliv
 
 // Compare implements Comparer, if the Connector is one.
 func (o Only) Compare(ctx context.Context, i identity.Identity, d identity.Delivery) ([]Difference, error) {
-	c, ok := o.Connector.(Comparer)
-	if !ok {
-		return nil, errNoComparer
-	}
 	concerned, err := o.judge(ctx, &i, d)
 	if err != nil || !concerned {
 		return nil, err
 	}
-	return c.Compare(ctx, i, d)
+	return o.whole.Compare(ctx, i, d)
 }
 
-// Accounts implements Lister, if the Connector is one.
-func (o Only) Accounts(ctx context.Context, behind, count int) (page []Account, next int, err error) {
-	l, ok := o.Connector.(Lister)
-	if !ok {
-		return nil, 0, errNoLister
+// Intend implements Intender: what is not told of is not noted.
+func (o Only) Intend(ctx context.Context, i identity.Identity, d identity.Delivery) identity.Resource {
+	if concerned, err := o.judge(ctx, &i, d); err != nil || !concerned {
+		has, _ := i.Resource(d.Target)
+		return has
 	}
-	return l.Accounts(ctx, behind, count)
+	return o.whole.Intend(ctx, i, d)
 }
 
 // judge reports whether the target is concerned, and makes the identity what the
 // target has to take it for.
 func (o Only) judge(ctx context.Context, i *identity.Identity, d identity.Delivery) (concerned bool, err error) {
-	_, told := i.Resource(d.Target)
+	has, told := i.Resource(d.Target)
 	if i.State == identity.StateDeleted {
 		return told, nil
 	}
-	wanted, err := o.Wants(ctx, i, told)
+	wanted, err := o.wants(ctx, i, told)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return false, ctx.Err()
-	case err != nil && told && i.Barred(): // a rule that fails must not keep an account open
+	case err != nil && told && i.Barred():
+		// A rule that fails must not keep an account open. But it may be somebody who
+		// left long ago: they are granted nothing.
+		i.Groups = slices.DeleteFunc(slices.Clone(i.Groups), func(g identity.Group) bool { return !slices.Contains(has.Groups, g.Name) })
 		return true, nil
 	case err != nil:
 		return false, &RejectedError{fmt.Errorf("who goes to this target cannot be told: %w", err)}

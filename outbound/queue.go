@@ -129,7 +129,7 @@ func (q *queue) turn(ctx, delivering context.Context, c claim, ok bool, leave fu
 	case ok && leave != nil:
 		_ = q.deliver(delivering, c, leave) // it is settled, and logged
 	case ok:
-		q.settle(delivering, c, identity.Resource{}, nil, true)
+		q.settle(delivering, c, identity.Resource{}, &uncalledError{errResting}, true)
 	case leave != nil:
 		leave()
 	}

@@ -188,6 +188,7 @@ func TestOnly(t *testing.T) {
 		wants       bool
 		err         error
 		told        bool
+		in          []string
 		asked       bool // the connector
 		state       identity.State
 		groups      int
@@ -205,8 +206,9 @@ func TestOnly(t *testing.T) {
 		"cannot be told":      {err: barred, told: true, rejected: true, stillThere: true},
 		"cannot be told yet":  {err: barred, rejected: true},
 
-		"suspended, cannot be told":     {err: barred, told: true, asked: true, state: identity.StateSuspended, stateBefore: identity.StateSuspended, groups: 1, stillThere: true},
-		"deprovisioned, cannot be told": {err: barred, told: true, asked: true, state: identity.StateDeprovisioned, stateBefore: identity.StateDeprovisioned, groups: 1, stillThere: true},
+		"suspended, cannot be told":     {err: barred, told: true, asked: true, state: identity.StateSuspended, stateBefore: identity.StateSuspended, stillThere: true},
+		"suspended in a group there":    {err: barred, told: true, in: []string{"eng"}, asked: true, state: identity.StateSuspended, stateBefore: identity.StateSuspended, groups: 1, stillThere: true},
+		"deprovisioned, cannot be told": {err: barred, told: true, asked: true, state: identity.StateDeprovisioned, stateBefore: identity.StateDeprovisioned, stillThere: true},
 		"suspended, never went":         {err: barred, stateBefore: identity.StateSuspended, rejected: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -215,24 +217,24 @@ func TestOnly(t *testing.T) {
 				i.State = c.stateBefore
 			}
 			if c.told {
-				i.Remember(identity.Resource{Target: hr, ID: "u-1"})
+				i.Remember(identity.Resource{Target: hr, ID: "u-1", Groups: c.in})
 			}
 			asked := false
-			o := outbound.Only{
-				Connector: directory(func(i identity.Identity, has identity.Resource, _ bool) (identity.Resource, error) {
+			o := outbound.Limit(
+				directory(func(i identity.Identity, has identity.Resource, _ bool) (identity.Resource, error) {
 					asked = true
 					if i.State != c.state || len(i.Groups) != c.groups {
 						t.Errorf("told of %s with %d groups", i.State, len(i.Groups))
 					}
 					return identity.Resource{ID: "u-1"}, nil
 				}),
-				Wants: func(_ context.Context, _ *identity.Identity, told bool) (bool, error) {
+				func(_ context.Context, _ *identity.Identity, told bool) (bool, error) {
 					if told != c.told {
 						t.Errorf("told = %v", told)
 					}
 					return c.wants, c.err
 				},
-			}
+			)
 			has, err := o.Deliver(t.Context(), i, identity.Delivery{Target: hr})
 			_, rejected := errors.AsType[*outbound.RejectedError](err)
 			if asked != c.asked || rejected != c.rejected || (has.ID != "") != (c.stillThere && (c.told || c.asked)) {
@@ -245,9 +247,10 @@ func TestOnly(t *testing.T) {
 // intender is a directory that has it noted what it is about to do.
 type intender struct{ directory }
 
-func (intender) Intend(_ context.Context, i identity.Identity, d identity.Delivery) string {
+func (intender) Intend(_ context.Context, i identity.Identity, d identity.Delivery) identity.Resource {
 	has, _ := i.Resource(d.Target)
-	return has.Told + "?"
+	has.Told += "?"
+	return has
 }
 
 // TestIntended: what a connector is about to do is in the store before it is
@@ -264,8 +267,8 @@ func TestIntended(t *testing.T) {
 			answer = f
 		}
 		wants := true
-		c := outbound.Only{
-			Connector: intender{func(i identity.Identity, has identity.Resource, _ bool) (identity.Resource, error) {
+		c := outbound.Route(
+			intender{func(i identity.Identity, has identity.Resource, _ bool) (identity.Resource, error) {
 				stored, err := s.Get(context.Background(), i.ID)
 				if noted, _ := stored.Resource(hr); err != nil || noted.Told != has.Told+"?" {
 					t.Errorf("called with %q, and noted is %q (%v)", has.Told, noted.Told, err)
@@ -273,16 +276,16 @@ func TestIntended(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				return answer()
-			}},
-			Wants: func(context.Context, *identity.Identity, bool) (bool, error) {
+			}}, hr, s,
+			func(context.Context, *identity.Identity, bool) (bool, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				if !wants {
 					return false, errors.New("no such trait")
 				}
 				return true, nil
-			},
-		}
+			}, time.Now,
+		)
 		tell(t, s, c)
 		says(func() (identity.Resource, error) { panic("died") })
 		change(t, s, id, nothing)
@@ -313,4 +316,36 @@ func TestIntended(t *testing.T) {
 		time.Sleep(time.Hour)
 		wantNoted(t, s, id, identity.Resource{Target: hr, ID: "u-1"})
 	})
+}
+
+// TestUncalled: what was not begun leaves nothing that anybody has to reckon with.
+func TestUncalled(t *testing.T) {
+	for name, before := range map[string][]identity.Resource{"never told": nil, "told": {{Target: hr, ID: "u-1", Told: "sure", Groups: []string{"old"}}}} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(t *testing.T) {
+				s := open(t)
+				i := change(t, s, people(t, s, 1)[0].ID, members("eng"))
+				i.Resources = before
+				i.OutboxVersion++
+				must(t, s.SetOutbox(t.Context(), i))
+				called := 0
+				in := intender{func(identity.Identity, identity.Resource, bool) (identity.Resource, error) {
+					called++
+					return identity.Resource{}, &outbound.LaterError{After: time.Hour, Err: errDown}
+				}}
+				everybody := func(context.Context, *identity.Identity, bool) (bool, error) { return true, nil }
+				if _, err := outbound.Spare(in, hr, s, time.Now).Deliver(t.Context(), identity.Identity{}, identity.Delivery{Target: hr}); err == nil {
+					t.Fatal("the target does not ask for time")
+				}
+				tell(t, s, outbound.Route(in, hr, s, everybody, time.Now))
+				time.Sleep(time.Minute)
+				got, err := s.Get(t.Context(), i.ID)
+				must(t, err)
+				if n := got.DeliveryTo(hr); called != 1 || n < 0 || got.Outbox[n].Attempts != 1 {
+					t.Fatalf("called %d times, %+v", called-1, got.Outbox)
+				}
+				wantNoted(t, s, i.ID, before...)
+			})
+		})
+	}
 }

@@ -114,7 +114,7 @@ func (q *queue) settle(ctx context.Context, c claim, has identity.Resource, fail
 	i := c.identity.Clone()
 	for range settleAttempts {
 		o, changed := q.settled(&i, c, failure, stopped)
-		changed = q.remember(&i, has, o) || changed
+		changed = q.remember(&i, c, has, o, failure) || changed
 		if !changed {
 			return o
 		}
@@ -145,10 +145,19 @@ func (q *queue) read(ctx context.Context, id string) (identity.Identity, error) 
 
 // remember notes what the target has after an attempt with this outcome, and
 // reports whether that is news. Only who has delivered, and holds the lease,
-// knows all of it.
-func (q *queue) remember(i *identity.Identity, has identity.Resource, o Outcome) (news bool) {
+// knows all of it. Where the target was not called at all, what was intended is
+// taken back.
+func (q *queue) remember(i *identity.Identity, c claim, has identity.Resource, o Outcome, failure error) (news bool) {
 	noted, _ := i.Resource(q.target)
+	_, uncalled := errors.AsType[*uncalledError](failure)
 	switch {
+	case uncalled && o != Lost:
+		before, told := c.told.Resource(q.target)
+		before.ID = cmp.Or(noted.ID, before.ID) // a comparison may have noted it
+		if i.Remember(before); !told && before.ID == "" {
+			i.Forget(q.target)
+		}
+		return true
 	case o == Delivered && has.ID == "" && has.Told == "" && len(has.Groups) == 0:
 		i.Forget(q.target)
 		return true

@@ -21,10 +21,10 @@ const lookEvery = time.Second
 // userstore, nor a comparison. What was under way when it asked is over within a
 // delivery's time.
 type Spared struct {
-	connector Connector
-	receipts  Receipts
-	key       string
-	now       func() time.Time
+	whole
+	receipts Receipts
+	key      string
+	now      func() time.Time
 
 	// turn is held by who reads or changes the rest.
 	turn   chan struct{}
@@ -35,45 +35,34 @@ type Spared struct {
 // Spare returns the Connector for this target.
 func Spare(c Connector, target string, r Receipts, now func() time.Time) *Spared {
 	sum := sha256.Sum256([]byte("left alone: " + target))
-	return &Spared{connector: c, receipts: r, now: now, turn: make(chan struct{}, 1), key: "left_alone:" + base64.RawURLEncoding.EncodeToString(sum[:])}
+	return &Spared{whole: whole{c}, receipts: r, now: now, turn: make(chan struct{}, 1), key: "left_alone:" + base64.RawURLEncoding.EncodeToString(sum[:])}
 }
-
-// Unwrap returns the Connector that is spared.
-func (s *Spared) Unwrap() Connector { return s.connector }
 
 // Deliver implements Connector.
 func (s *Spared) Deliver(ctx context.Context, i identity.Identity, d identity.Delivery) (identity.Resource, error) {
 	if err := s.wait(ctx); err != nil {
 		has, _ := i.Resource(d.Target)
-		return has, err
+		return has, &uncalledError{err}
 	}
-	has, err := s.connector.Deliver(ctx, i, d)
+	has, err := s.whole.Deliver(ctx, i, d)
 	return has, s.heed(ctx, err)
 }
 
 // Compare implements Comparer, if the Connector is one.
 func (s *Spared) Compare(ctx context.Context, i identity.Identity, d identity.Delivery) ([]Difference, error) {
-	c, ok := s.connector.(Comparer)
-	if !ok {
-		return nil, errNoComparer
-	}
 	if err := s.wait(ctx); err != nil {
 		return nil, err
 	}
-	all, err := c.Compare(ctx, i, d)
+	all, err := s.whole.Compare(ctx, i, d)
 	return all, s.heed(ctx, err)
 }
 
 // Accounts implements Lister, if the Connector is one.
 func (s *Spared) Accounts(ctx context.Context, behind, count int) (page []Account, next int, err error) {
-	l, ok := s.connector.(Lister)
-	if !ok {
-		return nil, 0, errNoLister
-	}
 	if err := s.wait(ctx); err != nil {
 		return nil, 0, err
 	}
-	page, next, err = l.Accounts(ctx, behind, count)
+	page, next, err = s.whole.Accounts(ctx, behind, count)
 	return page, next, s.heed(ctx, err)
 }
 

@@ -195,8 +195,7 @@ func (a *app) targetConnectors() (map[string]outbound.Connector, error) {
 		if err != nil {
 			return nil, fmt.Errorf("outbound.%s: %w", t.name.Value, err)
 		}
-		c = outbound.Spare(c, t.name.Value, a.store, now)
-		out[t.name.Value] = outbound.Only{Connector: c, Wants: a.wants(t)}
+		out[t.name.Value] = outbound.Route(c, t.name.Value, a.store, a.wants(t), now)
 	}
 	return out, nil
 }

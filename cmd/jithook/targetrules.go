@@ -8,6 +8,7 @@ import (
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/internal/strictyaml"
+	"github.com/jithook/jithook/outbound"
 )
 
 // keptOfLogin is what an identity keeps of a login, see identity.LoginVars.
@@ -57,7 +58,7 @@ func (r *configReader) expression(compile func(expr.Source) (*expr.Program, erro
 // wants says who goes to a target: whom the file of a linked provider sends
 // there, if the target's rules hold. A provider without a file sends nobody and
 // takes nobody back.
-func (a *app) wants(t target) func(context.Context, *identity.Identity, bool) (bool, error) {
+func (a *app) wants(t target) outbound.Wants {
 	return func(ctx context.Context, i *identity.Identity, told bool) (bool, error) {
 		sends, unknown := a.live.Set().Sends(i, t.name.Value)
 		if !sends && !(unknown && told) {

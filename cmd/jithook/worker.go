@@ -18,13 +18,8 @@ func comparers(w *outbound.Worker) map[string]outbound.Comparer {
 		return out
 	}
 	for name, c := range w.Connectors {
-		only, some := c.(outbound.Only)
-		if !some {
-			continue
-		}
-		spared, _ := only.Connector.(*outbound.Spared)
-		if _, ok := spared.Unwrap().(outbound.Comparer); ok {
-			out[name] = only
+		if comparer, ok := outbound.Comparable(c); ok {
+			out[name] = comparer
 		}
 	}
 	return out

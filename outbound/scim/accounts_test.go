@@ -44,7 +44,7 @@ func TestStrangers(t *testing.T) {
 			s, err := bolt.Open(filepath.Join(t.TempDir(), "jithook.db"), bolt.Options{})
 			must(t, err)
 			defer s.Close()
-			x := outbound.Only{Connector: connector(t, target.URL, func(o *scim.Options) { o.OnDeprovision = end })}
+			x := outbound.Limit(connector(t, target.URL, func(o *scim.Options) { o.OnDeprovision = end }), nil)
 			serial := 0
 			account := func(externalID any, active bool) string {
 				serial++

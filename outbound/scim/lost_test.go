@@ -29,7 +29,7 @@ func TestLostReplyAndNewName(t *testing.T) {
 				}
 			},
 			"by a process that died": func(t *testing.T, s *scimtest.Target, x *scim.Connector, i *identity.Identity) {
-				i.Remember(identity.Resource{Target: hr, Told: x.Intend(t.Context(), i.Clone(), identity.Delivery{Target: hr})})
+				i.Remember(x.Intend(t.Context(), i.Clone(), identity.Delivery{Target: hr}))
 				s.Put("Users", account(nil))
 			},
 			"of an account that was made again": func(t *testing.T, s *scimtest.Target, x *scim.Connector, i *identity.Identity) {

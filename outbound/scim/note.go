@@ -71,17 +71,25 @@ func (t *task) hash(name string) string {
 }
 
 // Intend implements outbound.Intender: an account may be about to be made, and if
-// the reply is lost and the name then changes, the new one does not find it.
-func (c *Connector) Intend(ctx context.Context, i identity.Identity, d identity.Delivery) string {
+// the reply is lost and the name then changes, the new one does not find it. A dry
+// run grants and makes nothing.
+func (c *Connector) Intend(ctx context.Context, i identity.Identity, d identity.Delivery) identity.Resource {
 	has, _ := i.Resource(d.Target)
-	if c.DryRun || i.Barred() {
-		return has.Told
+	if c.DryRun {
+		return has
+	}
+	if c.Groups != GroupsNone {
+		has.Groups = i.GroupNames()
+	}
+	if i.Barred() {
+		return has
 	}
 	t := task{Connector: c, identity: i, note: readNote(has.Told)}
 	name, err := t.userName(ctx)
 	if err != nil {
-		return has.Told // nor can an account be made then
+		return has // nor can an account be made then
 	}
 	t.note.named(t.hash(name))
-	return t.note.text(true)
+	has.Told = t.note.text(true)
+	return has
 }

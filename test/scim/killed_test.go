@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -173,6 +174,66 @@ func TestKilled(t *testing.T) {
 		t.Errorf("told of an earlier state after a later one: %q", told.back)
 	}
 	t.Logf("%d logins, %d people, %d deleted, %d requests at the service, %d kills", c.next.Load(), len(c.ids), len(c.deleted), len(target.Requests()), kills)
+}
+
+// TestKilledBeforeReply: the real program is killed after an account was made and
+// before it knows, and the person's name changes. Where a target finds accounts by
+// their names alone nobody gets a second one: a person is asked.
+func TestKilledBeforeReply(t *testing.T) {
+	t.Parallel()
+	target := scimtest.New(t)
+	made, over := make(chan struct{}, 1), make(chan struct{})
+	target.After = func(r *http.Request) {
+		if r.Method != http.MethodPost {
+			return
+		}
+		select {
+		case made <- struct{}{}:
+			<-over
+		default:
+		}
+	}
+	binary, path := server.Build(t), filepath.Join(t.TempDir(), "j.db")
+	start := func() *server.Server {
+		return server.Start(t, server.Config{
+			Binary: binary, Store: map[string]any{"bolt": map[string]any{"path": path}}, Providers: map[string]string{"acme.yaml": acme},
+			Outbound: map[string]any{"hr": map[string]any{"scim": map[string]any{
+				"url": target.URL, "auth": map[string]any{"bearer": scimtest.Token}, "lookup": "user_name", "groups": "none",
+				"attributes": map[string]any{"userName": "identity.traits.email"},
+			}}},
+		})
+	}
+	login := func(s *server.Server, email string) {
+		t.Helper()
+		s.AwaitReady(t)
+		if a := s.Post(t, "/hooks/login", map[string]any{"version": 1, "provider": "acme", "subject": "s-1", "claims": map[string]any{"email": email}}); a.Status != http.StatusOK {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+	}
+	s := start()
+	login(s, "ann@acme.example")
+	<-made
+	must(t, s.Process.Kill())
+	close(over)
+	s = start()
+	login(s, "ann.fox@acme.example")
+	var out struct {
+		Deliveries []struct {
+			Failure string
+		}
+	}
+	for until := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) { // the lease of the dead runs out first
+		s.Ask(t, http.MethodGet, "/admin/v1/outbound/hr?given_up=true", nil).Decode(t, &out)
+		if len(out.Deliveries) > 0 {
+			break
+		}
+		if n := len(target.All("Users", "", "")); n != 1 || time.Now().After(until) {
+			t.Fatalf("%d accounts, and nobody is asked", n)
+		}
+	}
+	if n := len(target.All("Users", "", "")); n != 1 || !strings.Contains(out.Deliveries[0].Failure, "earlier userName") {
+		t.Errorf("%d accounts, %+v", n, out)
+	}
 }
 
 // compare holds the service to the store.

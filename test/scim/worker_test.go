@@ -87,8 +87,9 @@ func prepareWith(t testing.TB, file string, edit func(*scim.Options)) *world {
 	}
 	c, err := scim.New(o)
 	must(t, err)
+	everybody := func(context.Context, *identity.Identity, bool) (bool, error) { return true, nil }
 	w.worker = outbound.Worker{
-		Store: w.Bolt, Connectors: map[string]outbound.Connector{hr: c}, Now: w.now, Log: slog.New(slog.DiscardHandler),
+		Store: w.Bolt, Connectors: map[string]outbound.Connector{hr: outbound.Route(c, hr, w.Bolt, everybody, w.now)}, Now: w.now, Log: slog.New(slog.DiscardHandler),
 		Timeout: 5 * time.Second, Wake: w.wake,
 	}
 	return w
@@ -370,5 +371,39 @@ func TestF13_Poisoned(t *testing.T) {
 	w.wantEqual(t, 100)
 	if b := w.backlog(t); b.Dead != 0 {
 		t.Errorf("%+v in the end", b)
+	}
+}
+
+// TestDryRunNotesNothing: in a dry run that fails, too, nobody is granted a group,
+// so that what the target's own people granted is never taken for ours.
+func TestDryRunNotesNothing(t *testing.T) {
+	var down atomic.Bool
+	down.Store(true)
+	w := prepare(t, func(o *scim.Options) { o.DryRun = true })
+	w.target.Before = func(answer http.ResponseWriter, r *http.Request) bool {
+		if down.Load() {
+			answer.WriteHeader(http.StatusInternalServerError)
+		}
+		return down.Load()
+	}
+	w.work(t)
+	id := w.login(t, "ann", "a", "eng").ID
+	w.pass(0)
+	for until := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		i, err := w.Bolt.Get(t.Context(), id)
+		must(t, err)
+		if n := i.DeliveryTo(hr); n >= 0 && i.Outbox[n].Attempts > 0 {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal("nothing fails")
+		}
+	}
+	down.Store(false)
+	w.drain(t)
+	i, err := w.Bolt.Get(t.Context(), id)
+	must(t, err)
+	if len(i.Resources) > 0 || len(w.target.Writes()) > 0 {
+		t.Errorf("noted %+v after %+v", i.Resources, w.target.Writes())
 	}
 }

@@ -63,6 +63,8 @@ type Target struct {
 	Before func(w http.ResponseWriter, r *http.Request) bool
 	// Saw, if not nil, sees each write as it is answered, one after the other.
 	Saw func(r *http.Request, body []byte)
+	// After, if not nil, holds each reply back until it returns.
+	After func(r *http.Request)
 	// Refuses, if not empty, is what no document may have in it.
 	Refuses string
 	// Losing is how many replies to writes are lost after the write was done.
@@ -150,6 +152,9 @@ func (s *Target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status = 0
 	}
 	s.mu.Unlock()
+	if s.After != nil {
+		s.After(r)
+	}
 	if status == 0 {
 		panic(http.ErrAbortHandler)
 	}
