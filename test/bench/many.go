@@ -13,10 +13,12 @@ import (
 	"github.com/jithook/jithook/test/server"
 )
 
-// loadLimit bounds how long a server may take to load all files.
-const loadLimit = 5 * time.Minute
+// loadLimit bounds how long a server may take to load all files: about a minute, if
+// the machine does nothing else.
+const loadLimit = 10 * time.Minute
 
-// fill gives a running server so many more providers.
+// fill gives a running server so many more providers. It notices by itself; told so,
+// it would load them once more, beside what is measured.
 func (w *World) fill(t testing.TB, s *server.Server, files int) {
 	t.Helper()
 	for n := range files {
@@ -25,13 +27,30 @@ func (w *World) fill(t testing.TB, s *server.Server, files int) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
 	for until := time.Now().Add(loadLimit); s.Metric(t, "jithook_providers") != float64(files+1); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("%g providers are in force", s.Metric(t, "jithook_providers"))
 		}
+	}
+	rests(t, s.Process.Pid())
+}
+
+// rests returns once a server does nothing: files that it came to notice while it
+// loaded are loaded again.
+func rests(t testing.TB, pid int) {
+	t.Helper()
+	const little = 5 * tick
+	before := processorTime(t, pid)
+	for until := time.Now().Add(loadLimit); ; {
+		time.Sleep(look / 2)
+		now := processorTime(t, pid)
+		if now-before < little {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatal("it does not come to rest")
+		}
+		before = now
 	}
 }
 

@@ -42,7 +42,7 @@ func (w *World) soak(t testing.TB) []Row {
 	var turns []turn
 	var goroutines []float64
 	memory := Curve{Label: "RssAnon"}
-	plot := Plot{Title: "Memory under load, by tenths of " + w.Size.Soak.String(), Unit: "MiB"}
+	plot := Plot{Title: "Memory under load, by tenths of the time", Unit: "MiB", Linear: true}
 	for n := range tenths {
 		turns = append(turns, s.run(t, func() (p Part) {
 			p, number = Closed(w.Size.Callers, w.Size.Soak/tenths, number, func(n int64) Answer {
