@@ -43,12 +43,12 @@ func NameKey(userstore, path, canonical string) Key {
 }
 
 func newKey(kind string, parts ...string) Key {
-	h := sha256.New()
-	var n [8]byte
+	text := make([]byte, 0, 256)
 	for _, p := range parts {
-		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
-		h.Write(n[:])
-		h.Write([]byte(p))
+		text = binary.BigEndian.AppendUint64(text, uint64(len(p)))
+		text = append(text, p...)
 	}
-	return Key(kind + ":" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)))
+	sum := sha256.Sum256(text)
+	key := append(make([]byte, 0, 64), kind...)
+	return Key(base64.RawURLEncoding.AppendEncode(append(key, ':'), sum[:]))
 }

@@ -11,12 +11,12 @@ import (
 // there is one.
 func (i *Identity) Trait(path string) (any, bool) {
 	var v any = i.Traits
-	for _, name := range tokens(path) {
+	for token := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		object, ok := v.(map[string]any)
 		if !ok {
 			return nil, false
 		}
-		if v, ok = object[name]; !ok {
+		if v, ok = object[unescape(token)]; !ok {
 			return nil, false
 		}
 	}
@@ -83,11 +83,11 @@ func Below(path, above string) bool { return strings.HasPrefix(path, above+"/") 
 
 // Pointer returns the JSON Pointer (RFC 6901) of these names.
 func Pointer(names ...string) string {
-	var b strings.Builder
+	path := ""
 	for _, name := range names {
-		b.WriteString("/" + escaper.Replace(name))
+		path += "/" + escaper.Replace(name)
 	}
-	return b.String()
+	return path
 }
 
 var (
@@ -99,9 +99,16 @@ var (
 func tokens(path string) []string {
 	names := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	for n, name := range names {
-		names[n] = unescaper.Replace(name)
+		names[n] = unescape(name)
 	}
 	return names
+}
+
+func unescape(token string) string {
+	if !strings.Contains(token, "~") {
+		return token
+	}
+	return unescaper.Replace(token)
 }
 
 func (i *Identity) has(path string) bool {

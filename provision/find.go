@@ -44,12 +44,13 @@ func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence,
 	p.partial, p.pinned = looked.Partial, cmp.Or(looked.Pins[subject], v.pinned)
 	// Whoever of them is barred bars the login, unless it may undo that.
 	for _, i := range found {
-		if p.known(i); !s.returns(l, e, &i) && p.veto() {
+		if i.Barred() && !s.returns(l, e, &i) {
+			p.known(i)
+			p.veto()
 			return nil
 		}
 		p.there = p.there || i.ID == l.Known
 	}
-	p.forget()
 	own := slices.DeleteFunc(found, func(i identity.Identity) bool {
 		return !slices.Contains(i.Keys, external) && !slices.Contains(i.Keys, subject)
 	})

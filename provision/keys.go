@@ -66,26 +66,35 @@ func rekey(before, after *identity.Identity, traits []mapper.TraitInfo, mine sel
 		keys = append(keys, identity.ExtKey(e))
 	}
 	if before != nil {
-		ours := possibleKeys(before, mine)
-		others := possibleKeys(before, func(path, source string) bool { return !mine(path, source) })
-		for _, k := range after.Keys { // those of before, without what a removed link took
-			ofTrait := k.Kind() == identity.KeyMail || k.Kind() == identity.KeyName
-			if ofTrait && (!ours[k] || others[k]) || !ofTrait && after.Barred() {
-				keys = append(keys, k)
-			}
-		}
+		keys = append(keys, kept(before, after, unique, mine)...)
 	}
 	after.Keys = sortKeys(keys)
 	return unique
 }
 
-// possibleKeys are the keys that the selected traits can have made under any
-// mapping.
-func possibleKeys(i *identity.Identity, of selection) map[identity.Key]bool {
-	keys := map[identity.Key]bool{}
+// kept are the keys of before that after goes on holding, beside those of its
+// links, ids and unique traits. What a removed link took, after has not got any
+// more.
+func kept(before, after *identity.Identity, unique map[identity.Key]string, mine selection) []identity.Key {
+	keys := slices.DeleteFunc(slices.Clone(after.Keys), func(k identity.Key) bool {
+		_, again := unique[k]
+		return again || !ofName(k) && !after.Barred()
+	})
+	if !slices.ContainsFunc(keys, ofName) {
+		return keys
+	}
+	ours, others := possibleKeys(before, mine)
+	return slices.DeleteFunc(keys, func(k identity.Key) bool { return ofName(k) && ours[k] && !others[k] })
+}
+
+// possibleKeys are the keys that the traits can have made under any mapping:
+// those that are mine, and the others.
+func possibleKeys(i *identity.Identity, mine selection) (ours, others map[identity.Key]bool) {
+	ours, others = map[identity.Key]bool{}, map[identity.Key]bool{}
 	for path, value := range texts("", i.Traits, mapper.MaxNames) {
-		if !of(path, writerOf(i, path)) {
-			continue
+		keys := others
+		if mine(path, writerOf(i, path)) {
+			keys = ours
 		}
 		if c, err := canon.Email(value); err == nil {
 			keys[identity.MailKey(i.Userstore, c)] = true
@@ -94,7 +103,7 @@ func possibleKeys(i *identity.Identity, of selection) map[identity.Key]bool {
 			keys[identity.NameKey(i.Userstore, path, c)] = true
 		}
 	}
-	return keys
+	return ours, others
 }
 
 // texts yields the strings among traits, by path, down to a depth of names.
@@ -134,11 +143,15 @@ func writerOf(i *identity.Identity, path string) string {
 
 // mailKeys are the keys that the verified traits can hold as addresses.
 func mailKeys(i *identity.Identity) map[identity.Key]bool {
-	keys := possibleKeys(i, func(path, _ string) bool {
-		by, _ := i.ProvenanceOf(path)
-		return by.VerifiedBy != ""
-	})
-	maps.DeleteFunc(keys, func(k identity.Key, _ bool) bool { return k.Kind() != identity.KeyMail })
+	keys := map[identity.Key]bool{}
+	for path, value := range texts("", i.Traits, mapper.MaxNames) {
+		if by, _ := i.ProvenanceOf(path); by.VerifiedBy == "" {
+			continue
+		}
+		if c, err := canon.Email(value); err == nil {
+			keys[identity.MailKey(i.Userstore, c)] = true
+		}
+	}
 	return keys
 }
 

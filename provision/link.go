@@ -51,7 +51,7 @@ func (s *Service) link(ctx context.Context, l identity.Login, prov *provider.Pro
 		p.deny(identity.Because(identity.CodeLinkRefused), m.evidence.Rule)
 		return nil
 	}
-	protected, err := prov.Policy.Protects(ctx, policy.Input{Vars: expr.Vars{Login: LoginVars(l, e), Identity: p.Before.Vars()}})
+	protected, err := prov.Policy.Protects(ctx, policy.Input{Vars: expr.Vars{Login: p.login, Identity: p.Before.Vars()}})
 	if err != nil {
 		return err
 	}

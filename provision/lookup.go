@@ -49,7 +49,7 @@ func (s *Service) lookup(ctx context.Context, l identity.Login, prov *provider.P
 	if !p.open(l) || userstore == "" {
 		return nil, nil
 	}
-	in := policy.Input{Vars: expr.Vars{Claims: e.Claims, Login: LoginVars(l, e)}}
+	in := policy.Input{Vars: expr.Vars{Claims: e.Claims, Login: p.login}}
 	asked, refusal, err := questions(ctx, prov, in, userstore, p.notes)
 	if err != nil || refusal.Reason.Code != "" {
 		return &match{refusal: refusal}, err

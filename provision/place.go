@@ -68,7 +68,7 @@ func (s *Service) locate(ctx context.Context, l identity.Login, prov *provider.P
 		return ctx.Err()
 	}
 	var err error
-	p.place.name, p.place.verdict, err = prov.Policy.Place(ctx, policy.Input{Vars: expr.Vars{Claims: e.Claims, Login: LoginVars(l, e)}})
+	p.place.name, p.place.verdict, err = prov.Policy.Place(ctx, policy.Input{Vars: expr.Vars{Claims: e.Claims, Login: p.login}})
 	if err == nil && !slices.Contains(s.Userstores, p.place.name) && p.place.verdict.Allow {
 		p.place = place{verdict: identity.Verdict{Reason: identity.Because(identity.CodeUserstoreUnknown), Rule: p.place.verdict.Rule}}
 	}

@@ -58,9 +58,10 @@ type Plan struct {
 	// seen are dated claims that changed nothing: older ones that come later
 	// must not either.
 	seen *claims.Evidence
-	// evidence is what the login rests on; ticket is what came with it and is good
-	// for one flow only.
+	// evidence is what the login rests on, login what expressions see of it;
+	// ticket is what came with it and is good for one flow only.
 	evidence claims.Evidence
+	login    map[string]any
 	ticket   *claims.Ticket
 	emails   []Email
 	now      time.Time
@@ -199,7 +200,7 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	if err != nil {
 		return err
 	}
-	vars := expr.Vars{Claims: e.Claims, Login: LoginVars(l, e), Identity: m.or(p.Before).Vars()}
+	vars := expr.Vars{Claims: e.Claims, Login: p.login, Identity: m.or(p.Before).Vars()}
 	verdict, err := prov.Policy.Decide(ctx, policy.Input{Vars: vars})
 	if err != nil {
 		return err
@@ -268,6 +269,7 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 	}
 	p.withdraw(result.Traits)
 	p.notes.merging(d, result.Traits)
+	infos := prov.Mapping.Traits()
 	for _, c := range d.traits(result.Traits) {
 		// What was verified no longer may have got a new value as well.
 		p.Record.Change = append(slices.DeleteFunc(p.Record.Change, func(e identity.Change) bool { return e.Path == c.Path }), c)
@@ -281,14 +283,14 @@ func (s *Service) merge(ctx context.Context, l identity.Login, prov *provider.Pr
 	if p.ask(l, prov, due); !p.undecided() {
 		return
 	}
-	p.paths = rekey(p.Before, p.After, prov.Mapping.Traits(), func(path, source string) bool { return p.answered[path] || d.changed(path, source) })
+	p.paths = rekey(p.Before, p.After, infos, func(path, source string) bool { return p.answered[path] || d.changed(path, source) })
 	p.names = d.names(due)
 	s.retake(p)
 	if p.Before != nil && !slices.Equal(p.Before.Keys, p.After.Keys) && len(p.Record.Change) == 0 {
 		// The mapping was edited: what is unique now is not what was.
 		p.Record.Change = append(p.Record.Change, identity.Change{Path: "/keys", Op: identity.OpSet})
 	}
-	p.emails = emails(p.After, prov.Mapping.Traits())
+	p.emails = emails(p.After, infos)
 	if p.Before == nil || len(p.Record.Change) > 0 {
 		p.applied(e)
 	} else if e.Fresh && !e.Time.IsZero() {

@@ -277,12 +277,17 @@ func (s *Service) finish(ctx context.Context, out Outcome, start time.Time) Outc
 		s.Observe(out.Record)
 	}
 	out.traced(ctx)
-	s.Log.InfoContext(ctx, "login decided",
-		"decision_id", out.Record.ID, "hook", out.Record.Hook, "caller", out.Record.Caller,
-		"provider", out.Record.Provider, "decision", out.Record.Decision, "reason", out.Record.Reasons[0].Code,
-		"rule", out.Record.Rule, "identity_id", out.Record.IdentityID, "flow_id", out.Record.FlowID,
-		"request_id", out.Record.RequestID, "duration_us", out.Record.Duration.Microseconds())
+	s.logged(ctx, out.Record)
 	return out
+}
+
+// logged writes the one line of a decision.
+func (s *Service) logged(ctx context.Context, r identity.Record) {
+	s.Log.LogAttrs(ctx, slog.LevelInfo, "login decided",
+		slog.String("decision_id", r.ID), slog.String("hook", string(r.Hook)), slog.String("caller", r.Caller),
+		slog.String("provider", r.Provider), slog.String("decision", string(r.Decision)), slog.String("reason", string(r.Reasons[0].Code)),
+		slog.String("rule", r.Rule), slog.String("identity_id", r.IdentityID), slog.String("flow_id", r.FlowID),
+		slog.String("request_id", r.RequestID), slog.Int64("duration_us", r.Duration.Microseconds()))
 }
 
 // newID returns a UUIDv7 (RFC 9562): unique, and sorted by time, so that pages

@@ -15,21 +15,27 @@ func (s *Service) distrust(p *Plan) {
 	if p.refused() || p.Before == nil {
 		return
 	}
+	taken := false
 	for n, by := range p.After.Provenance {
 		if s.believed(p.After, by) {
 			continue
 		}
 		p.After.Provenance[n].VerifiedBy = ""
 		p.changed("/traits"+by.Path, identity.OpSet)
+		taken = true
 	}
-	p.releaseMail()
+	if taken {
+		p.releaseMail()
+	}
 }
 
 // believed reports whether who verified a value may still say so.
 func (s *Service) believed(i *identity.Identity, by identity.Provenance) bool {
+	if !strings.HasPrefix(by.VerifiedBy, identity.ProviderSource("")) {
+		return true
+	}
 	value, _ := i.Trait(by.Path)
-	return !strings.HasPrefix(by.VerifiedBy, identity.ProviderSource("")) || slices.ContainsFunc(s.speakers(i, by.VerifiedBy),
-		func(prov *provider.Provider) bool { return prov.Mapping.MayVerify(by.Path, value) })
+	return slices.ContainsFunc(s.speakers(i, by.VerifiedBy), func(prov *provider.Provider) bool { return prov.Mapping.MayVerify(by.Path, value) })
 }
 
 // speakers are the providers that a source stands for now: the one that it

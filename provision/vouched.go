@@ -55,7 +55,7 @@ func (s *Service) vouched(ctx context.Context, l identity.Login, p *Plan) (*prov
 		p.deny(identity.Because(identity.CodeClaimsConflict), "")
 		return nil, claims.Evidence{}, nil
 	}
-	p.evidence, p.ticket = e, e.Ticket
+	p.evidence, p.ticket, p.login = e, e.Ticket, LoginVars(l, e)
 	p.Record.Issuer, p.Record.Normalised = e.Issuer, e.Normalised
 	p.Record.SubjectKey = identity.FedKey(e.Issuer, e.Subject)
 	p.Record.Claims = s.ClaimLog.Keep(p.Record.ID, e.Subject, e.Claims)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -16,6 +17,9 @@ type printing struct{ to io.Writer }
 
 // Write takes whole characters.
 func (p printing) Write(text []byte) (int, error) {
+	if !slices.ContainsFunc(text, func(b byte) bool { return b >= '\x7f' }) {
+		return p.to.Write(text)
+	}
 	escaped := make([]byte, 0, len(text))
 	for rest := text; len(rest) > 0; {
 		r, size := utf8.DecodeRune(rest)

@@ -12,19 +12,20 @@ import (
 )
 
 var (
-	timeType = reflect.TypeFor[time.Time]()
-	rfc3339  = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]([01]\d|2[0-3]):[0-5]\d)$`)
+	timeType   = reflect.TypeFor[time.Time]()
+	objectType = reflect.TypeFor[map[string]any]()
+	rfc3339    = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]([01]\d|2[0-3]):[0-5]\d)$`)
 )
 
-// assign puts a tree of the parser into a Go value. place is the JSON Pointer
-// of the tree.
-func assign(tree any, v reflect.Value, place string) *Error {
+// assign puts a tree of the parser into a Go value. The Place of its error is a
+// JSON Pointer from there.
+func assign(tree any, v reflect.Value) *Error {
 	switch {
 	case v.Type() == timeType:
-		return assignTime(tree, v, place)
+		return assignTime(tree, v)
 	case v.Kind() == reflect.Pointer:
 		fresh := reflect.New(v.Type().Elem())
-		if err := assign(tree, fresh.Elem(), place); err != nil {
+		if err := assign(tree, fresh.Elem()); err != nil {
 			return err
 		}
 		v.Set(fresh)
@@ -36,36 +37,35 @@ func assign(tree any, v reflect.Value, place string) *Error {
 	switch v.Kind() {
 	case reflect.Struct:
 		if object, ok := tree.(map[string]any); ok {
-			return assignStruct(object, v, place)
+			return assignStruct(object, v)
 		}
 	case reflect.Map:
 		if object, ok := tree.(map[string]any); ok && v.Type().Key().Kind() == reflect.String {
-			return assignMap(object, v, place)
+			return assignMap(object, v)
 		}
 	case reflect.Slice:
 		if list, ok := tree.([]any); ok {
-			return assignSlice(list, v, place)
+			return assignSlice(list, v)
 		}
 	default:
-		return assignScalar(tree, v, place)
+		return assignScalar(tree, v)
 	}
-	return mismatch(tree, v, place)
+	return mismatch(tree, v)
 }
 
-func assignStruct(object map[string]any, v reflect.Value, place string) *Error {
+func assignStruct(object map[string]any, v reflect.Value) *Error {
 	fields := fieldsOf(v.Type())
 	// Sorted, so that the same document always has the same first error.
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		if object[key] == nil {
 			continue
 		}
-		at := place + "/" + token(key)
 		i, ok := fields[key]
 		if !ok {
-			return unknown(key, fields, at)
+			return unknown(key, fields).below(token(key))
 		}
-		if err := assign(object[key], v.Field(i), at); err != nil {
-			return err
+		if err := assign(object[key], v.Field(i)); err != nil {
+			return err.below(token(key))
 		}
 	}
 	return nil
@@ -74,13 +74,13 @@ func assignStruct(object map[string]any, v reflect.Value, place string) *Error {
 // unknown is the error about a name that no field has. encoding/json, and so
 // many a reader before or after us, would take a mere difference in letter case
 // for the field.
-func unknown(key string, fields map[string]int, place string) *Error {
+func unknown(key string, fields map[string]int) *Error {
 	for name := range fields {
 		if fold(name) == fold(key) {
-			return &Error{Place: place, Message: fmt.Sprintf("the name differs from %q only in letter case", name)}
+			return &Error{Message: fmt.Sprintf("the name differs from %q only in letter case", name)}
 		}
 	}
-	return &Error{Place: place, Message: "unknown field"}
+	return &Error{Message: "unknown field"}
 }
 
 // fieldsOf maps the JSON names of a struct's exported fields to their indexes.
@@ -100,7 +100,11 @@ func fieldsOf(t reflect.Type) map[string]int {
 	return fields
 }
 
-func assignMap(object map[string]any, v reflect.Value, place string) *Error {
+func assignMap(object map[string]any, v reflect.Value) *Error {
+	if v.Type() == objectType {
+		v.Set(reflect.ValueOf(plain(object)))
+		return nil
+	}
 	m := reflect.MakeMapWithSize(v.Type(), len(object))
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		element := reflect.New(v.Type().Elem()).Elem()
@@ -108,8 +112,8 @@ func assignMap(object map[string]any, v reflect.Value, place string) *Error {
 			continue
 		}
 		if object[key] != nil {
-			if err := assign(object[key], element, place+"/"+token(key)); err != nil {
-				return err
+			if err := assign(object[key], element); err != nil {
+				return err.below(token(key))
 			}
 		}
 		m.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), element)
@@ -118,34 +122,33 @@ func assignMap(object map[string]any, v reflect.Value, place string) *Error {
 	return nil
 }
 
-func assignSlice(list []any, v reflect.Value, place string) *Error {
+func assignSlice(list []any, v reflect.Value) *Error {
 	s := reflect.MakeSlice(v.Type(), len(list), len(list))
 	for i, element := range list {
-		if err := assign(element, s.Index(i), place+"/"+strconv.Itoa(i)); err != nil {
-			return err
+		if err := assign(element, s.Index(i)); err != nil {
+			return err.below(strconv.Itoa(i))
 		}
 	}
 	v.Set(s)
 	return nil
 }
 
-func assignTime(tree any, v reflect.Value, place string) *Error {
+func assignTime(tree any, v reflect.Value) *Error {
 	s, ok := tree.(string)
 	if !ok {
-		return &Error{Place: place, Message: "want a time (RFC 3339), not " + kind(tree)}
+		return &Error{Message: "want a time (RFC 3339), not " + kind(tree)}
 	}
 	// The package time also takes a comma for the dot, one digit for the hour and
 	// offsets of a hundred hours; its error would contain the value.
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil || !rfc3339.MatchString(s) {
-		return &Error{Place: place, Message: "want a time (RFC 3339), such as 2026-01-31T12:00:00Z"}
+		return &Error{Message: "want a time (RFC 3339), such as 2026-01-31T12:00:00Z"}
 	}
 	v.Set(reflect.ValueOf(t))
 	return nil
 }
 
-func assignScalar(tree any, v reflect.Value, place string) *Error {
-	tooLarge := &Error{Place: place, Message: "the number is out of range"}
+func assignScalar(tree any, v reflect.Value) *Error {
 	switch n := tree.(type) {
 	case string:
 		if v.Kind() == reflect.String {
@@ -160,7 +163,7 @@ func assignScalar(tree any, v reflect.Value, place string) *Error {
 	case float64:
 		if v.CanFloat() {
 			if v.OverflowFloat(n) {
-				return tooLarge
+				return tooLarge()
 			}
 			v.SetFloat(n)
 			return nil
@@ -174,17 +177,17 @@ func assignScalar(tree any, v reflect.Value, place string) *Error {
 		case v.CanFloat():
 			v.SetFloat(float64(n))
 		case v.CanInt() || v.CanUint():
-			return tooLarge
+			return tooLarge()
 		default:
-			return mismatch(tree, v, place)
+			return mismatch(tree, v)
 		}
 		return nil
 	case bigint:
 		if v.CanInt() || v.CanUint() || v.CanFloat() {
-			return tooLarge
+			return tooLarge()
 		}
 	}
-	return mismatch(tree, v, place)
+	return mismatch(tree, v)
 }
 
 // plain is a tree as it leaves the package. It changes the tree in place.
@@ -208,7 +211,9 @@ func plain(tree any) any {
 	return tree
 }
 
-func mismatch(tree any, v reflect.Value, place string) *Error {
+func tooLarge() *Error { return &Error{Message: "the number is out of range"} }
+
+func mismatch(tree any, v reflect.Value) *Error {
 	want := ""
 	switch {
 	case v.Kind() == reflect.Struct, v.Kind() == reflect.Map:
@@ -226,7 +231,7 @@ func mismatch(tree any, v reflect.Value, place string) *Error {
 	default:
 		want = "what this version cannot decode (" + v.Kind().String() + ")"
 	}
-	return &Error{Place: place, Message: "want " + want + ", not " + kind(tree)}
+	return &Error{Message: "want " + want + ", not " + kind(tree)}
 }
 
 func kind(tree any) string {

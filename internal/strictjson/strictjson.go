@@ -49,6 +49,12 @@ func (e *Error) Error() string {
 	return e.Place + ": " + e.Message
 }
 
+// below is the error about what stands in an object or a list at a token.
+func (e *Error) below(token string) *Error {
+	e.Place = "/" + token + e.Place
+	return e
+}
+
 // Decode reads one JSON document from r, up to the end of r, into what into
 // points to: a struct with json tags, a map with string keys, or an any.
 //
@@ -87,7 +93,7 @@ func Unmarshal(data []byte, into any) error {
 	// Only a whole success shows in the target.
 	fresh := reflect.New(target.Type().Elem()).Elem()
 	fresh.Set(target.Elem())
-	if fault := assign(tree, fresh, ""); fault != nil {
+	if fault := assign(tree, fresh); fault != nil {
 		return fault
 	}
 	target.Elem().Set(fresh)
@@ -124,15 +130,18 @@ func shown(key string) string {
 }
 
 // fold returns a key that is equal for all names that encoding/json takes for
-// one another: every rune becomes the least of its simple foldings.
+// one another: every rune becomes the least of its simple foldings, and a letter
+// of ASCII the small one, as which most names are written.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < utf8.RuneSelf { // most names are; a capital is the least of its letters
-			return unicode.ToUpper(r)
-		}
 		least := r
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			least = min(least, f)
+		if r >= utf8.RuneSelf {
+			for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+				least = min(least, f)
+			}
+		}
+		if 'A' <= least && least <= 'Z' {
+			least += 'a' - 'A'
 		}
 		return least
 	}, s)

@@ -41,8 +41,15 @@ type answer[T any] struct {
 }
 
 // ask asks the stores side by side and hands on their answers as they come,
-// until take has enough; nobody waits for the others then.
+// until take has enough; nobody waits for the others then. One store alone is
+// asked here and now.
 func ask[T any](ctx context.Context, places []Place, which []int, question func(context.Context, store.Store) (T, error), take func(answer[T]) (enough bool)) {
+	if len(which) == 1 {
+		n := which[0]
+		value, err := question(ctx, places[n].Store)
+		take(answer[T]{n, value, places[n].explain(err)})
+		return
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers := make(chan answer[T], len(which)) // none waits for a reader who has enough
