@@ -19,8 +19,9 @@ import (
 // Part is what one stretch of load came to.
 type Part struct {
 	// Good are the answers that were as they should be, Shed those that said that
-	// the server is busy, Bad all others.
-	Good, Shed, Bad int64
+	// the server is busy, Bad all others. Lost are the calls of Open for which the
+	// generator had no place any more: too many had no answer yet.
+	Good, Shed, Bad, Lost int64
 	// Length is how long it took, to the last answer.
 	Length time.Duration
 
@@ -35,6 +36,7 @@ const (
 	Good Answer = iota
 	Shed
 	Bad
+	lost // before it was made
 )
 
 // slowest bounds what a histogram tells apart: slower answers count as this.
@@ -56,13 +58,15 @@ func (p *Part) note(a Answer, took time.Duration) {
 	case Shed:
 		p.Shed++
 		_ = p.shed.RecordValue(micros)
+	case lost:
+		p.Lost++
 	default:
 		p.Bad++
 	}
 }
 
 func (p *Part) add(other Part) {
-	p.Good, p.Shed, p.Bad = p.Good+other.Good, p.Shed+other.Shed, p.Bad+other.Bad
+	p.Good, p.Shed, p.Bad, p.Lost = p.Good+other.Good, p.Shed+other.Shed, p.Bad+other.Bad, p.Lost+other.Lost
 	p.Length = max(p.Length, other.Length)
 	p.good.Merge(other.good)
 	p.shed.Merge(other.shed)
@@ -114,7 +118,7 @@ func Closed(callers int, length time.Duration, first int64, call Call) (Part, in
 }
 
 // mostWaiting bounds how many calls of Open are under way: what comes beyond it
-// is counted as Bad, as a client without a socket would.
+// is Lost, as with a client that has no socket left.
 const mostWaiting = 8192
 
 // Open calls so often a second whether or not earlier calls have been answered.
@@ -134,7 +138,7 @@ func Open(rate float64, length time.Duration, first int64, call Call) (Part, int
 		case places <- struct{}{}:
 		default:
 			mu.Lock()
-			whole.note(Bad, 0)
+			whole.note(lost, 0)
 			mu.Unlock()
 			continue
 		}

@@ -154,10 +154,13 @@ func (w *World) overload(t testing.TB, kind string) []Row {
 		})
 	})
 	w.plots = append(w.plots, latencies("", "Time of a good answer, store "+kind, "at its peak", "twice as many", as, bs))
-	part := func(one turn) float64 { return float64(one.Shed) / float64(one.Shed+one.Good) }
+	all := func(one turn) float64 { return max(1, float64(one.Shed+one.Good+one.Lost)) }
+	part := func(one turn) float64 { return float64(one.Shed) / all(one) }
+	lost := func(one turn) float64 { return float64(one.Lost) / all(one) }
 	return []Row{
 		compared("good answers, closed loop and twice its rate in an open one", of(as, rate), of(bs, rate), perSecond).atLeast(0.8),
 		{What: "part of the open loop that heard 503", B: fmt.Sprintf("%.0f %%", 100*middle(of(bs, part)))},
+		{What: fmt.Sprintf("part not sent, since %d others had no answer yet", mostWaiting), B: fmt.Sprintf("%.1f %%", 100*middle(of(bs, lost)))},
 		{What: "p50 and p99 of being told so", A: rounded(middle(of(bs, func(one turn) time.Duration { return one.ShedTook(50) }))),
 			B: rounded(middle(of(bs, func(one turn) time.Duration { return one.ShedTook(99) })))},
 	}
