@@ -113,6 +113,7 @@ with --given-up, whose delivery was given up and waits for a person.`,
 
 func deliveries(w io.Writer, list []admin.Waiting) error {
 	t := newTable(w)
+	t.whole = true // a failure ends with what to do
 	t.row("IDENTITY", "STATE", "SINCE", "DUE", "ATTEMPTS", "FAILURE")
 	for _, d := range list {
 		t.row(d.IdentityID, string(d.State), when(d.Since), due(d.Delivery), strconv.Itoa(d.Attempts), d.Failure)
@@ -162,6 +163,7 @@ func showOutbox(cmd *cobra.Command, out format, reply []byte, err error) error {
 
 func outbox(w io.Writer, o admin.Outbox) error {
 	t := newTable(w)
+	t.whole = true // a failure ends with what to do
 	t.row("TARGET", "SINCE", "DUE", "ATTEMPTS", "FAILURE")
 	for _, d := range o.Outbox {
 		t.row(d.Target, when(d.Since), due(d), strconv.Itoa(d.Attempts), d.Failure)
