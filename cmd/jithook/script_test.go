@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": startServer, "shutdown": shutdown, "login": login, "stranger": stranger, "exit": exit, "mapper": mapper,
 			"logins": logins, "spoil": spoil, "breakoff": breakOff, "killed": killed, "onterminal": onTerminal, "onscreen": onScreen, "mode": mode, "truncate": truncate, "capture": capture, "until": until, "console": startConsole, "asked": asked,
-			"target": targetCommand(t),
+			"target": targetCommand(t), "crash": crash,
 		},
 	})
 }
@@ -130,6 +130,17 @@ func shutdown(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: shutdown, after server")
 	}
 	ts.Check(r.stop())
+}
+
+// crash is the script command "crash": it ends the server that "server" started as a
+// machine does that goes down.
+func crash(ts *testscript.TestScript, neg bool, args []string) {
+	r := ts.Value(serverKey{}).(*server).running
+	if neg || len(args) != 0 || r == nil {
+		ts.Fatalf("usage: crash, after server")
+	}
+	ts.Check(r.cmd.Process.Kill())
+	r.exited <- <-r.exited
 }
 
 // login is the script command "login FILE": it signs somebody in and sets

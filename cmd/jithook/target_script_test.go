@@ -5,10 +5,12 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +25,8 @@ type targetKey struct{}
 type scriptTarget struct {
 	*scimtest.Target
 
+	holding atomic.Bool // replies to POST
+
 	mu   sync.Mutex
 	seen map[string]bool // accounts that were read
 	most int             // how many may be; 0 is any number
@@ -35,6 +39,7 @@ type scriptTarget struct {
 //	edit ATTRIBUTE VALUE [NAME]    changes all accounts, or that with the userName
 //	refuse [TEXT]                  no document with this in it is taken; all are
 //	tire N                         answers about N accounts, and no more; 0 is about all
+//	hold                           makes accounts, and never says so
 //	has N [ATTRIBUTE VALUE]        waits until there are N accounts, or N with that
 func targetCommand(t *testing.T) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
@@ -42,6 +47,9 @@ func targetCommand(t *testing.T) func(*testscript.TestScript, bool, []string) {
 		if verb == "start/1" {
 			s := &scriptTarget{Target: scimtest.New(t)}
 			s.Before = s.tired
+			front := httptest.NewServer(http.HandlerFunc(s.serve))
+			t.Cleanup(front.Close)
+			s.URL = front.URL
 			*ts.Value(targetKey{}).(**scriptTarget) = s
 			text := strings.ReplaceAll(ts.ReadFile(args[1]), "TARGET", s.URL)
 			ts.Check(os.WriteFile(ts.MkAbs("jithook.yaml"), []byte(text), 0o600))
@@ -70,12 +78,25 @@ func targetCommand(t *testing.T) func(*testscript.TestScript, bool, []string) {
 			n, err := strconv.Atoi(args[1])
 			ts.Check(err)
 			s.tire(n)
+		case "hold/0":
+			s.holding.Store(true)
 		case "has/1", "has/3":
 			s.wait(ts, args[1], args[2:])
 		default:
 			ts.Fatalf("there is no target %s", verb)
 		}
 	}
+}
+
+// serve is the service, or one that holds a reply back for as long as somebody
+// waits for it.
+func (s *scriptTarget) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost || !s.holding.Load() {
+		s.ServeHTTP(w, r)
+		return
+	}
+	s.ServeHTTP(httptest.NewRecorder(), r)
+	<-r.Context().Done()
 }
 
 func (s *scriptTarget) tire(n int) {
