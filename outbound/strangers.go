@@ -155,7 +155,12 @@ func orphan(ctx context.Context, s Known, c Lister, a Account, target string, me
 	if !mend.Tell {
 		return d, nil
 	}
-	if _, err := c.Deliver(ctx, left, owed); err != nil {
+	_, err = c.Deliver(ctx, left, owed)
+	if rejected, refused := errors.AsType[*RejectedError](err); refused {
+		d.Failure = failureText(rejected)
+		return d, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("close an account at %s: %w", target, err)
 	}
 	d.Mended = true

@@ -212,8 +212,15 @@ func (t *task) delete(ctx context.Context, account resource) error {
 		return nil
 	}
 	_, err := t.client.call(ctx, call{what: "delete user", method: http.MethodDelete, path: users.path(account.id()), version: t.version(account)})
-	if isStatus(err, http.StatusNotFound, http.StatusGone) {
-		return nil
+	if !isStatus(err, http.StatusNotFound, http.StatusGone) {
+		return err
 	}
-	return err
+	// It has just been there: who cannot delete answers so, too.
+	switch still, failed := t.get(ctx, users, account.id()); {
+	case failed != nil:
+		return failed
+	case still != nil:
+		return rejected(err.Error() + ", and has the account still: see to it there; if it does not delete, set `on_deprovision: deactivate`")
+	}
+	return nil
 }
