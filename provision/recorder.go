@@ -18,6 +18,7 @@ type Recorder struct {
 	journal Journal
 	log     *slog.Logger
 	queue   chan entry
+	full    chan struct{} // holds a value once a batch is queued
 	dropped func()
 
 	mu   sync.Mutex
@@ -39,7 +40,10 @@ const (
 // NewRecorder returns a Recorder that does nothing until Run. dropped is called
 // for every entry that found the queue full.
 func NewRecorder(j Journal, log *slog.Logger, dropped func()) *Recorder {
-	return &Recorder{journal: j, log: log, queue: make(chan entry, recorderQueue), dropped: dropped, seen: map[identity.Key]time.Time{}}
+	return &Recorder{
+		journal: j, log: log, queue: make(chan entry, recorderQueue), full: make(chan struct{}, 1), dropped: dropped,
+		seen: map[identity.Key]time.Time{},
+	}
 }
 
 // Add queues a record and, if touch is not nil, a login's time. It never
@@ -50,6 +54,13 @@ func (r *Recorder) Add(record identity.Record, touch *store.Touch) {
 		r.note(touch)
 	default:
 		r.dropped()
+	}
+	if len(r.queue) < recorderBatch {
+		return // who writes is not woken for each
+	}
+	select {
+	case r.full <- struct{}{}:
+	default:
 	}
 }
 
@@ -85,48 +96,37 @@ func (r *Recorder) forget(touched []store.Touch) {
 
 // Run writes until ctx ends, then what is queued, and returns.
 func (r *Recorder) Run(ctx context.Context) {
+	tick := time.NewTicker(recorderDelay)
+	defer tick.Stop()
 	for {
+		var waiting int
 		select {
 		case <-ctx.Done():
 			for len(r.queue) > 0 {
-				r.flush(<-r.queue, nil)
+				r.flush()
 			}
 			return
-		case first := <-r.queue:
-			r.flush(first, time.After(recorderDelay))
+		case <-r.full:
+			waiting = recorderBatch
+		case <-tick.C:
+			waiting = len(r.queue)
+		}
+		for ; waiting > 0; waiting -= recorderBatch {
+			r.flush()
 		}
 	}
 }
 
-// flush writes one batch: what is queued already, and what comes until the
-// batch is full or wait fires; with a nil wait it does not wait.
-func (r *Recorder) flush(first entry, wait <-chan time.Time) {
-	records := []identity.Record{first.record}
+// flush writes what is queued, as far as one batch goes.
+func (r *Recorder) flush() {
+	var records []identity.Record
 	var touched []store.Touch
-	note := func(t *store.Touch) {
-		if t != nil {
-			touched = append(touched, *t)
-		}
-	}
-	note(first.touch)
-collect:
-	for len(records) < recorderBatch {
-		var e entry
-		if wait == nil {
-			select {
-			case e = <-r.queue:
-			default:
-				break collect
-			}
-		} else {
-			select {
-			case e = <-r.queue:
-			case <-wait:
-				break collect
-			}
-		}
+	for len(records) < recorderBatch && len(r.queue) > 0 {
+		e := <-r.queue
 		records = append(records, e.record)
-		note(e.touch)
+		if e.touch != nil {
+			touched = append(touched, *e.touch)
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recorderWrite)
 	defer cancel()

@@ -1,0 +1,80 @@
+package provision_test
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/provision"
+	"github.com/jithook/jithook/store"
+)
+
+// batches is a journal that only counts.
+type batches struct {
+	provision.Journal
+	mu    sync.Mutex
+	sizes []int
+	last  string
+}
+
+func (b *batches) Record(_ context.Context, records []identity.Record, touched []store.Touch) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sizes, b.last = append(b.sizes, len(records)+len(touched)), records[len(records)-1].ID
+	return nil
+}
+
+// What need not be durable is written a second later, a full batch of it at
+// once, and what is left at the end; what finds no place is dropped.
+func TestRecorder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var journal batches
+		dropped, added := 0, 0
+		r := provision.NewRecorder(&journal, slog.New(slog.DiscardHandler), func() { dropped++ })
+		add := func(n int) {
+			for range n {
+				added++
+				r.Add(identity.Record{ID: strconv.Itoa(added)}, nil)
+			}
+			synctest.Wait()
+		}
+		want := func(when string, sizes ...int) {
+			t.Helper()
+			journal.mu.Lock()
+			defer journal.mu.Unlock()
+			if !slices.Equal(journal.sizes, sizes) || journal.last != strconv.Itoa(added) && len(sizes) > 0 {
+				t.Errorf("%s: batches of %v up to %s, want %v up to %d", when, journal.sizes, journal.last, sizes, added)
+			}
+			journal.sizes = nil
+		}
+		ctx, end := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); r.Run(ctx) }()
+		add(3)
+		r.Add(identity.Record{ID: "3"}, &store.Touch{ID: "i"})
+		want("at once")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		want("a second later", 5)
+		add(256)
+		want("a full batch", 256)
+		add(2)
+		end()
+		<-done
+		want("at the end", 2)
+		add(5000)
+		if dropped != 5000-4096 {
+			t.Errorf("%d dropped, want %d", dropped, 5000-4096)
+		}
+		r.Run(ctx)
+		if n := len(journal.sizes); n != 16 || slices.Max(journal.sizes) != 256 {
+			t.Errorf("a full queue was written in batches of %v", journal.sizes)
+		}
+	})
+}
