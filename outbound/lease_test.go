@@ -7,6 +7,8 @@ package outbound_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -180,6 +182,25 @@ func TestArmedWhileFailing(t *testing.T) {
 		time.Sleep(time.Minute)
 		if c.knows(i.ID) != 3 {
 			t.Error("the third revision did not arrive")
+		}
+	})
+}
+
+// TestLeaseRace: queues of several targets want to lease in the same document at
+// once. Who loses looks again, and does not wait for the next round.
+func TestLeaseRace(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		targets := map[string]*target{}
+		for _, name := range []string{hr, "crm", "erp", "events", "wiki", "chat"} {
+			targets[name] = &target{}
+		}
+		start(t, worker(s, targets))
+		time.Sleep(time.Minute + 100*time.Millisecond)
+		people(t, s, 5, slices.Collect(maps.Keys(targets))...)
+		time.Sleep(2 * time.Second) // the next round begins, for all at once
+		for name := range targets {
+			wantBacklog(t, s, name, 0, 0)
 		}
 	})
 }

@@ -52,7 +52,12 @@ func (q *queue) claim(ctx context.Context, i identity.Identity) (claim, bool) {
 	c.identity.Outbox[n].Lease, c.identity.Outbox[n].Due = c.lease, now.Add(q.lease())
 	c.identity.OutboxVersion++
 	err := q.write(ctx, c.identity)
-	if err != nil && !errors.Is(err, store.ErrConflict) {
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		// Another target's queue may have been faster, in the same document: what is
+		// still due is taken at once.
+		q.wake()
+	case err != nil:
 		q.Log.WarnContext(ctx, "delivery cannot be leased", "target", q.target, "identity_id", i.ID, "error", err)
 	}
 	return c, err == nil
