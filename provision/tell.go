@@ -2,6 +2,8 @@ package provision
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jithook/jithook/identity"
@@ -21,19 +23,29 @@ func (s *Service) tell(ctx context.Context, l identity.Login, i *identity.Identi
 	}
 	ctx, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()
+	// All at the same time: none is in another's way, and each is asked before it is
+	// judged.
+	var all sync.WaitGroup
+	var refused atomic.Bool
 	for _, d := range i.Outbox {
 		denies, waits := s.Blocking[d.Target]
 		if !waits {
 			continue
 		}
-		if err := s.Await(ctx, d.Target, i.Clone()); err != nil {
+		all.Go(func() {
+			err := s.Await(ctx, d.Target, i.Clone())
+			if err == nil || refused.Load() { // another has ended the wait
+				return
+			}
 			s.Log.WarnContext(ctx, "a login's target has yet to learn of it", "target", d.Target, "identity_id", i.ID, "denied", denies, "error", err)
 			if denies {
-				return false
+				refused.Store(true)
+				cancel()
 			}
-		}
+		})
 	}
-	return true
+	all.Wait()
+	return !refused.Load()
 }
 
 // tellWritten is tell for what has just been written. A login that is refused

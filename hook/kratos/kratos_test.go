@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -304,6 +305,32 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%+v, %v", page, err)
 			}
 		})
+	}
+}
+
+// TestTargetOfALogin: a login waits for a target that it is refused without;
+// prepare and commit do not.
+func TestTargetOfALogin(t *testing.T) {
+	s := serveFile(t, acme+"outbound: [hr]\n")
+	asked := 0
+	s.Blocking = map[string]bool{"hr": true}
+	s.Await = func(context.Context, string, identity.Identity) error {
+		asked++
+		return errors.New("it is down")
+	}
+	if status, _ := s.post("/registration/prepare", payload(nobody)); status != 200 || asked > 0 {
+		t.Fatalf("prepare: %d, asked %d times", status, asked)
+	}
+	if status, _ := s.post("/registration/commit", payload("k-1", signedIn())); status != 204 || asked > 0 {
+		t.Fatalf("commit: %d, asked %d times", status, asked)
+	}
+	status, reply := s.post("/login", payload("k-1", signedIn(byAcme)))
+	if _, reason := message(t, reply); status != 403 || reason != string(identity.CodeTargetUnavailable) || asked != 1 {
+		t.Errorf("login: %d %s, asked %d times", status, reason, asked)
+	}
+	s.Blocking["hr"] = false
+	if status, _ := s.post("/login", payload("k-1", signedIn(byAcme))); status != 204 || asked != 2 {
+		t.Errorf("a login that goes on without: %d, asked %d times", status, asked)
 	}
 }
 
