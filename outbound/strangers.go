@@ -163,6 +163,16 @@ func orphan(ctx context.Context, s Known, c Lister, a Account, target string, me
 	if err != nil {
 		return nil, fmt.Errorf("close an account at %s: %w", target, err)
 	}
-	d.Mended = true
+	// Its word is not enough: it would be closed again at the next look, and so on.
+	after, err := c.Compare(ctx, left, owed)
+	if _, blind := errors.AsType[*RejectedError](err); blind { // it is not there by its id
+		after, err = nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("see whether %s has closed an account: %w", target, err)
+	}
+	if d.Mended = len(after) == 0; !d.Mended {
+		d.Failure = "the target was told to close it, and has it open still"
+	}
 	return d, nil
 }

@@ -206,7 +206,8 @@ func (t *task) post(ctx context.Context, k kind, doc resource) (resource, error)
 	return r, nil
 }
 
-// delete removes the identity's account, if it is still there.
+// delete removes the identity's account. That DELETE finds none proves nothing: so
+// answers a gateway that has no such route, too.
 func (t *task) delete(ctx context.Context, account resource) error {
 	if t.dry(ctx, "delete user", nil) {
 		return nil
@@ -216,7 +217,7 @@ func (t *task) delete(ctx context.Context, account resource) error {
 		return err
 	}
 	// It has just been there: who cannot delete answers so, too.
-	switch still, failed := t.get(ctx, users, account.id()); {
+	switch still, failed := t.find(ctx, account.id()); {
 	case failed != nil:
 		return failed
 	case still != nil:
