@@ -18,6 +18,8 @@ type Diff struct {
 	Path string `json:"path"`
 	Want any    `json:"want"`
 	Got  any    `json:"got"`
+	// Because is why, where no expression shows it.
+	Because []Because `json:"because,omitempty"`
 }
 
 // Aside reports whether the case does not ask for it: it is there to explain the
@@ -45,9 +47,9 @@ func (r Result) said(prov *provider.Provider) []Diff {
 		}
 		switch to, _ := prov.Mapping.Grants(name); {
 		case to == "":
-			said = append(said, Diff{"/groups" + identity.Pointer(name), nil, "neither allowed nor mapped"})
+			said = append(said, Diff{"/groups" + identity.Pointer(name), nil, "neither allowed nor mapped", nil})
 		case to != name && !slices.Contains(*r.Case.Want.Groups, to):
-			said = append(said, Diff{"/groups" + identity.Pointer(name), nil, "grants " + to})
+			said = append(said, Diff{"/groups" + identity.Pointer(name), nil, "grants " + to, nil})
 		}
 	}
 	slices.SortFunc(said, func(a, b Diff) int { return strings.Compare(a.Path, b.Path) })
@@ -58,7 +60,7 @@ func (w Want) compare(out provision.Outcome) []Diff {
 	var diffs []Diff
 	differ := func(path string, want, got any) {
 		if !reflect.DeepEqual(want, got) {
-			diffs = append(diffs, Diff{path, want, got})
+			diffs = append(diffs, Diff{path, want, got, nil})
 		}
 	}
 	asked := func(path, want, got string) {
@@ -72,12 +74,12 @@ func (w Want) compare(out provision.Outcome) []Diff {
 	asked("/path", w.Path, why.Path)
 	asked("/rule", w.Rule, why.Rule)
 	if out.Identity == nil && w.ofPerson() && len(diffs) == 0 {
-		diffs = append(diffs, Diff{"/decision", "one that lets the login pass", string(out.Record.Decision)})
+		diffs = append(diffs, Diff{"/decision", "one that lets the login pass", string(out.Record.Decision), nil})
 	}
 	if len(diffs) > 0 {
 		aside := func(path, want, got string) {
 			if want == "" && got != "" {
-				diffs = append(diffs, Diff{path, nil, got})
+				diffs = append(diffs, Diff{path, nil, got, nil})
 			}
 		}
 		aside("/code", w.Code, string(why.Code))

@@ -68,6 +68,9 @@ func (r Runner) Run(ctx context.Context, c *Case) (Result, error) {
 	prov, _ := r.Providers.Get(c.File.Provider.Value)
 	result.Diffs = append(result.Diffs, result.said(prov)...)
 	result.code = out.Record.Reasons[0].Code
+	if err := g.because(ctx, result.Diffs); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", g.Pos(), err)
+	}
 	result.Duration = r.Now().Sub(start)
 	return result, nil
 }

@@ -36,6 +36,20 @@ func difference(w io.Writer, d rules.Diff, wanted, came string) {
 	}
 }
 
+// because writes why a difference is there, below it.
+func because(w io.Writer, d rules.Diff) {
+	for _, b := range d.Because {
+		text := shown(b.Why)
+		if b.Outcome != d.Got {
+			text = strings.ReplaceAll(shown(b.Outcome), "_", " ") + ": " + text
+		}
+		if b.Path != d.Path {
+			text = shown(b.Path) + " " + text
+		}
+		fmt.Fprintln(w, strings.TrimRight("        "+text+"  "+shown(b.Place), " "))
+	}
+}
+
 // diffValue is one side of a difference, whole: as JSON, so that 3 is told apart
 // from "3".
 func diffValue(v any, word bool) string {

@@ -125,9 +125,10 @@ func (p played) pretty(w io.Writer) {
 	for _, d := range p.Diffs {
 		if d.Aside() {
 			fmt.Fprintf(w, "      %s: %s\n", shown(d.Path), shown(fmt.Sprint(d.Got)))
-			continue
+		} else {
+			difference(w, d, "want", "got ")
 		}
-		difference(w, d, "want", "got ")
+		because(w, d)
 	}
 	for _, x := range p.behind {
 		fmt.Fprintf(w, "      %s\n", shown(x.Pos))
