@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -70,12 +69,13 @@ func newPlayed(set *provider.Set, r rules.Result) played {
 	return p
 }
 
-func (r report) write(w io.Writer, all []played, s rules.Summary) error {
+// write writes the report; less than threshold percent covered is a failure.
+func (r report) write(w io.Writer, all []played, s rules.Summary, threshold percent) error {
 	switch r {
 	case "json":
 		return writeJSON(w, all, s)
 	case "junit":
-		return writeJUnit(w, all, s)
+		return writeJUnit(w, all, s, threshold)
 	}
 	updated := 0
 	for _, p := range all {
@@ -94,15 +94,19 @@ func (r report) write(w io.Writer, all []played, s rules.Summary) error {
 		fmt.Fprintf(w, ", %d updated", updated)
 	}
 	fmt.Fprintf(w, " (%s)\n", s.Duration.Round(time.Millisecond))
-	if c := s.Coverage; c != nil {
-		fmt.Fprintf(w, "covered %.1f %% (%d of %d)\n", c.Percent(), c.Reached, c.All)
-		t := newTable(w)
-		for _, m := range c.Missed {
-			t.row("  "+m.Pos, "never "+m.Never, strings.Join(strings.Fields(m.Text), " "))
-		}
-		return t.flush()
+	if s.Coverage != nil {
+		return writeCoverage(w, *s.Coverage)
 	}
 	return nil
+}
+
+func writeCoverage(w io.Writer, c rules.Coverage) error {
+	fmt.Fprintf(w, "covered %.1f %% (%d of %d)\n", c.Percent(), c.Reached, c.All)
+	t := newTable(w)
+	for _, m := range c.Missed {
+		t.row("  "+m.Pos, "never "+m.Never, strings.Join(strings.Fields(m.Text), " "))
+	}
+	return t.flush()
 }
 
 // pretty shows a case that did not pass: what differs, and what the expressions
@@ -165,55 +169,4 @@ func writeJSON(w io.Writer, all []played, s rules.Summary) error {
 		out.Coverage = map[string]any{"percent": c.Percent(), "reached": c.Reached, "all": c.All, "missed": append([]rules.Missed{}, c.Missed...)}
 	}
 	return writeDocument(w, out)
-}
-
-// The elements of JUnit's report that CI servers read.
-type (
-	junitSuite struct {
-		XMLName  xml.Name    `xml:"testsuite"`
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Skipped  int         `xml:"skipped,attr"`
-		Time     string      `xml:"time,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Class   string     `xml:"classname,attr"`
-		Name    string     `xml:"name,attr"`
-		Time    string     `xml:"time,attr"`
-		Failure *junitText `xml:"failure"`
-		Skipped *junitText `xml:"skipped"`
-	}
-	junitText struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
-
-func writeJUnit(w io.Writer, all []played, s rules.Summary) error {
-	seconds := func(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }
-	suite := junitSuite{Name: "jithook map test", Tests: len(all), Failures: s.Failed, Skipped: s.Todo, Time: seconds(s.Duration)}
-	for _, p := range all {
-		c := junitCase{Class: p.Case.File.Provider.Value, Name: p.Case.Name.Value, Time: seconds(p.Duration)}
-		switch p.outcome() {
-		case "fail":
-			var text strings.Builder
-			p.pretty(&text)
-			c.Failure = &junitText{Message: p.Diffs[0].Path, Text: text.String()}
-		case "todo":
-			c.Skipped = &junitText{Message: p.Case.Todo}
-		}
-		suite.Cases = append(suite.Cases, c)
-	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	e := xml.NewEncoder(w)
-	e.Indent("", "  ")
-	if err := e.Encode(suite); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
 }

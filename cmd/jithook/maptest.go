@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,10 +23,33 @@ type trial struct {
 	config, run string
 	report      report
 	coverage    bool
-	threshold   float64
+	threshold   percent
 	bench       bool
 	watch       bool
 	update      bool
+}
+
+// percent is a part of something, of 100; 0 is none given.
+type percent float64
+
+func (p *percent) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(float64(*p), 'f', -1, 64)
+}
+
+// Type is what the flag's help shows for a value.
+func (p *percent) Type() string { return "PERCENT" }
+
+// Set reads the flag's value.
+func (p *percent) Set(text string) error {
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(value > 0 && value <= 100) { // which NaN is not
+		return errors.New("it is a number above 0, and at most 100")
+	}
+	*p = percent(value)
+	return nil
 }
 
 func newMapTestCmd() *cobra.Command {
@@ -52,7 +76,7 @@ than --threshold.`,
 	cmd.Flags().StringVarP(&t.config, "config", "c", "jithook.yaml", "the server's configuration: its providers and userstores; not read with a FOLDER,\nunless it is given")
 	cmd.Flags().StringVar(&t.run, "run", "", "only cases whose provider/name holds `TEXT`")
 	cmd.Flags().BoolVar(&t.coverage, "coverage", false, "say which rules, branches and absences no case reached: of all providers, or of\nthose that --run names")
-	cmd.Flags().Float64Var(&t.threshold, "threshold", 0, "how much has to be covered, in `PERCENT`; implies --coverage")
+	cmd.Flags().Var(&t.threshold, "threshold", "how much has to be covered, in `PERCENT`; implies --coverage")
 	cmd.Flags().BoolVar(&t.bench, "bench", false, "say how long a case takes")
 	cmd.Flags().BoolVar(&t.watch, "watch", false, "test again whenever a file of the folder changes")
 	cmd.Flags().BoolVar(&t.update, "update", false, "make failing cases want what they got; not those with a todo")
@@ -114,10 +138,10 @@ func (t *trial) once(ctx context.Context, cmd *cobra.Command, args []string) err
 		covered := rules.Cover(t.counted(set, cases), results)
 		summary.Coverage = &covered
 	}
-	if err := t.report.write(cmd.OutOrStdout(), all, summary); err != nil {
+	if err := t.report.write(cmd.OutOrStdout(), all, summary, t.threshold); err != nil {
 		return err
 	}
-	if summary.Failed > 0 || summary.Coverage != nil && summary.Coverage.Percent() < t.threshold {
+	if summary.Failed > 0 || summary.Coverage != nil && summary.Coverage.Percent() < float64(t.threshold) {
 		return errNo
 	}
 	return nil
