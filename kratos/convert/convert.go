@@ -52,8 +52,28 @@ type Trait struct {
 	inner string // what the value is wherever there is one
 }
 
-// Jsonnet converts a mapper. The error is that of a text that is no Jsonnet.
+// Bounds of a mapper. The parser of Jsonnet knows none, and ends the program where
+// brackets are nested too deeply for its stack.
+const (
+	maxText    = 64 << 10
+	maxOpeners = 2000 // brackets and signs, each of which may hold the next one
+)
+
+// Jsonnet converts a mapper. The error is that of a text that is no Jsonnet, or
+// too much of it.
 func Jsonnet(file, text string) (Rules, error) {
+	if len(text) > maxText {
+		return Rules{}, fmt.Errorf("%s: longer than %d bytes, and so no simple mapper", file, maxText)
+	}
+	openers := func(c rune) rune {
+		if strings.ContainsRune("([{!~+-", c) {
+			return c
+		}
+		return -1
+	}
+	if len(strings.Map(openers, text)) > maxOpeners {
+		return Rules{}, fmt.Errorf("%s: more than %d brackets and signs, and so no simple mapper", file, maxOpeners)
+	}
 	root, _, err := formatter.SnippetToRawAST(file, text)
 	if err != nil {
 		return Rules{}, errors.New(strings.TrimSpace(err.Error()))
