@@ -20,6 +20,7 @@ func newMapCmd() *cobra.Command {
 
 func newMapEvalCmd() *cobra.Command {
 	var from over
+	var out format
 	cmd := &cobra.Command{
 		Use: "eval {EXPRESSION | --provider ID} {--claims FILE | --decision ID}", Short: "Say what an expression or a provider's file yields",
 		Args: cobra.MaximumNArgs(1), DisableFlagsInUseLine: true,
@@ -52,6 +53,7 @@ a claim that it needs is missing (what a rule makes of that says its
 		},
 	}
 	from.bind(cmd)
+	out.bindAs(cmd, "json", "json, which it is anyway")
 	return cmd
 }
 

@@ -63,5 +63,5 @@ func diffValue(v any, word bool) string {
 	if err := writeDocument(&b, v); err != nil {
 		return "?"
 	}
-	return shownLine(strings.TrimRight(b.String(), "\n"))
+	return jsonLine(strings.TrimRight(b.String(), "\n"))
 }

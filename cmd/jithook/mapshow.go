@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/jithook/jithook/internal/expr"
 )
@@ -102,13 +104,28 @@ func stepText(m expr.Mark) string {
 // already it is the beginning.
 func jsonText(v any, begun bool) string {
 	if text, ok := v.(string); ok && begun {
-		return cut(shownLine(text))
+		return cut(jsonLine(text))
 	}
 	var b strings.Builder
 	if err := writeDocument(&b, v); err != nil {
 		return "?"
 	}
-	return cut(shownLine(strings.TrimRight(b.String(), "\n")))
+	return cut(jsonLine(strings.TrimRight(b.String(), "\n")))
+}
+
+// jsonLine is shown for JSON, in which what does not print has an escape.
+func jsonLine(s string) string {
+	var b strings.Builder
+	for _, c := range strings.ToValidUTF8(s, "\uFFFD") {
+		if unicode.IsPrint(c) {
+			b.WriteRune(c)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{c}) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.String()
 }
 
 // shownLine is shown for text in which quotes are what they are, and a tab takes

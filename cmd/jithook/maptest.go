@@ -68,7 +68,7 @@ than --threshold.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			again := func(ctx context.Context) error { return t.once(ctx, cmd, args) }
 			if t.watch {
-				return watching(cmd, func() (string, error) { c, err := t.where(args); return c.providersDir, err }, again)
+				return watching(cmd, func() (string, error) { return t.state(args) }, again)
 			}
 			return again(cmd.Context())
 		},
@@ -178,21 +178,28 @@ func (t *trial) play(ctx context.Context, r rules.Runner, cases []*rules.Case) (
 // watchEvery is how often a watched folder is looked at.
 const watchEvery = 500 * time.Millisecond
 
-// watching does it again whenever a file of the folder has changed, until the
-// command is interrupted. That it cannot be done is told, and then waited out: a
-// file that is being edited is broken now and then.
-func watching(cmd *cobra.Command, folder func() (string, error), do func(context.Context) error) error {
+// watching does it again whenever what look sees has changed, until the command
+// is interrupted. That it cannot be done is told, and then waited out: a file
+// that is being edited is broken now and then.
+func watching(cmd *cobra.Command, look func() (string, error), do func(context.Context) error) error {
 	ctx := cmd.Context()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for last := ""; ; {
-		dir, err := folder()
-		if err != nil {
+		state, err := look()
+		if err != nil && last == "" {
 			return err
 		}
-		if state := stateOf(dir); state != last {
+		if err != nil {
+			state = err.Error()
+		}
+		if state != last {
 			last = state
-			if err := do(ctx); err != nil && !errors.Is(err, errNo) {
+			err := do(ctx)
+			if ctx.Err() != nil {
+				return nil // interrupted in the middle of it
+			}
+			if err != nil && !errors.Is(err, errNo) {
 				fmt.Fprintln(cmd.ErrOrStderr(), "jithook:", err)
 			}
 			fmt.Fprintln(cmd.OutOrStdout())
@@ -203,6 +210,19 @@ func watching(cmd *cobra.Command, folder func() (string, error), do func(context
 			return nil
 		}
 	}
+}
+
+// state is that of all files that count.
+func (t *trial) state(args []string) (string, error) {
+	c, err := t.where(args)
+	if err != nil {
+		return "", err
+	}
+	state := stateOf(c.providersDir)
+	if info, err := os.Stat(t.config); err == nil {
+		state += fmt.Sprintln(info.Size(), info.ModTime().UnixNano())
+	}
+	return state, nil
 }
 
 // stateOf is the names, sizes and times of a folder's files.

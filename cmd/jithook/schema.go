@@ -15,14 +15,12 @@ import (
 //go:generate go test -run TestReferenceIsFresh . -update-reference
 
 func newSchemaCmd() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "schema", Short: "Print the JSON Schemas of the files, for editors", Args: cobra.NoArgs,
-		Long: `Print the JSON Schema of a provider's file or of the server's configuration. An
+	cmd := group("schema", "Print the JSON Schemas of the files, for editors")
+	cmd.Long = `Print the JSON Schema of a provider's file or of the server's configuration. An
 editor that knows it completes keys, explains them, and marks what is wrong in
 form; "jithook check" says the rest. Most editors read this first line of a file:
 
-  # yaml-language-server: $schema=../schemas/provider.schema.json`,
-	}
+  # yaml-language-server: $schema=../schemas/provider.schema.json`
 	add := func(name, short string, schema func() (map[string]any, error)) {
 		cmd.AddCommand(&cobra.Command{
 			Use: name, Short: short, Args: cobra.NoArgs, Example: "  jithook schema " + name + " > " + name + ".schema.json",
