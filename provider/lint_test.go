@@ -129,6 +129,18 @@ func TestLint(t *testing.T) {
 	unknowable := func(from string) expected {
 		return expected{"groups:\n  allow: [staff]\n  from: '" + from + "'\n", []string{"acme.yaml:3:10: unknown_empty: of a login without any claim this makes a list: nobody knows the groups then, and those that are not in it are revoked"}}
 	}
+	emptied := func(from string, col int) expected {
+		return expected{"groups:\n  allow: [staff]\n  from: '" + from + "'\n", []string{fmt.Sprintf("acme.yaml:3:%d: unknown_empty: where the claim is missing, nobody knows the groups; a list says that there are no others, and they are revoked", col)}}
+	}
+	lacking := func(what, from string) expected {
+		return expected{unknowable(from).file, []string{strings.Replace(unknowable(from).want[0], "without any claim", "whose "+what, 1)}}
+	}
+	known := func(from string) expected { return expected{unknowable(from).file, nil} }
+	contradicted := func(verified string) expected {
+		return expected{strings.Replace(asked(verified).file, "email_verified: true", "authoritative_domains: [acme.example]", 1),
+			[]string{"acme.yaml:4:28: link_untrusted: verified is true where the provider says that it is not: of every claim that it asks false is enough"}}
+	}
+	own := func(verified string) expected { return expected{contradicted(verified).file, nil} }
 	for name, c := range map[string]expected{
 		"the deny rules leave allow nothing to do": {"jit:\n  enabled: true\n  deny:\n    - when: claims.hd != \"acme.example\"\n  allow: claims.hd == \"acme.example\"\n",
 			[]string{"acme.yaml:5:10: allow_always: allow is true of every login that reaches it: it keeps nobody out"}},
@@ -142,18 +154,24 @@ func TestLint(t *testing.T) {
 			[]string{"acme.yaml:4:14: nobody_allowed: this rule denies every login that reaches it"}},
 		"no trust and a lookup": {"jit:\n  enabled: true\n" + lookup,
 			[]string{"acme.yaml:3:28: link_untrusted: trust covers no domain: no address of this provider counts as verified, and this rule finds nobody"}},
-		"every address verified, nobody linked":      {"jit:\n  enabled: true\n" + lookup + "trust: {email_verified: true}\ntraits:\n  email: {value: claims.email, verified: \"true\", canonical: email, unique: true}\n", nil},
-		"every address verified, of its own domains": {"jit:\n  enabled: true\n  account_linking: auto\n" + lookup + "trust: {authoritative_domains: [acme.example]}\ntraits:\n  email: {value: claims.email, verified: \"true\", canonical: email, unique: true}\n", nil},
-		"unasked: the address alone":                 weak(`has(claims.email)`),
-		"unasked: an address with something in it":   weak(`claims.email != ""`),
-		"unasked: an address of one domain":          weak(`claims.email.endsWith("@partner.example")`),
-		"unasked: an address in any case":            weak(`claims.email.contains("@")`),
-		"unasked: true if not said":                  weak(`!has(claims.email_verified) || claims.email_verified`),
-		"unasked: true unless said":                  weak(`has(claims.email_verified) ? claims.email_verified : true`),
-		"unasked: true of null":                      weak(`claims.email_verified != false`),
-		"asked: present and so":                      asked(`has(claims.email_verified) && claims.email_verified`),
-		"asked: as text":                             asked(`claims.email_verified in [true, "true"]`),
-		"asked: of a list of what there is":          asked(`claims.exists(k, k == "email_verified") && claims.email_verified`),
+		"every address verified, nobody linked":            {"jit:\n  enabled: true\n" + lookup + "trust: {email_verified: true}\ntraits:\n  email: {value: claims.email, verified: \"true\", canonical: email, unique: true}\n", nil},
+		"every address verified, of its own domains":       {"jit:\n  enabled: true\n  account_linking: auto\n" + lookup + "trust: {authoritative_domains: [acme.example]}\ntraits:\n  email: {value: claims.email, verified: \"true\", canonical: email, unique: true}\n", nil},
+		"unasked: the address alone":                       weak(`has(claims.email)`),
+		"unasked: an address with something in it":         weak(`claims.email != ""`),
+		"unasked: an address of one domain":                weak(`claims.email.endsWith("@partner.example")`),
+		"unasked: an address in any case":                  weak(`claims.email.contains("@")`),
+		"unasked: true if not said":                        weak(`!has(claims.email_verified) || claims.email_verified`),
+		"unasked: true unless said":                        weak(`has(claims.email_verified) ? claims.email_verified : true`),
+		"unasked: true of null":                            weak(`claims.email_verified != false`),
+		"asked: present and so":                            asked(`has(claims.email_verified) && claims.email_verified`),
+		"asked: as text":                                   asked(`claims.email_verified in [true, "true"]`),
+		"asked: of a list of what there is":                asked(`claims.exists(k, k == "email_verified") && claims.email_verified`),
+		"its own domains: present":                         contradicted(`has(claims.email_verified)`),
+		"its own domains: anything said":                   contradicted(`claims.email_verified != ""`),
+		"its own domains: of two words":                    contradicted(`claims.a != null && has(claims.b)`),
+		"its own domains: so unless said otherwise":        own(`!has(claims.email_verified) || claims.email_verified`),
+		"its own domains: said":                            own(`claims.email_verified in [true, "true"]`),
+		"its own domains: an address with something in it": own(`claims.email != ""`),
 		"a user name on nobody's word": {"jit:\n  enabled: true\n  account_linking: auto\n  account_lookup: [{local: /traits/nick, federated: claims.nick}]\ntraits:\n  nick: {value: claims.nick, verified: \"true\", canonical: username, unique: true}\n",
 			[]string{"acme.yaml:4:28: link_untrusted: verified may be true where the provider says nothing but the value itself: whoever types one there has the account behind it"}},
 		"a user name on the provider's word": {"jit:\n  enabled: true\n  account_linking: auto\n  account_lookup: [{local: /traits/nick, federated: claims.nick}]\ntraits:\n  nick: {value: claims.nick, verified: claims.nick_verified, canonical: username, unique: true}\n", nil},
@@ -161,18 +179,38 @@ func TestLint(t *testing.T) {
 			"trust: {email_verified: true}\ntraits:\n  email: {value: 'claims.emails.filter(e, e.primary)[0].value', verified: 'claims.emails.exists(e, e.primary && e.verified)', canonical: email, unique: true}\n", nil},
 		"groups of nothing: a list without what is missing": unknowable(`["staff"].filter(g, has(claims.roles) && g in claims.roles)`),
 		"groups of nothing: an empty name":                  unknowable(`[has(claims.admin) && claims.admin ? "staff" : ""]`),
-		"groups of nothing: a list of an empty name":        unknowable(`has(claims.groups) ? claims.groups : [""]`),
-		"groups of nothing: a list by a call":               unknowable(`has(claims.groups) ? claims.groups : "".split(",")`),
-		"groups of nothing: a list by a condition":          unknowable(`has(claims.groups) ? claims.groups : (true ? [] : ["x"])`),
+		"groups of nothing: a list of an empty name":        emptied(`has(claims.groups) ? claims.groups : [""]`, 14),
+		"groups of nothing: a list by a call":               emptied(`has(claims.groups) ? claims.groups : "".split(",")`, 14),
+		"groups of nothing: a list by a condition":          emptied(`has(claims.groups) ? claims.groups : (true ? [] : ["x"])`, 14),
+		"groups of nothing: a list of others":               emptied(`claims.a + (has(claims.groups) ? claims.groups : ["staff"])`, 26),
+		"groups in a map: has":                              emptied(`has(claims.realm.roles) ? claims.realm.roles : []`, 14),
+		"groups in a map: has, deep":                        emptied(`has(claims.a["b"].c) ? claims.a.b.c : []`, 14),
+		"groups in a map: a name in it":                     emptied(`"roles" in claims.realm ? claims.realm.roles : []`, 10),
+		"groups in a map: a name in it, not":                emptied(`!("roles" in claims.realm) ? [] : claims.realm["roles"]`, 10),
+		"groups in a map: null":                             emptied(`claims.realm.roles == null ? [] : claims.realm.roles`, 10),
+		"groups in a map: of one that may be empty":         emptied(`has((has(claims.realm) ? claims.realm : {}).roles) ? claims.realm.roles : []`, 19),
+		"groups in a list of maps":                          emptied(`claims.orgs.all(o, has(o.groups)) ? claims.orgs[0].groups : []`, 10),
+		"groups in an empty map: a name looked for":         lacking("claims.realm is empty", `claims.realm.exists(k, k == "roles") ? claims.realm.roles : []`),
+		"groups in an empty map: counted":                   lacking("claims.a.b is empty", `size(claims.a.b) > 0 ? claims.a.b.roles : []`),
+		"groups in an empty map: made up":                   lacking("claims.realm is empty", `(claims.realm.size() == 0 ? {"roles": []} : claims.realm).roles`),
+		"groups in two empty maps":                          lacking("claims.a and claims.b are empty", `(claims.a.size() > 0 ? claims.a.g : []) + (claims.b.size() > 0 ? claims.b.g : [])`),
+		"groups in a map, read plainly":                     known(`claims.realm.roles`),
+		"groups in two maps, one read plainly":              known(`claims.realm.roles + (size(claims.b) > 0 ? claims.b.g : [])`),
+		"groups in one claim or another":                    known(`has(claims.groups) ? claims.groups : claims.roles`),
+		"groups by a name in a list":                        known(`"admin" in claims.roles ? ["admin"] : []`),
+		"groups of who is known":                            known(`identity == null ? [] : claims.groups`),
+		"groups of who has a name":                          known(`has(identity.traits.name) ? claims.groups : []`),
 		"groups of nothing: a claim looked for":             unknowable(`claims.exists(k, k == "groups") ? claims.groups : []`),
 		"groups of nothing, not to be relied on":            {"groups:\n  allow: [staff]\n  from: 'has(claims.groups) ? claims.groups : [\"\"]'\n  unknown_when: '!has(claims.groups)'\n", nil},
+		"groups in a map, not to be relied on":              {known(`has(claims.realm.roles) ? claims.realm.roles : []`).file + "  unknown_when: '!has(claims.realm.roles)'\n", nil},
+		"groups not to be relied on for another claim":      {known(`claims.a + (has(claims.b) ? claims.b : [])`).file + "  unknown_when: '!has(claims.a)'\n", emptied(`claims.a + (has(claims.b) ? claims.b : [])`, 26).want},
 		"groups of no claim at all":                         {"groups:\n  allow: [staff]\n  from: '[\"staff\"]'\n", nil},
 		"a claim and itself":                                {"jit:\n  enabled: true\n  allow: claims.hd == claims[\"hd\"]\n", []string{"acme.yaml:3:10: allow_always: allow is true of every login that reaches it: it keeps nobody out"}},
 		"a lookup by an expression":                         {"jit:\n  enabled: true\n" + strings.Replace(lookup, "claims.email}", "claims.email.trim()}", 1) + "trust: {email_verified: true}\n", nil},
 		"a lookup by the second claim": {"jit:\n  enabled: true\n" + strings.Replace(lookup, "claims.email}", "claims.mail}", 1) +
 			"trust: {email_verified: true}\ntraits:\n  email: {value: [claims.email, claims.mail], verified: claims.v, canonical: email, unique: true}\n", nil},
 		"the mirror that nobody wrote": {"jit: {enabled: true}\n", nil},
-		"in a block, in its own line":  {"groups:\n  allow: [staff]\n  from: |\n    claims.a +\n    (\"b\" in claims ? claims.b : [])\n", []string{"acme.yaml:5:6: unknown_empty: where the claim is missing, nobody knows the groups; an empty list says that there are none, and they are revoked"}},
+		"in a block, in its own line":  {"groups:\n  allow: [staff]\n  from: |\n    claims.a +\n    (\"b\" in claims ? claims.b : [])\n", []string{"acme.yaml:5:6: unknown_empty: where the claim is missing, nobody knows the groups; a list says that there are no others, and they are revoked"}},
 
 		"silenced above a block":       {"groups:\n  allow: [staff]\n  # lint:ignore unknown_empty no groups, no claim\n  # (as agreed)\n  from: |\n    claims.a +\n    (\"b\" in claims ? claims.b : [])\n", nil},
 		"silenced in the line":         {"jit:\n  enabled: true\n  allow: \"true\" # lint:ignore allow_always all are staff\n", nil},

@@ -25,7 +25,10 @@ func (l *linter) linking() {
 		switch {
 		case email && !trust.EmailVerified && len(trust.AuthoritativeDomains) == 0:
 			l.found(LintLinkUntrusted, rule.Local.Problemf(""), "trust covers no domain: no address of this provider counts as verified, and this rule finds nobody")
-		case !links || email && !trust.EmailVerified || trait.Verified == nil:
+		case !links || trait.Verified == nil:
+		case l.contradicts(trait):
+			l.found(LintLinkUntrusted, rule.Local.Problemf(""), "verified is true where the provider says that it is not: of every claim that it asks false is enough")
+		case email && !trust.EmailVerified: // these domains' addresses are the provider's to give
 		case !l.nothing.MayYield(trait.Verified, false) && email:
 			l.found(LintLinkUntrusted, rule.Local.Problemf(""), "verified is true of every address, and trust.email_verified believes it for every domain: whoever types an address there has the account behind it")
 		case l.isOwnWord(trait) || l.vouchesUnasked(trait):
@@ -55,31 +58,47 @@ func (l *linter) isOwnWord(t mapper.TraitInfo) bool {
 	return !slices.ContainsFunc(t.Verified.Reads(), func(r expr.Read) bool { return !within(r.Path, own) })
 }
 
+// contradicts reports whether a trait's verified asks claims of the provider and is
+// true where it says false to each.
+func (l *linter) contradicts(t mapper.TraitInfo) bool {
+	asks := slices.ContainsFunc(t.Verified.Reads(), func(r expr.Read) bool { return !within(r.Path, ownPaths(t)) })
+	return asks && l.vouches(t, l.told(t, false))
+}
+
 // vouchesUnasked reports whether a trait's verified is true where the claims
 // that the value is made of are there, and the others that it reads are missing
 // or null.
 func (l *linter) vouchesUnasked(t mapper.TraitInfo) bool {
-	value, own := "ann", ownPaths(t)
+	return l.vouches(t, l.said(t)) || l.vouches(t, l.told(t, nil))
+}
+
+// said are claims of which there are those that a trait's value is made of.
+func (l *linter) said(t mapper.TraitInfo) map[string]any {
+	value := "ann"
 	if t.Canonical == mapper.CanonicalEmail {
 		value = "ann@acme.example"
 	}
 	claims := map[string]any{}
-	for _, path := range own {
+	for _, path := range ownPaths(t) {
 		put(claims, path, value)
 	}
-	vouches := func() bool {
-		said, err := t.Verified.Eval(l.ctx, expr.Vars{Claims: claims})
-		return err == nil && said == true
-	}
-	if vouches() {
-		return true
-	}
+	return claims
+}
+
+// told are those claims, and of the others that a trait's verified reads this.
+func (l *linter) told(t mapper.TraitInfo, word any) map[string]any {
+	claims := l.said(t)
 	for _, r := range t.Verified.Reads() {
-		if !within(r.Path, own) {
-			put(claims, r.Path, nil)
+		if !within(r.Path, ownPaths(t)) {
+			put(claims, r.Path, word)
 		}
 	}
-	return vouches()
+	return claims
+}
+
+func (l *linter) vouches(t mapper.TraitInfo, claims map[string]any) bool {
+	said, err := t.Verified.Eval(l.ctx, expr.Vars{Claims: claims})
+	return err == nil && said == true
 }
 
 // ownPaths returns the claims that a trait's values read.

@@ -82,39 +82,7 @@ func (l *linter) groups() {
 		}
 		return
 	}
-	for _, p := range l.provider.Mapping.ProgramsOf("") {
-		if p.Source() != source(l.file.Groups.From) {
-			continue
-		}
-		places := p.EmptiesUnknown()
-		if len(places) == 0 && l.knowsOfNothing() {
-			l.found(LintUnknownEmpty, l.file.Groups.From.Problemf(""), "of a login without any claim this makes a list: nobody knows the groups then, and those that are not in it are revoked")
-		}
-		for _, at := range places {
-			l.found(LintUnknownEmpty, Problem(at), "where the claim is missing, nobody knows the groups; an empty list says that there are none, and they are revoked")
-		}
-	}
-}
-
-// knowsOfNothing reports whether the groups, which claims have a part in, are a
-// list where no claim is there, and nothing says that it is not to be relied on.
-func (l *linter) knowsOfNothing() bool {
-	groups, ok := l.provider.Mapping.Groups()
-	if !ok {
-		return false
-	}
-	if names, all := groups.From.ClaimNames(); len(names) == 0 && !all {
-		return false
-	}
-	nothing := expr.Vars{Claims: map[string]any{}}
-	if groups.Unknown != nil {
-		if unknown, err := groups.Unknown.EvalBool(l.ctx, nothing); err == nil && unknown {
-			return false
-		}
-	}
-	list, err := groups.From.Eval(l.ctx, nothing)
-	_, isList := list.([]any)
-	return err == nil && isList
+	l.unknown()
 }
 
 // claims finds claims that the schema does not have.

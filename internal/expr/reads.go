@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
-	"cel.dev/cel-go/common/types"
 )
 
 // Read is one place where an expression reads a claim, or asks whether it is
@@ -73,48 +71,6 @@ func (p *Program) reads(e ast.Expr, reads *[]Read) {
 	for _, part := range parts(e) {
 		p.reads(part, reads)
 	}
-}
-
-// EmptiesUnknown returns the places where the expression makes an empty list of
-// a claim that is not there: has(claims.groups) ? claims.groups : [].
-func (p *Program) EmptiesUnknown() []Problem {
-	var places []Problem
-	ast.PreOrderVisit(p.tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != operators.Conditional {
-			return
-		}
-		args := e.AsCall().Args()
-		if asksPresence(args[0]) && slices.ContainsFunc(args[1:], isEmptyList) {
-			places = append(places, p.place(leftmost(e)))
-		}
-	}))
-	return places
-}
-
-func isEmptyList(e ast.Expr) bool { return e.Kind() == ast.ListKind && e.AsList().Size() == 0 }
-
-// asksPresence reports whether a condition tells a claim that is not there, or
-// null, from one that is.
-func asksPresence(condition ast.Expr) bool {
-	asks := false
-	isNull := func(e ast.Expr) bool { return e.Kind() == ast.LiteralKind && e.AsLiteral() == types.NullValue }
-	ast.PreOrderVisit(condition, ast.NewExprVisitor(func(e ast.Expr) {
-		switch e.Kind() {
-		case ast.SelectKind:
-			of, _ := chainOf(e.AsSelect().Operand())
-			asks = asks || e.AsSelect().IsTestOnly() && of == claimsVar
-		case ast.CallKind:
-			call := e.AsCall()
-			switch call.FunctionName() {
-			case operators.In:
-				_, presence := presenceOf(e)
-				asks = asks || presence
-			case operators.Equals, operators.NotEquals:
-				asks = asks || slices.ContainsFunc(call.Args(), isNull)
-			}
-		}
-	}))
-	return asks
 }
 
 // place is where a part of the expression stands, as a problem without words.
