@@ -21,6 +21,7 @@ import (
 // trial is what `map test` is asked to do.
 type trial struct {
 	config, run string
+	given       bool // the configuration is
 	report      report
 	coverage    bool
 	threshold   percent
@@ -66,6 +67,7 @@ than --threshold.`,
 		Example: `  jithook map test ./providers
   jithook map test -c jithook.yaml --run acme/guest --watch`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			t.given = cmd.Flags().Changed("config")
 			again := func(ctx context.Context) error { return t.once(ctx, cmd, args) }
 			if t.watch {
 				return watching(cmd, func() (string, error) { return t.state(args) }, again)
@@ -87,14 +89,17 @@ than --threshold.`,
 
 // where returns the configuration that counts.
 func (t *trial) where(args []string) (config, error) {
-	if len(args) == 0 {
-		c, problems, err := readConfig(t.config)
-		if err == nil && len(problems) > 0 {
-			err = fmt.Errorf("the configuration has problems:\n%s", list(problems))
-		}
-		return c, err
+	if len(args) > 0 && !t.given {
+		return config{providersDir: args[0], providersShown: args[0], userstores: []string{provider.DefaultUserstore}}, nil
 	}
-	return config{providersDir: args[0], providersShown: args[0], userstores: []string{provider.DefaultUserstore}}, nil
+	c, problems, err := readConfig(t.config)
+	if err == nil && len(problems) > 0 {
+		err = fmt.Errorf("the configuration has problems:\n%s", list(problems))
+	}
+	if len(args) > 0 {
+		c.providersDir, c.providersShown, c.providersAt = args[0], args[0], strictyaml.Text{}
+	}
+	return c, err
 }
 
 // once loads everything and plays every case.
