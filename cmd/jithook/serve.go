@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"syscall"
@@ -26,6 +27,10 @@ import (
 )
 
 const (
+	// gcPercent is how much garbage may gather, in percent of the memory in use: twice
+	// of what Go allows by itself. A login leaves much more of it than the server
+	// keeps, and would pay for each collection.
+	gcPercent = 200
 	// drain is how long requests under way may take after SIGTERM: longer than
 	// a login's deadline.
 	drain = 10 * time.Second
@@ -58,6 +63,9 @@ file the last good ones stay in force.`,
 // serve runs the server until ctx ends; listening is called once both ports
 // are open.
 func serve(ctx context.Context, c config, listening func()) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	log := newLogger(c, os.Stderr)
 	auth, err := c.auth()
 	if err != nil {
