@@ -22,9 +22,9 @@ type Live struct {
 	dir    string
 	loader Loader
 	log    *slog.Logger
-	// loaded, if not nil, is told after every load how many providers are in
-	// force and whether the load was good.
-	loaded func(providers int, good bool)
+	// loaded, if not nil, is told after every load what is in force and whether
+	// the load was good.
+	loaded func(inForce *Set, good bool)
 
 	mu  sync.Mutex // one load at a time
 	set atomic.Pointer[Set]
@@ -32,7 +32,7 @@ type Live struct {
 
 // NewLive returns a Live over a folder; before the first good Load its set is
 // empty and every provider unknown.
-func NewLive(dir string, l Loader, log *slog.Logger, loaded func(providers int, good bool)) *Live {
+func NewLive(dir string, l Loader, log *slog.Logger, loaded func(inForce *Set, good bool)) *Live {
 	live := &Live{dir: dir, loader: l, log: log, loaded: loaded}
 	live.set.Store(&Set{})
 	return live
@@ -51,7 +51,7 @@ func (l *Live) Load() []Problem {
 		l.set.Store(set)
 	}
 	if l.loaded != nil {
-		l.loaded(l.Set().Len(), len(problems) == 0)
+		l.loaded(l.Set(), len(problems) == 0)
 	}
 	return problems
 }

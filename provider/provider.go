@@ -106,5 +106,17 @@ func (s *Set) All() []*Provider {
 	return all
 }
 
+// Holding returns the ids of those whose file limits how many memberships a login
+// may revoke.
+func (s *Set) Holding() []string {
+	var ids []string
+	for id, p := range s.providers {
+		if p.Policy.Groups().MaxRemovals != nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Len returns how many providers there are.
 func (s *Set) Len() int { return len(s.providers) }

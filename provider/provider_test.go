@@ -146,7 +146,7 @@ func watch(t *testing.T) live {
 	t.Helper()
 	l := live{dir: t.TempDir(), loads: make(chan bool, 100)}
 	l.write(t, "a.yaml", "acme")
-	l.Live = provider.NewLive(l.dir, loader(t), slog.New(slog.DiscardHandler), func(_ int, good bool) { l.loads <- good })
+	l.Live = provider.NewLive(l.dir, loader(t), slog.New(slog.DiscardHandler), func(_ *provider.Set, good bool) { l.loads <- good })
 	if problems := l.Load(); len(problems) > 0 {
 		t.Fatal(problems)
 	}

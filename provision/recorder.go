@@ -2,7 +2,9 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,9 +13,10 @@ import (
 )
 
 // Recorder writes what need not be durable before the answer: the records of
-// logins that changed nothing, and their time. It batches for at most a second
-// and may lose that second in a crash. A full queue drops rather than slows a
-// login.
+// logins that changed nothing or failed, and their time. It batches for at most a
+// second and may lose that second in a crash. What the store does not take is tried
+// again for minutes, so that an outage leaves records of those whom it befell. A
+// full queue drops rather than slows a login.
 type Recorder struct {
 	journal Journal
 	log     *slog.Logger
@@ -28,17 +31,20 @@ type Recorder struct {
 type entry struct {
 	record identity.Record
 	touch  *store.Touch
+	tries  int
 }
 
 const (
-	recorderQueue = 4096
+	recorderQueue = 4096 // of new ones, and as many that the store did not take
 	recorderBatch = 256
 	recorderDelay = time.Second
-	recorderWrite = 5 * time.Second
+	recorderTries = 600             // one every recorderDelay at most
+	recorderWrite = 5 * time.Second // also of all that is left at the end
 )
 
 // NewRecorder returns a Recorder that does nothing until Run. dropped is called
-// for every entry that found the queue full.
+// for every record that is lost: it found the queue full, or the store did not take
+// it.
 func NewRecorder(j Journal, log *slog.Logger, dropped func()) *Recorder {
 	return &Recorder{
 		journal: j, log: log, queue: make(chan entry, recorderQueue), full: make(chan struct{}, 1), dropped: dropped,
@@ -50,7 +56,7 @@ func NewRecorder(j Journal, log *slog.Logger, dropped func()) *Recorder {
 // blocks.
 func (r *Recorder) Add(record identity.Record, touch *store.Touch) {
 	select {
-	case r.queue <- entry{record, touch}:
+	case r.queue <- entry{record: record, touch: touch}:
 		r.note(touch)
 	default:
 		r.dropped()
@@ -83,12 +89,16 @@ func (r *Recorder) note(t *store.Touch) {
 	}
 }
 
-// forget drops what the store has now, unless something newer came meanwhile.
-func (r *Recorder) forget(touched []store.Touch) {
+// forget drops what the store has now or will not have, unless something newer
+// came meanwhile.
+func (r *Recorder) forget(entries []entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, t := range touched {
-		if link := identity.FedKey(t.Issuer, t.Subject); !r.seen[link].After(t.ClaimsTime) {
+	for _, e := range entries {
+		if e.touch == nil {
+			continue
+		}
+		if link := identity.FedKey(e.touch.Issuer, e.touch.Subject); !r.seen[link].After(e.touch.ClaimsTime) {
 			delete(r.seen, link)
 		}
 	}
@@ -98,42 +108,104 @@ func (r *Recorder) forget(touched []store.Touch) {
 func (r *Recorder) Run(ctx context.Context) {
 	tick := time.NewTicker(recorderDelay)
 	defer tick.Stop()
+	var late []entry // the store did not take them
 	for {
 		var waiting int
 		select {
 		case <-ctx.Done():
-			for len(r.queue) > 0 {
-				r.flush()
-			}
+			r.end(late)
 			return
 		case <-r.full:
 			waiting = recorderBatch
 		case <-tick.C:
-			waiting = len(r.queue)
+			if waiting = len(r.queue); waiting == 0 {
+				late = r.retry(late)
+			}
 		}
 		for ; waiting > 0; waiting -= recorderBatch {
-			r.flush()
+			left := r.write(context.Background(), r.take())
+			if len(left) == 0 {
+				late = r.retry(late)
+			}
+			late = append(late, left...)
+		}
+		if len(late) > recorderQueue {
+			r.lose(late[recorderQueue:], store.ErrUnavailable)
+			late = late[:recorderQueue]
 		}
 	}
 }
 
-// flush writes what is queued, as far as one batch goes.
-func (r *Recorder) flush() {
-	var records []identity.Record
+// retry writes the first of those that the store did not take, and returns what is
+// left; those that it still does not take are the last now.
+func (r *Recorder) retry(late []entry) []entry {
+	n := min(len(late), recorderBatch)
+	return slices.Concat(late[n:], r.write(context.Background(), late[:n]))
+}
+
+// end writes what is left, once, and in no more time than one write has.
+func (r *Recorder) end(left []entry) {
+	ctx, cancel := context.WithTimeout(context.Background(), recorderWrite)
+	defer cancel()
+	for len(r.queue) > 0 {
+		left = append(left, r.take()...)
+	}
+	for batch := range slices.Chunk(left, recorderBatch) {
+		r.lose(r.write(ctx, batch), store.ErrUnavailable)
+	}
+}
+
+// take returns what is queued, as far as one batch goes.
+func (r *Recorder) take() []entry {
+	var batch []entry
+	for len(batch) < recorderBatch && len(r.queue) > 0 {
+		batch = append(batch, <-r.queue)
+	}
+	return batch
+}
+
+// write writes one batch and returns those of it that are to be tried again.
+func (r *Recorder) write(ctx context.Context, batch []entry) (again []entry) {
+	if len(batch) == 0 {
+		return nil
+	}
+	records := make([]identity.Record, len(batch))
 	var touched []store.Touch
-	for len(records) < recorderBatch && len(r.queue) > 0 {
-		e := <-r.queue
-		records = append(records, e.record)
+	for n, e := range batch {
+		records[n] = e.record
 		if e.touch != nil {
 			touched = append(touched, *e.touch)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), recorderWrite)
+	ctx, cancel := context.WithTimeout(ctx, recorderWrite)
 	defer cancel()
-	defer r.forget(touched)
-	if err := r.journal.Record(ctx, records, touched); err != nil {
-		r.log.ErrorContext(ctx, "records of unchanged logins lost", "count", len(records), "error", err)
+	err := r.journal.Record(ctx, records, touched)
+	if err == nil {
+		r.forget(batch)
+		return nil
 	}
+	var lost []entry
+	for _, e := range batch {
+		if e.tries++; e.tries < recorderTries && errors.Is(err, store.ErrUnavailable) {
+			again = append(again, e)
+		} else {
+			lost = append(lost, e)
+		}
+	}
+	r.lose(lost, err)
+	return again
+}
+
+// lose gives up records.
+func (r *Recorder) lose(lost []entry, err error) {
+	if len(lost) == 0 {
+		return
+	}
+	r.forget(lost)
+	for range lost {
+		r.dropped()
+	}
+	r.log.Error("records of decisions lost", "count", len(lost), "error", err)
 }
 
 // touch is what a login that wrote nothing leaves behind: last_login_at, at

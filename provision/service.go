@@ -260,9 +260,10 @@ func (s *Service) write(ctx context.Context, p Plan) error {
 			s.Later.Add(p.Record, p.touch())
 			return nil
 		}
-		// A denial stands whether or not its record can be kept.
+		// A denial stands whether or not its record can be kept now.
 		if err := s.Journal.Record(ctx, []identity.Record{p.Record}, nil); err != nil {
-			s.Log.ErrorContext(ctx, "decision record lost", "decision_id", p.Record.ID, "error", err)
+			s.Log.WarnContext(ctx, "the record of a decision waits for the store", "decision_id", p.Record.ID, "error", err)
+			s.Later.Add(p.Record, nil)
 		}
 	}
 	return nil
@@ -281,9 +282,13 @@ func (s *Service) finish(ctx context.Context, out Outcome, start time.Time) Outc
 	return out
 }
 
-// logged writes the one line of a decision.
+// logged writes the one line of a decision: a warning of an error, whose record may be lost.
 func (s *Service) logged(ctx context.Context, r identity.Record) {
-	s.Log.LogAttrs(ctx, slog.LevelInfo, "login decided",
+	level := slog.LevelInfo
+	if r.Decision == identity.Error {
+		level = slog.LevelWarn
+	}
+	s.Log.LogAttrs(ctx, level, "login decided",
 		slog.String("decision_id", r.ID), slog.String("hook", string(r.Hook)), slog.String("caller", r.Caller),
 		slog.String("provider", r.Provider), slog.String("decision", string(r.Decision)), slog.String("reason", string(r.Reasons[0].Code)),
 		slog.String("rule", r.Rule), slog.String("identity_id", r.IdentityID), slog.String("flow_id", r.FlowID),

@@ -53,7 +53,9 @@ func closedApp(c config, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a := &app{config: c, log: log, loader: loader, metrics: metrics.New(versionText())}
-	a.live = provider.NewLive(c.providersDir, loader, log, a.metrics.ProvidersLoaded)
+	a.live = provider.NewLive(c.providersDir, loader, log, func(inForce *provider.Set, good bool) {
+		a.metrics.ProvidersLoaded(inForce.Len(), inForce.Holding(), good)
+	})
 	return a, nil
 }
 

@@ -97,7 +97,7 @@ func (a *app) watchShadow() {
 		return
 	}
 	count, log := a.metrics.Shadow(), a.log.With("folder", s.dir, "shadow", true)
-	candidate := provider.NewLive(s.dir, a.loader, log, count.Loaded)
+	candidate := provider.NewLive(s.dir, a.loader, log, func(_ *provider.Set, good bool) { count.Loaded(good) })
 	candidate.Reload()
 	a.shadow = &shadowing{candidate, replay.NewShadow(replay.Shadow{
 		Store: a.store, Live: a.live.Set, Candidate: candidate.Set, Userstores: a.config.userstores, Sample: s.sample,

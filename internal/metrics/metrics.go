@@ -55,7 +55,7 @@ func New(version string) *Metrics {
 			Name: "jithook_store_errors_total", Help: "Failed store operations.",
 		}, []string{"operation"}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "jithook_records_dropped_total", Help: "Records of unchanged or failed logins that found the queue full.",
+			Name: "jithook_records_dropped_total", Help: "Records of unchanged, denied or failed logins that were lost: the queue was full, or the store did not take them for minutes.",
 		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jithook_auth_failures_total", Help: "Requests to the hooks that were not authenticated, by reason.",
@@ -124,7 +124,7 @@ func (m *Metrics) Login(r identity.Record) {
 // source, not data.
 func (m *Metrics) StoreError(operation string) { m.storeErrors.WithLabelValues(operation).Inc() }
 
-// RecordDropped counts a record that found the queue full.
+// RecordDropped counts a record that was lost.
 func (m *Metrics) RecordDropped() { m.dropped.Inc() }
 
 // CallerRefused counts n requests that were not authenticated; reason is of a
@@ -136,9 +136,14 @@ func (m *Metrics) CallerRefused(reason string, n float64) {
 // RequestShed counts a request for which there was no place.
 func (m *Metrics) RequestShed() { m.shed.Inc() }
 
-// ProvidersLoaded notes a load of the providers' folder.
-func (m *Metrics) ProvidersLoaded(inForce int, good bool) {
+// ProvidersLoaded notes a load of the providers' folder. holding are those in force
+// which may hold a change of groups: each has its counter from then on, at 0, since
+// an alert on an increase would miss a first one that also makes the counter.
+func (m *Metrics) ProvidersLoaded(inForce int, holding []string, good bool) {
 	m.providers.Set(float64(inForce))
+	for _, id := range holding {
+		m.held.WithLabelValues(id)
+	}
 	if !good {
 		m.reloads.WithLabelValues("broken").Inc()
 		m.reloadGood.Set(0)

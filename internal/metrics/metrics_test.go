@@ -66,6 +66,10 @@ func TestStoreErrorsFromTheStart(t *testing.T) {
 
 func TestHeldChanges(t *testing.T) {
 	m := metrics.New("v1")
+	m.ProvidersLoaded(2, []string{"acme"}, true)
+	if got := scrape(t, m, "jithook_group_changes_held_total"); !slices.Equal(got, []string{`jithook_group_changes_held_total{provider="acme"} 0`}) {
+		t.Errorf("from the load on: %v", got)
+	}
 	m.Login(identity.Record{Provider: "acme", Reasons: []identity.Reason{identity.Because(identity.CodeUpdated)}})
 	m.Login(identity.Record{Provider: "acme", Reasons: []identity.Reason{identity.Because(identity.CodeUnchanged), identity.Because(identity.CodeGroupChangeHeld)}})
 	if got := scrape(t, m, "jithook_group_changes_held_total"); !slices.Equal(got, []string{`jithook_group_changes_held_total{provider="acme"} 1`}) {

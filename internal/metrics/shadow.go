@@ -51,7 +51,7 @@ func (s *Shadow) ShadowDropped() { s.dropped.Inc() }
 func (s *Shadow) ShadowFailed() { s.failed.Inc() }
 
 // Loaded notes a load of the candidate files.
-func (s *Shadow) Loaded(_ int, good bool) {
+func (s *Shadow) Loaded(good bool) {
 	s.good.Set(0)
 	if good {
 		s.good.Set(1)

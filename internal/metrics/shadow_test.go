@@ -18,7 +18,7 @@ func TestShadow(t *testing.T) {
 		t.Errorf("without a shadow: %v, want nothing", got)
 	}
 	s := m.Shadow()
-	s.Loaded(1, true)
+	s.Loaded(true)
 	s.Shadowed("acme", nil)
 	s.Shadowed("acme", []string{"groups", "traits"})
 	s.ShadowDropped()
@@ -36,7 +36,7 @@ func TestShadow(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	s.Loaded(1, false)
+	s.Loaded(false)
 	if got := scrape(t, m, "jithook_shadow_load_good"); !slices.Equal(got, []string{"jithook_shadow_load_good 0"}) {
 		t.Errorf("%v", got)
 	}

@@ -220,7 +220,7 @@ func testQuiet(t *testing.T, mode identity.ClaimsMode) {
 		h.fail()
 		h.all(t, func(*testing.T, call, int, string) {})
 		h.keep(t)
-		for _, word := range []string{"panic in a hook", "panic in the admin API", string(identity.CodeStoreUnavailable), "claims refused", "records of unchanged logins lost",
+		for _, word := range []string{"panic in a hook", "panic in the admin API", string(identity.CodeStoreUnavailable), "claims refused", "records of decisions lost",
 			"Kratos's Admin API not heard", "delivery given up", "a login's target has yet to learn of it", "a comparison with a target broke off",
 			"caller refused", "login answered again", "not ready",
 			`"msg":"login decided"`, `msg="login decided"`} {

@@ -289,6 +289,39 @@ func TestSampled(t *testing.T) {
 	}
 }
 
+// TestSample: sample is for traces that begin here; of those that a caller began,
+// the caller has decided.
+func TestSample(t *testing.T) {
+	spans := newMemory(t)
+	section := spans.section()
+	section["sample"] = 1e-9
+	s := start(t, server.Config{Telemetry: section})
+	for n := range 20 {
+		s.PostWith(t, "/hooks/login", generic(fmt.Sprint("s-", n)), nil)
+	}
+	s.PostWith(t, "/hooks/login", generic("s-20"), http.Header{"Traceparent": {traceparent}})
+	s.PostWith(t, "/hooks/login", generic("s-21"), http.Header{"Traceparent": {traceparent[:53] + "00"}})
+	log := s.Log(t)
+	if err := s.Process.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	all := spans.all()
+	for _, span := range all {
+		if hex.EncodeToString(span.TraceId) != theirTrace {
+			t.Errorf("exported of a trace that began here: %s", path(all, span))
+		}
+	}
+	if len(all) != 6 { // those of s-20
+		t.Errorf("%d spans", len(all))
+	}
+	// Sampled or not, a line names its trace.
+	for _, line := range decisions(t, log) {
+		if line["trace_id"] == nil || line["span_id"] == nil {
+			t.Errorf("without a trace: %v", line)
+		}
+	}
+}
+
 // TestCollectorFails: neither logins nor the end of the server wait for it, and the
 // log says what is lost.
 func TestCollectorFails(t *testing.T) {
