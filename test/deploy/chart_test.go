@@ -26,13 +26,29 @@ replicas: 3
 image: {repository: registry.example/jithook, tag: v1.2.3, pullSecrets: [pull]}
 networkPolicy:
   callers: [{namespaceSelector: {matchLabels: {name: kratos}}}]
-  operators: [{namespaceSelector: {matchLabels: {name: monitoring}}}]
+  operators: [{namespaceSelector: {matchLabels: {name: operators}}}]
+  monitoring: [{namespaceSelector: {matchLabels: {name: monitoring}}}]
 serviceMonitor: {enabled: true, labels: {release: prometheus}}
 prometheusRule: {enabled: true}
 podAnnotations: {a: b}
 nodeSelector: {disk: fast}
 tolerations: [{key: a, operator: Exists}]
 affinity: {nodeAffinity: {}}
+`
+
+// embedded is values for one server with its store on a volume.
+const embedded = `
+replicas: 1
+podDisruptionBudget: {enabled: false}
+persistence: {existingClaim: jithook-data}
+networkPolicy: {monitoring: [{namespaceSelector: {matchLabels: {name: monitoring}}}]}
+config: |
+  listen: 0.0.0.0:4480
+  admin: {listen: 0.0.0.0:4481, token: file:secrets/admin-token}
+  auth: {api_keys: [{name: kratos, value: file:secrets/hook-key, endpoints: [kratos], providers: [acme]}]}
+  store: {bolt: {path: /data/jithook.db}}
+  providers: providers
+  kratos: {hook_url: http://jithook:4480}
 `
 
 // rendered returns the documents of the chart by kind and name.
@@ -88,7 +104,7 @@ func TestChart(t *testing.T) {
 	for name, test := range map[string]struct {
 		values string
 		number int
-	}{"as it is": {"", 6}, "everything": {everything, 8}, "little": {"{networkPolicy: {enabled: false}, podDisruptionBudget: {enabled: false}}", 4}} {
+	}{"as it is": {"", 6}, "everything": {everything, 8}, "an embedded store": {embedded, 5}, "little": {"{networkPolicy: {enabled: false}, podDisruptionBudget: {enabled: false}}", 4}} {
 		t.Run(name, func(t *testing.T) {
 			documents, err := rendered(t, test.values)
 			if err != nil || len(documents) != test.number {
@@ -104,6 +120,10 @@ func TestChart(t *testing.T) {
 				}
 			}
 			hardened(t, types["Deployment/jithook"].(*apps.Deployment))
+			stored(t, types["Deployment/jithook"].(*apps.Deployment), test.values == embedded)
+			if _, there := documents["NetworkPolicy/jithook"]; there {
+				reached(t, types["NetworkPolicy/jithook"].(*networking.NetworkPolicy), test.values)
+			}
 			folder := t.TempDir()
 			write(t, folder+"/jithook.yaml", types["ConfigMap/jithook"].(*core.ConfigMap).Data["jithook.yaml"])
 			for file, text := range types["ConfigMap/jithook-providers"].(*core.ConfigMap).Data {
@@ -134,12 +154,61 @@ func hardened(t *testing.T, d *apps.Deployment) {
 	}
 }
 
+// stored holds a pod to a volume for an embedded store, and to one owner of it; one
+// without has none.
+func stored(t *testing.T, d *apps.Deployment, embedded bool) {
+	t.Helper()
+	pod := d.Spec.Template.Spec
+	mounted := slices.ContainsFunc(pod.Containers[0].VolumeMounts, func(m core.VolumeMount) bool { return m.Name == "data" && m.MountPath == "/data" && !m.ReadOnly })
+	claimed := slices.ContainsFunc(pod.Volumes, func(v core.Volume) bool {
+		return v.Name == "data" && v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == "jithook-data"
+	})
+	if alone := d.Spec.Strategy.Type == apps.RecreateDeploymentStrategyType && *d.Spec.Replicas == 1; mounted != embedded || claimed != embedded || alone != embedded {
+		t.Errorf("a volume is mounted %v, claimed %v, and has one owner %v", mounted, claimed, alone)
+	}
+}
+
+// reached holds a network policy to who may reach the hooks and the port of /metrics:
+// each of the namespaces that the values name, and else this one's.
+func reached(t *testing.T, p *networking.NetworkPolicy, values string) {
+	t.Helper()
+	for port, names := range map[int32][]string{4480: {"kratos"}, 4481: {"operators", "monitoring"}} {
+		var want, got []string
+		for _, name := range names {
+			if strings.Contains(values, "{name: "+name+"}") {
+				want = append(want, name)
+			} else if name != "monitoring" {
+				want = append(want, "this one")
+			}
+		}
+		for _, rule := range p.Spec.Ingress {
+			for _, peer := range rule.From {
+				switch {
+				case rule.Ports[0].Port.IntVal != port:
+				case peer.NamespaceSelector == nil:
+					got = append(got, "this one")
+				default:
+					got = append(got, peer.NamespaceSelector.MatchLabels["name"])
+				}
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d is reached from %q, want %q", port, got, want)
+		}
+	}
+	if !slices.ContainsFunc(p.Spec.Egress, func(rule networking.NetworkPolicyEgressRule) bool {
+		return slices.ContainsFunc(rule.Ports, func(p networking.NetworkPolicyPort) bool { return p.Port.IntVal == 4318 })
+	}) {
+		t.Error("no collector of traces is reached")
+	}
+}
+
 // TestChartRefuses: the schema of the values bites.
 func TestChartRefuses(t *testing.T) {
 	for name, values := range map[string]string{
 		"an unknown value": "{replica: 2}", "an unknown value inside": "{networkPolicy: {on: true}}", "no secret": `{existingSecret: ""}`, "no servers": "{replicas: 0}",
 		"no providers": "{providers: {acme.yaml: null}}", "a provider's file of another kind": "{providers: {acme.txt: x}}", "a port": "{networkPolicy: {egressPorts: [70000]}}",
-		"a policy of pulling": "{image: {pullPolicy: Sometimes}}",
+		"a policy of pulling": "{image: {pullPolicy: Sometimes}}", "two servers of an embedded store": "{persistence: {existingClaim: jithook-data}}",
 	} {
 		if _, err := rendered(t, values); err == nil {
 			t.Errorf("%s: it renders", name)

@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -106,6 +108,39 @@ func TestCompose(t *testing.T) {
 		}
 	}
 	checked(t, dir+"/compose/jithook.yaml")
+	pages(t, project)
+}
+
+// pages holds the pages to be where Kratos sends people, to ask the Kratos that
+// there is, and to be apart from the hooks.
+func pages(t *testing.T, project *types.Project) {
+	t.Helper()
+	published := map[string]bool{}
+	for _, service := range project.Services {
+		for _, p := range service.Ports {
+			published["http://"+p.HostIP+":"+p.Published+"/"] = true
+		}
+	}
+	for _, address := range regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+/`).FindAllString(read(t, dir+"/compose/kratos/kratos.yml"), -1) {
+		if !published[address] {
+			t.Errorf("Kratos sends people to %s, where nobody is", address)
+		}
+	}
+	ui, err := project.GetService("ui")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if browser := ui.Environment["KRATOS_BROWSER_URL"]; browser == nil || !published[*browser] {
+		t.Error("the pages send people to another Kratos")
+	}
+	if port := ui.Environment["PORT"]; port == nil || strconv.Itoa(int(ui.Ports[0].Target)) != *port {
+		t.Errorf("the pages listen elsewhere than %v", ui.Ports)
+	}
+	for network := range project.Services["jithook"].Networks {
+		if _, shared := ui.Networks[network]; shared {
+			t.Errorf("the pages may call jithook: %s", network)
+		}
+	}
 }
 
 // TestUnit: systemd itself reads the unit, and finds little to criticise.
