@@ -235,6 +235,9 @@ func (b *tab) wantShown(parts ...string) {
 			b.t.Errorf("%q is not in %q", part, shown)
 		}
 	}
+	if strings.Contains(shown, "`") {
+		b.t.Errorf("what is code stands between backquotes: %q", shown)
+	}
 }
 
 // pictures looks at the page as it stands, light and dark, on a phone and on a

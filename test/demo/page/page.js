@@ -17,6 +17,12 @@ function make(name, attributes = {}, ...children) {
 
 const plain = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
 
+// quoted are the parts of a text, what stands between backquotes as code.
+const quoted = (text) => text.split('`').map((part, n) => (n % 2 ? make('code', {}, part) : part));
+
+// breakable are the parts of a value; an address that is too long breaks behind its @.
+const breakable = (value) => plain(value).split(/(?<=@)/).flatMap((part, n) => (n ? [make('wbr'), part] : [part]));
+
 async function get(path) {
   const reply = await fetch(path);
   if (reply.status === 204) return null;
@@ -115,7 +121,7 @@ function why(d) {
     make('h3', {}, make('span', { class: `badge ${d.decision}` }, d.decision), ` at ${d.hook}`));
   for (const r of d.reasons ?? []) {
     made.append(make('p', { class: 'reason' }, make('code', {}, r.rule ? `${r.code} · ${r.rule}` : r.code), ` ${r.text}`));
-    if (d.operator?.[r.code]) made.append(make('p', { class: 'operator' }, `To the operator: ${d.operator[r.code]}`));
+    if (d.operator?.[r.code]) made.append(make('p', { class: 'operator' }, 'To the operator: ', ...quoted(d.operator[r.code])));
   }
   if (d.line) made.append(make('pre', { tabindex: '0', 'aria-label': 'The rule' }, make('code', {}, `${d.rule}\n${d.line}`)));
   made.append(rows([
@@ -140,7 +146,7 @@ function showPerson({ identity, decisions, logout }) {
     make('table', {}, make('caption', {}, `Revision ${identity.revision}, ${identity.state}`),
       make('thead', {}, make('tr', {}, ...['Trait', 'Value', 'Whose word'].map((text) => make('th', { scope: 'col' }, text)))),
       make('tbody', {}, ...traits.map(([name, value]) => make('tr', {}, make('th', { scope: 'row' }, name),
-        make('td', {}, plain(value)), make('td', {}, sources(of(`/${name}`))))))),
+        make('td', {}, ...breakable(value)), make('td', {}, sources(of(`/${name}`))))))),
     rows([
       ['Groups', (identity.groups ?? []).map((g) => g.name).join(', ') || 'none'],
       ['Linked to', (identity.links ?? []).map((l) => `${l.provider} as ${l.subject}`).join(', ')],
