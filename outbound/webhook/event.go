@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -69,6 +70,17 @@ type told struct {
 	Revision int64          `json:"revision"`
 	State    identity.State `json:"state"`
 	Links    []identity.Key `json:"links"`
+	// Turn is how often this revision was told with another state before.
+	Turn int `json:"turn,omitempty"`
+}
+
+// id is the message's: the same for the same content alone.
+func (t told) id(identityID string) string {
+	id := fmt.Sprintf("%s.%d", identityID, t.Revision)
+	if t.Turn > 0 {
+		id += fmt.Sprintf(".%d", t.Turn)
+	}
+	return id
 }
 
 func toldOf(i *identity.Identity) told {

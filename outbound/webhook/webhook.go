@@ -91,11 +91,22 @@ func New(o Options) (*Connector, error) {
 }
 
 // Deliver implements outbound.Connector. The message's id is that of the
-// identity's revision: whoever has seen it has seen what it says.
+// identity's revision, and of how often that was told otherwise before: whoever
+// has seen it has seen what it says.
 func (c *Connector) Deliver(ctx context.Context, i identity.Identity, d identity.Delivery) (identity.Resource, error) {
 	has, _ := i.Resource(d.Target)
-	now := toldOf(&i)
 	known := before(has)
+	if known != nil && known.State == identity.StateDeprovisioned && i.State == identity.StateSuspended {
+		// Whether they go there again may be unknown. Until they are active they are
+		// gone, and nothing is told of them.
+		i.State = identity.StateDeprovisioned
+	}
+	now := toldOf(&i)
+	if known != nil && known.Revision == now.Revision {
+		if now.Turn = known.Turn; known.State != now.State {
+			now.Turn++ // by rules, or files, that have changed
+		}
+	}
 	if !d.Again && known != nil && (known.Revision == i.Revision && known.State == now.State || known.State == identity.StateDeprovisioned && now.State == known.State) {
 		return has, nil // told already, or none of the receiver's business any more
 	}
@@ -104,7 +115,7 @@ func (c *Connector) Deliver(ctx context.Context, i identity.Identity, d identity
 	if err != nil {
 		return has, &outbound.RejectedError{Err: errors.New("a trait cannot be written as JSON")}
 	}
-	if err := c.send(ctx, fmt.Sprintf("%s.%d", i.ID, i.Revision), body); err != nil {
+	if err := c.send(ctx, now.id(i.ID), body); err != nil {
 		return has, err
 	}
 	has.Told = now.String()

@@ -328,3 +328,72 @@ func TestAskedAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestToldOtherwise: who goes there is for the rules and files to say, which may
+// change while the identity does not. Another content has another id, which stays
+// the same until it has arrived.
+func TestToldOtherwise(t *testing.T) {
+	r := newReceiver(t)
+	connector := r.connector(t)
+	i := ann()
+	deliver := func(s identity.State, again bool) {
+		t.Helper()
+		i.State = s
+		has, err := connector.Deliver(t.Context(), i, identity.Delivery{Target: "crm", Revision: i.Revision, Again: again})
+		if (err != nil) != (r.answer != nil) {
+			t.Fatal(err)
+		}
+		has.Target = "crm"
+		i.Remember(has)
+	}
+	deliver(identity.StateActive, false)
+	r.answer = func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }
+	deliver(identity.StateDeprovisioned, true)
+	r.answer = nil
+	deliver(identity.StateDeprovisioned, true)
+	deliver(identity.StateDeprovisioned, true) // the same, asked for again
+	deliver(identity.StateActive, true)
+	deliver(identity.StateDeprovisioned, true)
+	i.Revision++
+	deliver(identity.StateActive, false)
+	var got []string
+	for n, id := range r.ids {
+		got = append(got, strings.TrimPrefix(id, i.ID)+" "+string(r.messages[n].Type))
+	}
+	if want := []string{
+		".1 identity.created", ".1.1 identity.deprovisioned", ".1.1 identity.deprovisioned", ".1.1 identity.updated",
+		".1.2 identity.activated", ".1.3 identity.deprovisioned", ".2 identity.activated",
+	}; !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// TestGoneAndSuspended: of who was told as gone nothing is told while they are
+// suspended, since a rule that fails does not say whether they are back.
+func TestGoneAndSuspended(t *testing.T) {
+	r := newReceiver(t)
+	c := r.connector(t)
+	i := ann()
+	for _, state := range []identity.State{
+		identity.StateActive, identity.StateDeprovisioned, identity.StateSuspended, identity.StateSuspended, identity.StateActive, identity.StateSuspended,
+	} {
+		i.State = state
+		i.Revision++
+		has, err := c.Deliver(t.Context(), i, identity.Delivery{Target: "crm", Revision: i.Revision})
+		if err != nil {
+			t.Fatal(err)
+		}
+		has.Target = "crm"
+		i.Remember(has)
+	}
+	var got []webhook.Event
+	for _, m := range r.messages {
+		got = append(got, m.Type)
+		if told := len(m.Data.Identity.Traits); (told == 0) != (m.Type == webhook.Deprovisioned) {
+			t.Errorf("%s tells %d traits", m.Type, told)
+		}
+	}
+	if want := []webhook.Event{webhook.Created, webhook.Deprovisioned, webhook.Activated, webhook.Suspended}; !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
