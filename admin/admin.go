@@ -51,6 +51,9 @@ type API struct {
 	// this process can ask what they have.
 	Targets   []string
 	Comparers map[string]outbound.Comparer
+	// Failing, if set, says what a target failed at last, and until when it is left
+	// alone.
+	Failing func(target string) (failure string, until time.Time)
 	// Token admits; an empty one admits nobody.
 	Token string
 	// Host is the name in the listen address: the one host name, besides

@@ -30,6 +30,10 @@ type Target struct {
 	// Due is when the delivery that has been due longest came to be; absent if
 	// none waits.
 	Due time.Time `json:"due,omitzero"`
+	// Failure is what the target failed at last, for this process and since it last
+	// answered; until Rests it is left alone.
+	Failure string    `json:"failure,omitempty"`
+	Rests   time.Time `json:"rests_until,omitzero"`
 }
 
 // Deliveries is a page of what waits for one target.
@@ -77,7 +81,11 @@ func (a *API) targets(c echo.Context) error {
 		if err != nil {
 			return fault(err)
 		}
-		out.Targets = append(out.Targets, Target{name, b.Waiting, b.Dead, b.Due})
+		t := Target{Name: name, Waiting: b.Waiting, GivenUp: b.Dead, Due: b.Due}
+		if a.Failing != nil {
+			t.Failure, t.Rests = a.Failing(name)
+		}
+		out.Targets = append(out.Targets, t)
 	}
 	return c.JSON(http.StatusOK, out)
 }
@@ -108,12 +116,19 @@ func (a *API) deliveries(c echo.Context) error {
 	} else if found, err = a.Userstore.Due(ctx, target, a.Service.Now().Add(farAhead), store.PageSize(size)); err != nil {
 		return fault(err)
 	}
+	if len(found) == 0 && c.QueryParam("page_token") == "" && !slices.Contains(a.Targets, target) {
+		return a.noTarget() // of one that was configured once, entries may be left
+	}
 	for _, i := range found {
 		if n := i.DeliveryTo(target); n >= 0 {
 			out.Deliveries = append(out.Deliveries, Waiting{i.ID, i.Userstore, i.State, delivery(i.Outbox[n])})
 		}
 	}
 	return c.JSON(http.StatusOK, out)
+}
+
+func (a *API) noTarget() error {
+	return problem.New(http.StatusNotFound, fmt.Sprintf("there is no target with this name; there are %q", a.Targets))
 }
 
 func (a *API) outbox(c echo.Context) error {
@@ -145,7 +160,7 @@ func delivery(d identity.Delivery) Delivery {
 // retry has a target told again, or for the first time.
 func (a *API) retry(c echo.Context) error {
 	if target := c.Param("target"); !slices.Contains(a.Targets, target) {
-		return problem.New(http.StatusNotFound, fmt.Sprintf("there is no target with this name; there are %q", a.Targets))
+		return a.noTarget()
 	}
 	return a.settle(c, "delivery is asked for again", func() error {
 		return outbound.Retry(c.Request().Context(), a.Userstore, c.Param("id"), c.Param("target"), a.Service.Now())

@@ -338,3 +338,29 @@ func TestStoreDown(t *testing.T) {
 		}
 	})
 }
+
+// Whoever asks is told what a target fails at, until it answers.
+func TestFailing(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		people(t, s, 1, hr)
+		var up atomic.Bool
+		w := worker(s, nil)
+		w.Connectors[hr] = &target{answer: func(context.Context, identity.Identity) error {
+			if up.Load() {
+				return nil
+			}
+			return errDown
+		}}
+		start(t, w)
+		time.Sleep(10 * time.Second)
+		if failure, until := w.Failing(hr); failure != errDown.Error() || !until.After(time.Now()) {
+			t.Errorf("down: %q until %s", failure, until)
+		}
+		up.Store(true)
+		time.Sleep(3 * time.Minute)
+		if failure, until := w.Failing(hr); failure != "" || !until.IsZero() {
+			t.Errorf("up: %q until %s", failure, until)
+		}
+	})
+}

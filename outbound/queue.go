@@ -26,6 +26,7 @@ type queue struct {
 	// failures counts what the target failed at in a row; until then it is
 	// left alone.
 	failures int
+	failure  string // the last
 	until    time.Time
 	// quick says that the last delivery took no time worth mentioning.
 	quick bool
@@ -200,6 +201,7 @@ func (q *queue) note(ctx context.Context, took time.Duration, err error) {
 		q.failures = 0
 		return
 	}
+	q.failure = failureText(err)
 	now := q.Now()
 	until := now.Add(later(err))
 	if !now.Before(q.until) {

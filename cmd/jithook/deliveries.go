@@ -25,8 +25,9 @@ func newOutboundStatusCmd() *cobra.Command {
 	var out format
 	cmd := &cobra.Command{
 		Use: "status", Short: "What waits for each target", Args: cobra.NoArgs,
-		Long: `What waits for each target, since when the longest due has been waiting, and how
-many deliveries were given up. Exit code 2 while there are any of those.`,
+		Long: `What waits for each target, since when the longest due has been waiting, how many
+deliveries were given up, and what a target that fails failed at last, as the
+server that is asked has seen it. Exit code 2 while there are any of those.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return from.with(func(c *client) error {
 				reply, err := c.get(cmd.Context(), "/outbound", nil)
@@ -56,13 +57,17 @@ many deliveries were given up. Exit code 2 while there are any of those.`,
 
 func targets(w io.Writer, all []admin.Target) error {
 	t := newTable(w)
-	t.row("TARGET", "WAITING", "DUE SINCE", "GIVEN UP")
+	t.whole = true
+	t.row("TARGET", "WAITING", "DUE SINCE", "GIVEN UP", "LEFT ALONE UNTIL", "LAST FAILURE")
 	for _, one := range all {
-		since := ""
+		since, rests := "", ""
 		if !one.Due.IsZero() {
 			since = when(one.Due)
 		}
-		t.row(one.Name, backlog(one.Waiting), since, backlog(one.GivenUp))
+		if !one.Rests.IsZero() {
+			rests = when(one.Rests)
+		}
+		t.row(one.Name, backlog(one.Waiting), since, backlog(one.GivenUp), rests, one.Failure)
 	}
 	return t.flush()
 }

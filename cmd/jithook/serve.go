@@ -118,6 +118,9 @@ func serve(ctx context.Context, c config, listening func()) error {
 	listening()
 	api := a.admin(token)
 	api.Comparers = comparers(worker)
+	if worker != nil {
+		api.Failing = worker.Failing
+	}
 	api.Replayers = max(1, runtime.GOMAXPROCS(0)/2) // logins go on meanwhile
 	return a.run(ctx, worker, map[net.Listener]http.Handler{hooks: e, adminL: api.Handler()})
 }
