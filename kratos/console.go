@@ -11,6 +11,7 @@ import (
 	ory "github.com/ory/client-go"
 
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/safedial"
 )
 
 // DefaultConsole is where the projects of Ory Network are configured.
@@ -36,8 +37,8 @@ type Console struct {
 // workspace.
 func NewConsole(base, key string) (*Console, error) {
 	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" {
-		return nil, errors.New("the console's URL must be absolute, without credentials and query: " + DefaultConsole)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || safedial.Secure(u) != nil { // it gets the key of a workspace
+		return nil, errors.New("the console's URL must be absolute and https, without credentials and query: " + DefaultConsole)
 	}
 	if key == "" {
 		return nil, errors.New("the console needs an API key of the workspace")

@@ -110,8 +110,12 @@ func TestConsoleRefusals(t *testing.T) {
 			}
 		})
 	}
-	if _, err := kratos.NewConsole("https://canary:canary@x.example", "k"); err == nil || strings.Contains(err.Error(), "canary") {
-		t.Errorf("a URL with credentials: %v", err)
+	for name, url := range map[string]string{
+		"with credentials": "https://canary:canary@x.example", "in the clear": "http://canary.example", "no host": "https://", "another scheme": "ftp://canary.example",
+	} {
+		if _, err := kratos.NewConsole(url, "k"); err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("a URL %s: %v", name, err)
+		}
 	}
 	if _, err := kratos.NewConsole(kratos.DefaultConsole, ""); err == nil {
 		t.Error("no key is taken for one")

@@ -47,7 +47,7 @@ var rules = []rule{
 		project: []string{"identity", "internal/strictjson", "internal/safedial", "claims"},
 		modules: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4"},
 	},
-	{path: "kratos", project: []string{"identity", "deploy", "internal/strictjson", "internal/tracing"}, modules: []string{"github.com/ory/client-go", "go.yaml.in/yaml/v3", "golang.org/x/net/http/httpguts"}},
+	{path: "kratos", project: []string{"identity", "deploy", "internal/safedial", "internal/strictjson", "internal/tracing"}, modules: []string{"github.com/ory/client-go", "go.yaml.in/yaml/v3", "golang.org/x/net/http/httpguts"}},
 	{path: "kratos/setup", project: []string{"kratos"}, modules: []string{"go.yaml.in/yaml/v3"}},
 	{path: "kratos/doctor", project: []string{"identity", "kratos", "kratos/setup"}},
 	{
