@@ -65,8 +65,8 @@ func (r *registrar) differs(had, want any) []string {
 // stands in the right order, and comes before everybody else's otherwise, so
 // that nothing is done for a person who is kept out.
 func (r *registrar) list(want kratos.List) {
-	hooks, there := At(r.tree, want.Path...).([]any)
-	if !there {
+	hooks, _ := At(r.tree, want.Path...).([]any)
+	if len(hooks) == 0 { // Kratos takes an empty list for none
 		r.newList(want)
 		return
 	}
@@ -129,16 +129,25 @@ func (r *registrar) newList(want kratos.List) {
 		v, _ := plain(h) // our own struct
 		note += ", " + describe(v)
 	}
-	global, _ := At(r.tree, append(slices.Clone(want.Path[:4]), "hooks")...).([]any)
-	for _, h := range global {
-		never := want.Path[2] != "login" && At(h, "config", "response", "parse") == true
-		if never || r.ours.Endpoint(h) != "" || At(h, "hook") == "session" {
-			continue
-		}
+	for _, h := range r.inherited(want.Path) {
 		value = append(value, h)
 		note += ", " + describe(h) + " as in " + dotted(want.Path[:4])
 	}
 	r.change(Add, want.Path, value, strings.TrimPrefix(note, ", "))
+}
+
+// inherited are the hooks of the flow's global list that Kratos would run for a
+// method without a list of its own.
+func (r *registrar) inherited(path []string) []any {
+	var hooks []any
+	global, _ := At(r.tree, append(slices.Clone(path[:4]), "hooks")...).([]any)
+	for _, h := range global {
+		never := path[2] != "login" && At(h, "config", "response", "parse") == true
+		if !never && r.ours.Endpoint(h) == "" && At(h, "hook") != "session" {
+			hooks = append(hooks, h)
+		}
+	}
+	return hooks
 }
 
 // strays plans the end of our hooks in lists where none is wanted.
@@ -147,18 +156,40 @@ func (r *registrar) strays(wanted []kratos.List) {
 		if slices.ContainsFunc(wanted, func(w kratos.List) bool { return slices.Equal(w.Path, l.Path) }) {
 			continue
 		}
-		left := len(l.Hooks)
-		for i := left - 1; i >= 0; i-- {
+		all := len(l.Hooks)
+		for i := all - 1; i >= 0; i-- {
 			if r.ours.Endpoint(l.Hooks[i]) != "" {
 				r.removeHook(l.Path, i, l.Hooks[i])
-				left--
 			}
 		}
-		above := l.Path[:len(l.Path)-1]
-		if left == 0 && len(l.Hooks) > 0 && len(members(At(r.tree, above...))) == 1 {
-			r.change(Remove, above, nil, "nothing is left in it")
+		left, _ := At(r.tree, l.Path...).([]any)
+		switch {
+		case len(left) == all:
+		case len(left) == 0:
+			r.prune(l.Path, "nothing is left in it")
+		case r.copied(l.Path, left):
+			r.prune(l.Path, "it says what "+dotted(l.Path[:4])+" says, which counts again")
 		}
 	}
+}
+
+// copied reports whether what is left of a method's list is what newList took
+// along of the global one. It would stand in its place for ever.
+func (r *registrar) copied(path []string, left []any) bool {
+	if len(path) != 6 { // no list of a method
+		return false
+	}
+	global := r.inherited(path)
+	left = slices.DeleteFunc(slices.Clone(left), func(h any) bool { return At(h, "hook") == "session" })
+	return len(global) > 0 && reflect.DeepEqual(left, global)
+}
+
+// prune takes a list out, and what is above it as far as it holds nothing else.
+func (r *registrar) prune(path []string, note string) {
+	for len(path) > 2 && len(members(At(r.tree, path[:len(path)-1]...))) == 1 {
+		path = path[:len(path)-1]
+	}
+	r.change(Remove, path, nil, note)
 }
 
 func (r *registrar) removeHook(path []string, i int, hook any) {

@@ -14,7 +14,9 @@ import (
 )
 
 var (
-	errUnsafe = errors.New("the file is written in a way that cannot be edited safely (an alias, perhaps)")
+	errUnread  = errors.New("it is no YAML that can be read") // the library quotes what it read
+	errElement = errors.New("the list has no such element")
+	errUnsafe  = errors.New("the file is written in a way that cannot be edited safely (an alias, perhaps)")
 	// errByHand ends every error of Edit.
 	errByHand = errors.New("merge what `jithook kratos config` prints by hand")
 )
@@ -23,11 +25,14 @@ var (
 func ReadYAML(data []byte) (map[string]any, error) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	var config, more any
-	if err := d.Decode(&config); err != nil {
-		return nil, errors.New("it is no YAML that can be read") // the library quotes what it read
+	if err := d.Decode(&config); err != nil && !errors.Is(err, io.EOF) {
+		return nil, errUnread
 	}
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, errors.New("it holds more than one document")
+	}
+	if config == nil { // an empty file is a configuration of nothing
+		return map[string]any{}, nil
 	}
 	tree, err := plain(config)
 	if err != nil {
@@ -41,7 +46,7 @@ func ReadYAML(data []byte) (map[string]any, error) {
 }
 
 // Edit makes changes in a YAML file. Only the lines of what changes are written
-// anew; comments stay. The new text is read again: if it does not say exactly
+// anew, and end as the file's do; comments stay. The new text is read again: if it does not say exactly
 // what it should, or a comment that was not within something removed is gone,
 // there is an error and no text.
 func Edit(data []byte, changes []Change) ([]byte, error) {
@@ -53,10 +58,14 @@ func Edit(data []byte, changes []Change) ([]byte, error) {
 	if bytes.ContainsAny(bytes.ReplaceAll(data, []byte("\r\n"), nil), "\r\u0085\u2028\u2029") {
 		return nil, fmt.Errorf("%w: %w", errUnsafe, errByHand)
 	}
-	text := data
+	text, ends := data, []byte("\r\n")
+	dos := bytes.Contains(data, ends) && bytes.Count(data, ends) == bytes.Count(data, []byte("\n"))
+	if dos {
+		text = bytes.ReplaceAll(data, ends, []byte("\n"))
+	}
 	for _, c := range changes {
 		before := text
-		if text, err = edit(text, c); err == nil && c.Op != Remove && !keeps(before, text) {
+		if text, err = editAll(text, steps(want, c)); err == nil && c.Op != Remove && !keeps(before, text) {
 			err = errors.New("a comment would be lost")
 		}
 		if err != nil {
@@ -66,11 +75,60 @@ func Edit(data []byte, changes []Change) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if dos {
+		text = bytes.ReplaceAll(text, []byte("\n"), ends)
+	}
 	got, err := ReadYAML(text)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		return nil, fmt.Errorf("%w: %w", errUnsafe, errByHand)
 	}
 	return text, nil
+}
+
+func editAll(text []byte, changes []Change) ([]byte, error) {
+	for _, c := range changes {
+		var err error
+		if text, err = edit(text, c); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
+// steps are the smallest changes that make up one: of a mapping that becomes
+// another, only what differs.
+func steps(tree map[string]any, c Change) []Change {
+	value, err := plain(c.Value)
+	if err != nil || c.Op != Replace {
+		return []Change{c} // it is refused, where it cannot be written
+	}
+	return between(At(tree, c.Path...), value, c.Path)
+}
+
+func between(had, want any, path []string) []Change {
+	h, hok := had.(map[string]any)
+	w, wok := want.(map[string]any)
+	switch {
+	case reflect.DeepEqual(had, want):
+		return nil
+	case !hok || !wok || len(h) == 0:
+		return []Change{{Op: Replace, Path: path, Value: want}}
+	}
+	var found, gone []Change
+	for _, name := range members(w) {
+		below := append(slices.Clone(path), name)
+		if value, there := h[name]; there {
+			found = append(found, between(value, w[name], below)...)
+		} else {
+			found = append(found, Change{Op: Add, Path: below, Value: w[name]})
+		}
+	}
+	for _, name := range members(h) {
+		if _, stays := w[name]; !stays {
+			gone = append(gone, Change{Op: Remove, Path: append(slices.Clone(path), name)})
+		}
+	}
+	return append(found, gone...) // so that no mapping is empty in between
 }
 
 // spot is a member of a mapping in block style: the smallest thing that can be
@@ -79,44 +137,6 @@ type spot struct {
 	mapping    *yaml.Node
 	key, value *yaml.Node // nil: the member is not there yet
 	depth      int        // of the mapping, in the path of the change
-}
-
-func edit(data []byte, c Change) ([]byte, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil || len(doc.Content) == 0 {
-		return nil, errors.New("it is no YAML that can be read")
-	}
-	var value yaml.Node
-	if err := value.Encode(c.Value); err != nil {
-		return nil, err
-	}
-	lines := strings.SplitAfter(string(data), "\n")
-	at, err := find(doc.Content[0], c.Path, c.Op)
-	if err != nil {
-		return nil, err
-	}
-	if at.key == nil {
-		last := at.mapping.Content[len(at.mapping.Content)-2]
-		key := &yaml.Node{Kind: yaml.ScalarNode, Value: c.Path[len(c.Path)-1]}
-		text, err := render(key, &value, last.Column)
-		if err != nil {
-			return nil, err
-		}
-		return splice(lines, end(lines, last), end(lines, last), strings.Repeat(" ", last.Column-1)+text), nil
-	}
-	holder := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{at.key, at.value}}
-	if err := change(holder, c.Path[at.depth:], c.Op, &value); err != nil {
-		return nil, err
-	}
-	// What stands above and below these lines is not written again.
-	at.key.HeadComment, at.key.FootComment = "", ""
-	text, err := render(at.key, holder.Content[1], at.key.Column)
-	if err != nil {
-		return nil, err
-	}
-	from := at.key.Line - 1
-	before := string([]rune(lines[from])[:at.key.Column-1])
-	return splice(lines, from, end(lines, at.key), before+text), nil
 }
 
 // find returns the smallest member of a block mapping within which the change
@@ -136,7 +156,7 @@ func find(root *yaml.Node, path []string, op string) (spot, error) {
 				// written anew with what holds it
 			case key == nil && last:
 				return spot{mapping: node}, nil
-			case key != nil && !(last && op == Remove):
+			case key != nil && !(last && op == Remove && len(node.Content) == 2):
 				found = spot{node, key, value, n}
 			}
 			if key == nil || last {
@@ -200,7 +220,7 @@ func change(node *yaml.Node, path []string, op string, value *yaml.Node) error {
 	case yaml.SequenceNode:
 		i, err := strconv.Atoi(name)
 		if err != nil || i > len(node.Content) || i == len(node.Content) && !(last && op == Add) {
-			return errors.New("the list has no such element")
+			return errElement
 		}
 		switch {
 		case last && op == Remove:
@@ -256,31 +276,4 @@ func render(key, value *yaml.Node, column int) (string, error) {
 		}
 	}
 	return strings.Join(lines, ""), nil
-}
-
-// end returns the index of the line behind the member with this key: its lines
-// are those that are indented deeper, or begin a list at its own column. What is
-// blank at their end, or a comment that is no deeper, belongs to what follows.
-func end(lines []string, key *yaml.Node) int {
-	last := key.Line
-	for i := key.Line; i < len(lines); i++ {
-		text := strings.TrimLeft(lines[i], " ")
-		indent := len(lines[i]) - len(text)
-		text = strings.TrimSpace(text)
-		switch {
-		case text == "":
-			continue
-		case indent < key.Column-1, indent == key.Column-1 && text != "-" && !strings.HasPrefix(text, "- "):
-			return last
-		}
-		last = i + 1
-	}
-	return last
-}
-
-func splice(lines []string, from, to int, text string) []byte {
-	if from > 0 && !strings.HasSuffix(lines[from-1], "\n") {
-		lines[from-1] += "\n"
-	}
-	return []byte(strings.Join(lines[:from], "") + text + strings.Join(lines[to:], ""))
 }
