@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -13,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jithook/jithook/admin"
+	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/problem"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/kratos/doctor"
@@ -24,7 +29,7 @@ import (
 type examination struct {
 	path, credential       string
 	file, project, console string
-	admin                  string
+	admin, schema          string
 	offline                bool
 }
 
@@ -37,24 +42,29 @@ func newKratosDoctorCmd() *cobra.Command {
 key is in ` + oryKeyEnv + `), call its hooks with a request about which
 nothing can be decided, look at the newest decisions, and name everything that
 is wrong, where, and how to mend it (docs/doctor.md). Nothing is changed, and no
-secret is shown. Exit code 2: something is wrong.`,
+secret is shown. Exit code 2: something is wrong, or could not be looked at.`,
 		Example: "  jithook kratos doctor --file kratos.yml\n  jithook kratos doctor --project ID -o json\n  jithook kratos doctor --file kratos.yml --offline",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := x.run(cmd.Context(), cmd.ErrOrStderr())
+			found, err := x.run(cmd.Context(), cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
-			return printDiagnosis(cmd.OutOrStdout(), out.json, found)
+			sound := "Nothing is wrong."
+			if x.offline {
+				sound = "Nothing is wrong in the configuration; the rest was not looked at."
+			}
+			return printDiagnosis(cmd.OutOrStdout(), out.json, found, sound)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVarP(&x.path, "config", "c", "jithook.yaml", "the server's configuration")
 	f.StringVar(&x.credential, "credential", "", "the api key that this Kratos calls with, by its `NAME`; needed where several differ in what they may do")
-	f.StringVar(&x.file, "file", "", "the YAML `FILE` that configures a self-hosted Kratos")
+	f.StringVar(&x.file, "file", "", kratosFileHelp)
 	f.StringVar(&x.project, "project", "", "the `ID` of a project of Ory Network")
 	f.StringVar(&x.console, "console", kratos.DefaultConsole, "the `URL` of Ory Network's console API")
 	f.StringVar(&x.admin, "admin", "", "the `URL` of the running server's admin API (default: admin.listen of the configuration)")
-	f.BoolVar(&x.offline, "offline", false, "look at the configuration alone: call no hook and ask for no decisions")
+	f.StringVar(&x.schema, "schema", "", "the `FILE` with Kratos's default identity schema, where it cannot be read by the URL in the configuration")
+	f.BoolVar(&x.offline, "offline", false, "look at the configuration alone: call no hook and no Admin API, and ask for no decisions")
 	out.bindAs(cmd, "text", "text or json")
 	cmd.MarkFlagsOneRequired("file", "project")
 	cmd.MarkFlagsMutuallyExclusive("file", "project")
@@ -73,33 +83,43 @@ type diagnosis struct {
 	Page string      `json:"page"`
 }
 
-func (x examination) run(ctx context.Context, stderr io.Writer) ([]diagnosis, error) {
+func (x examination) run(ctx context.Context, stdin io.Reader) ([]diagnosis, error) {
 	c, err := mustConfig(x.path)
 	if err != nil {
 		return nil, err
 	}
-	ours, err := x.jithook(c)
+	instance, ours, err := x.jithook(c)
 	if err != nil {
 		return nil, err
 	}
-	live, data, fetch, err := x.read(ctx)
+	if x.schema != "" {
+		if ours.Schema, err = readBounded(x.schema); err != nil {
+			return nil, err
+		}
+	}
+	live, data, fetch, err := x.read(ctx, stdin)
 	if err != nil {
 		return nil, err
 	}
 	found := doctor.Examine(live, ours, fetch)
 	if !x.offline {
 		found = append(found, doctor.Probe(ctx, now, live, c.hookURL, fetch)...)
-		recent, err := x.recent(ctx, c)
+		admins, err := c.kratosAdmins()
 		if err != nil {
-			fmt.Fprintf(stderr, "jithook: the newest decisions are not looked at: %v\n", err)
+			return nil, err
 		}
-		found = append(found, recent...)
+		if api := admins[instance]; api != nil {
+			found = append(found, doctor.ProbeAdmin(ctx, api, instance)...)
+		}
+		found = append(found, x.recent(ctx, c)...)
 	}
 	all := []diagnosis{}
 	for _, f := range found {
 		d := diagnosis{Code: f.Code, Path: strings.Join(f.Path, "."), Text: f.Text, Mend: f.Code.Info().Mend, Page: "docs/doctor.md#" + string(f.Code)}
 		if data != nil && f.Path != nil {
-			d.File = x.file
+			if d.File = x.file; x.file == "-" {
+				d.File = "stdin"
+			}
 			d.Line, d.Col = setup.Locate(data, f.Path)
 		}
 		// What the configuration shows, the probe and the decisions show, too.
@@ -112,7 +132,7 @@ func (x examination) run(ctx context.Context, stderr io.Writer) ([]diagnosis, er
 
 // read returns a Kratos's configuration, its text if it is a file, and how what
 // it refers to is read.
-func (x examination) read(ctx context.Context) (map[string]any, []byte, setup.Fetch, error) {
+func (x examination) read(ctx context.Context, stdin io.Reader) (map[string]any, []byte, setup.Fetch, error) {
 	if x.file == "" {
 		console, err := kratos.NewConsole(x.console, os.Getenv(oryKeyEnv))
 		if err != nil {
@@ -121,7 +141,7 @@ func (x examination) read(ctx context.Context) (map[string]any, []byte, setup.Fe
 		project, err := console.Project(ctx, x.project)
 		return project.Config, nil, fromWeb(ctx, x.console), err
 	}
-	data, err := readBounded(x.file)
+	data, err := readKratosFile(stdin, x.file)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -132,23 +152,24 @@ func (x examination) read(ctx context.Context) (map[string]any, []byte, setup.Fe
 	return live, data, fileBeside(x.file), nil
 }
 
-// jithook is what the server's configuration says to a Kratos.
-func (x examination) jithook(c config) (doctor.Jithook, error) {
+// jithook is which instance a Kratos is, and what the server's configuration says
+// to it.
+func (x examination) jithook(c config) (string, doctor.Jithook, error) {
 	key, want, err := kratosConfig(c, x.credential)
 	if err != nil {
-		return doctor.Jithook{}, err
+		return "", doctor.Jithook{}, err
 	}
 	values, err := readAll(key.values)
 	if err != nil {
-		return doctor.Jithook{}, err
+		return "", doctor.Jithook{}, err
 	}
 	doc, err := kratos.Render(want)
 	if err != nil {
-		return doctor.Jithook{}, err
+		return "", doctor.Jithook{}, err
 	}
 	set, _, err := loadProviders(c) // kratosConfig has seen that there are no problems
 	if err != nil {
-		return doctor.Jithook{}, err
+		return "", doctor.Jithook{}, err
 	}
 	out := doctor.Jithook{Document: doc, HookURL: c.hookURL, Header: key.header, Keys: values, Restored: names(c.restoreTraits), Admin: want.Links}
 	for _, p := range set.All() {
@@ -156,7 +177,7 @@ func (x examination) jithook(c config) (doctor.Jithook, error) {
 			out.Providers = append(out.Providers, examined(p))
 		}
 	}
-	return out, nil
+	return key.Instance, out, nil
 }
 
 func examined(p *provider.Provider) doctor.Provider {
@@ -177,31 +198,42 @@ func names(texts []strictyaml.Text) []string {
 	return out
 }
 
-// recent is what the newest decisions say.
-func (x examination) recent(ctx context.Context, c config) ([]doctor.Finding, error) {
+// recent is what the newest decisions say, or that nobody can tell.
+func (x examination) recent(ctx context.Context, c config) []doctor.Finding {
+	records, err := x.decisions(ctx, c)
+	if err != nil {
+		return []doctor.Finding{{Code: doctor.CodeDecisionsUnread, Text: err.Error()}}
+	}
+	return doctor.Recent(records)
+}
+
+func (x examination) decisions(ctx context.Context, c config) ([]identity.Record, error) {
 	token, err := c.adminToken.read()
 	if err != nil {
 		return nil, err
 	}
-	base := x.admin
-	if base == "" {
-		base = "http://" + c.adminListen
-	}
-	if base, err = adminURL(base); err != nil {
+	base, err := adminURL(cmp.Or(x.admin, "http://"+c.adminListen))
+	if err != nil {
 		return nil, err
 	}
 	reply, err := newClient(base, token).get(ctx, "/decisions", url.Values{"page_size": {"200"}})
-	if err != nil {
-		return nil, explained(err)
+	var refused *problem.Problem
+	switch {
+	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
+		return nil, fmt.Errorf("the admin API at %s does not take admin.token", base)
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("the admin API at %s answers %d", base, refused.Status)
+	case err != nil:
+		return nil, fmt.Errorf("no admin API answers at %s", base)
 	}
 	var list admin.Decisions
 	if err := decode(reply, &list); err != nil {
 		return nil, err
 	}
-	return doctor.Recent(list.Decisions), nil
+	return list.Decisions, nil
 }
 
-func printDiagnosis(w io.Writer, asJSON bool, found []diagnosis) error {
+func printDiagnosis(w io.Writer, asJSON bool, found []diagnosis, sound string) error {
 	if asJSON {
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
@@ -221,7 +253,7 @@ func printDiagnosis(w io.Writer, asJSON bool, found []diagnosis) error {
 			fmt.Fprintf(w, "%s%s: %s\n    %s (%s)\n", shown(where), d.Code, shown(d.Text), d.Mend, d.Page)
 		}
 		if len(found) == 0 {
-			fmt.Fprintln(w, "Nothing is wrong.")
+			fmt.Fprintln(w, sound)
 		}
 	}
 	if len(found) > 0 {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -43,17 +42,19 @@ comments stay, or a project of Ory Network, whose API key is in
 
 Hooks of yours stay. A list for a method, which replaces the flow's global list,
 begins with the hooks of that. --remove takes out what is jithook's, and nothing
-else: hooks below kratos.hook_url, or with jithook's own body.`,
+else: hooks below kratos.hook_url, or with jithook's own body.
+
+With --file - --write the whole is written to the standard output.`,
 		Example: `  jithook kratos register --file kratos.yml
   jithook kratos register --file kratos.yml --write
   jithook kratos register --project ID --write
   jithook kratos register --file kratos.yml --remove --mapper acme=file://acme.jsonnet --write`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context(), cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
 	}
 	f := cmd.Flags()
 	f.StringVarP(&r.path, "config", "c", "jithook.yaml", "the server's configuration")
 	f.StringVar(&r.credential, "credential", "", "the api key that this Kratos calls with, by its `NAME`; needed where several differ in what they may do")
-	f.StringVar(&r.file, "file", "", "the YAML `FILE` that configures a self-hosted Kratos")
+	f.StringVar(&r.file, "file", "", kratosFileHelp)
 	f.StringVar(&r.project, "project", "", "the `ID` of a project of Ory Network")
 	f.StringVar(&r.console, "console", kratos.DefaultConsole, "the `URL` of Ory Network's console API")
 	f.StringSliceVar(&r.methods, "login-methods", nil, "sign-in methods that get the login hook (default: every method that Kratos knows)")
@@ -65,7 +66,7 @@ else: hooks below kratos.hook_url, or with jithook's own body.`,
 	return cmd
 }
 
-func (r registration) run(ctx context.Context, w io.Writer) error {
+func (r registration) run(cmd *cobra.Command) error {
 	if len(r.mappers) > 0 && !r.remove {
 		return errors.New("--mapper goes with --remove: otherwise the mapper is jithook's")
 	}
@@ -74,9 +75,9 @@ func (r registration) run(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	if r.file != "" {
-		return r.inFile(c, w)
+		return r.inFile(c, cmd)
 	}
-	return r.inProject(ctx, c, w)
+	return r.inProject(cmd.Context(), c, cmd.OutOrStdout())
 }
 
 // plan is what has to change in a configuration of Kratos.
@@ -99,8 +100,8 @@ func (r registration) plan(c config, live map[string]any, fetch setup.Fetch) (se
 	return setup.Register(live, doc, c.hookURL, fetch)
 }
 
-func (r registration) inFile(c config, w io.Writer) error {
-	data, err := readBounded(r.file)
+func (r registration) inFile(c config, cmd *cobra.Command) error {
+	data, err := readKratosFile(cmd.InOrStdin(), r.file)
 	if err != nil {
 		return err
 	}
@@ -116,12 +117,28 @@ func (r registration) inFile(c config, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
-	if r.write && len(plan.Changes) > 0 {
-		if err := overwrite(r.file, text); err != nil {
+	out := cmd.OutOrStdout()
+	switch {
+	case r.file == "-" && r.write:
+		if _, err := out.Write(text); err != nil {
 			return err
 		}
+		out = cmd.ErrOrStderr()
+	case r.file != "-" && len(plan.Changes) > 0:
+		if !r.remove {
+			open, err := openToAll(r.file)
+			if err != nil {
+				return err
+			}
+			plan.Notes = append(plan.Notes, open...)
+		}
+		if r.write {
+			if err := overwrite(r.file, text); err != nil {
+				return err
+			}
+		}
 	}
-	return r.report(w, plan, "Kratos reads it when it starts again.")
+	return r.report(out, plan, "Kratos reads it when it starts again.")
 }
 
 func (r registration) inProject(ctx context.Context, c config, w io.Writer) error {
@@ -169,21 +186,6 @@ func (r registration) report(w io.Writer, plan setup.Plan, after string) error {
 	}
 	_, err := fmt.Fprintln(w, end)
 	return err
-}
-
-// fileBeside reads what file:// URLs of a configuration stand for, relative to
-// its folder.
-func fileBeside(config string) setup.Fetch {
-	return func(url string) ([]byte, error) {
-		path, ok := strings.CutPrefix(url, "file://")
-		if !ok {
-			return nil, errors.New("no file")
-		}
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(config), path)
-		}
-		return readBounded(path)
-	}
 }
 
 // fetchTimeout bounds how long a template of Ory Network is waited for.

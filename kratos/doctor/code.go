@@ -23,9 +23,14 @@ const (
 	CodeClaimsMissing   Code = "claims_missing"
 	CodeMapperOutdated  Code = "mapper_outdated"
 	CodeAdminMissing    Code = "admin_missing"
+	CodeAdminAway       Code = "admin_unreachable"
+	CodeSchemaUnread    Code = "schema_unread"
 	CodeUnlinkable      Code = "email_unlinkable"
 	CodeTraitUnrestored Code = "trait_unrestored"
 	CodeTraitUnknown    Code = "trait_unknown"
+	CodeDecisionLate    Code = "decision_late"
+	CodeStoreAway       Code = "store_unavailable"
+	CodeDecisionsUnread Code = "decisions_unread"
 )
 
 // Info describes a code.
@@ -56,9 +61,14 @@ func Codes() []Info {
 		{CodeClaimsMissing, "the claims of a provider never arrive", register},
 		{CodeMapperOutdated, "a provider's mapper is not that of its file", register},
 		{CodeAdminMissing, "several providers, and no Admin API", "set kratos.instances in jithook's configuration"},
+		{CodeAdminAway, "Kratos's Admin API does not answer jithook", "start Kratos, or correct admin_url and token of kratos.instances"},
+		{CodeSchemaUnread, "Kratos's identity schema was not read: what it lacks is not found", "run this where the schema can be read, or hand it in by --schema FILE"},
 		{CodeUnlinkable, "accounts are looked up by a trait by which Kratos does not know them", "make the trait an identifier in Kratos's identity schema"},
 		{CodeTraitUnrestored, "a trait stays as the browser posted it", "add it to kratos.restore_traits"},
 		{CodeTraitUnknown, "a trait that Kratos's identity schema does not have", "add it to the schema, or set kratos.restore_traits"},
+		{CodeDecisionLate, "a login was not decided in time", "look at what the store and Kratos's Admin API take: docs/runbook.md"},
+		{CodeStoreAway, "a login could not read or write the store", "see that the store answers: docs/runbook.md"},
+		{CodeDecisionsUnread, "the newest decisions were not read: what they say is not found", "start jithook, correct admin.token or --admin, or leave them out by --offline"},
 	}
 }
 

@@ -37,6 +37,9 @@ type Jithook struct {
 	Restored []string
 	// Admin says that jithook has this Kratos's Admin API.
 	Admin bool
+	// Schema is the identity schema where it was handed in, in place of the one
+	// that the configuration names.
+	Schema []byte
 }
 
 // Provider is what there is to know of a provider's file.
@@ -118,8 +121,8 @@ func (e *examination) lists() {
 // settings, Kratos runs no global hook whose reply it obeys.)
 func (e *examination) list(want kratos.List, misplaced map[string]bool) {
 	path := want.Path
-	hooks, there := setup.At(e.config, path...).([]any)
-	if !there && path[2] == "login" {
+	hooks, _ := setup.At(e.config, path...).([]any)
+	if len(hooks) == 0 && path[2] == "login" {
 		path = append(slices.Clone(path[:4]), "hooks")
 		hooks, _ = setup.At(e.config, path...).([]any)
 	}

@@ -142,6 +142,8 @@ func TestRecent(t *testing.T) {
 			record("acme", identity.HookPrepare, identity.CodeUnknownProvider), record("globex", identity.HookPrepare, identity.CodeIssuerUnknown),
 			record("initech", identity.HookPrepare, identity.CodeCallerScope),
 		}, []doctor.Code{doctor.CodeProviderUnknown, doctor.CodeIssuerDiffers, doctor.CodeProviderUnknown}},
+		"too late":      {[]identity.Record{record("acme", identity.HookPrepare, identity.CodeDeadlineExceeded)}, []doctor.Code{doctor.CodeDecisionLate}},
+		"no store":      {[]identity.Record{record("acme", identity.HookLogin, identity.CodeStoreUnavailable)}, []doctor.Code{doctor.CodeStoreAway}},
 		"other callers": {[]identity.Record{record("acme", identity.HookGeneric, identity.CodeClaimsAbsent)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,62 +62,4 @@ func (e *examination) mapper(path []string, id string, have any) {
 			e.find(CodeClaimsMissing, path, "the mapper hands no claims over: nobody new comes in by provider %q", id)
 		}
 	}
-}
-
-// schema looks at the identity schemas that it can read.
-func (e *examination) schema() {
-	list, _ := setup.At(e.config, "identity", "schemas").([]any)
-	standard := setup.At(e.config, "identity", "default_schema_id")
-	for i, entry := range list {
-		if len(list) > 1 && setup.At(entry, "id") != standard {
-			continue // whoever signs up gets the default one
-		}
-		url, _ := setup.At(entry, "url").(string)
-		var schema map[string]any
-		if json.Unmarshal(e.ours.Content(url), &schema) != nil {
-			continue
-		}
-		traits, _ := setup.At(schema, "properties", "traits").(map[string]any)
-		e.traits([]string{"identity", "schemas", strconv.Itoa(i)}, traits)
-	}
-}
-
-func (e *examination) traits(path []string, schema map[string]any) {
-	properties, _ := schema["properties"].(map[string]any)
-	closed := schema["additionalProperties"] == false
-	var mapped, lookup []string
-	for _, p := range e.jithook.Providers {
-		mapped, lookup = append(mapped, p.Traits...), append(lookup, p.Lookup...)
-	}
-	for _, name := range distinct(append(mapped, e.jithook.Restored...)) {
-		listed := e.jithook.Restored == nil && name != "groups" || slices.Contains(e.jithook.Restored, name)
-		switch _, has := properties[name]; {
-		case listed && !has && closed:
-			e.find(CodeTraitUnknown, path, "the identity schema has no trait %q, and jithook puts it there", name)
-		case has && e.jithook.Restored != nil && !slices.Contains(e.jithook.Restored, name):
-			e.find(CodeTraitUnrestored, path, "kratos.restore_traits lacks %q, which the identity schema has and a provider's file decides", name)
-		}
-	}
-	for _, name := range distinct(lookup) {
-		if property, has := properties[name]; has && !identifies(property) {
-			e.find(CodeUnlinkable, path, "accounts are looked up by %q, which is no identifier of any method: nobody can prove the account that they have", name)
-		}
-	}
-}
-
-// identifies reports whether a method of Kratos knows people by a trait.
-func identifies(property any) bool {
-	methods, _ := setup.At(property, "ory.sh/kratos", "credentials").(map[string]any)
-	for name := range methods {
-		if setup.At(methods, name, "identifier") == true || name == "code" && setup.At(methods, name, "via") != nil {
-			return true
-		}
-	}
-	return false
-}
-
-func distinct(names []string) []string {
-	names = slices.Clone(names)
-	slices.Sort(names)
-	return slices.Compact(names)
 }

@@ -38,6 +38,10 @@ func setUp(code identity.Code) Code {
 		return CodeProviderUnknown
 	case identity.CodeIssuerUnknown:
 		return CodeIssuerDiffers
+	case identity.CodeDeadlineExceeded:
+		return CodeDecisionLate
+	case identity.CodeStoreUnavailable:
+		return CodeStoreAway
 	}
 	return ""
 }

@@ -40,7 +40,8 @@ type fault struct {
 	signIn bool   // somebody tries to sign in first
 	down   bool   // jithook does not run
 	slow   bool   // something between the two takes its time
-	still  bool   // nothing runs: another fault of this code is shown where both do
+	args   []string
+	still  bool // nothing runs: another fault of this code is shown where both do
 }
 
 // document is a configuration of Kratos.
@@ -75,6 +76,10 @@ func (d document) drop(flow, method string, i int) any {
 
 func (d document) provider() map[string]any {
 	return d.in("selfservice", "methods", "oidc", "config")["providers"].([]any)[0].(map[string]any)
+}
+
+func (d document) schema() map[string]any {
+	return d.in("identity")["schemas"].([]any)[0].(map[string]any)
 }
 
 var faults = map[string]fault{
@@ -116,7 +121,12 @@ var faults = map[string]fault{
 	"another header": {still: true, code: "key_differs", edit: func(d document) {
 		d.web("login", "oidc", 0)["auth"].(map[string]any)["config"].(map[string]any)["name"] = "X-Other"
 	}},
-	"jithook is down":        {code: "hook_unreachable", down: true},
+	"jithook is down":     {code: "hook_unreachable decisions_unread", down: true},
+	"decisions elsewhere": {code: "decisions_unread", args: []string{"--admin", "http://127.0.0.1:1"}},
+	// Kratos moves session last by itself, whatever the kind of client.
+	"session first": {signIn: true, edit: func(d document) {
+		d.after("registration", "oidc")["hooks"] = append([]any{d.drop("registration", "oidc", 2)}, d.after("registration", "oidc")["hooks"].([]any)...)
+	}},
 	"old mapper":             {code: "claims_missing", edit: func(d document) { d.provider()["mapper_url"] = kratostest.Base64URL(plainMapper) }},
 	"old mapper at sign-in":  {code: "claims_missing", signIn: true, edit: func(d document) { d.provider()["mapper_url"] = kratostest.Base64URL(plainMapper) }},
 	"mapper of another file": {code: "mapper_outdated", edit: func(d document) { d.provider()["mapper_url"] = otherMapper(d.provider()["mapper_url"].(string)) }},
@@ -125,6 +135,10 @@ var faults = map[string]fault{
 		c.Files = map[string]string{"acme.yaml": strings.Replace(lookupFile, "ISSUER", "https://acme.example", 1)}
 	}},
 	"no Admin API":            {code: "admin_missing", second: true},
+	"Admin API is away":       {code: "admin_unreachable", second: true, config: func(c *kratostest.JithookConfig) { c.KratosAdmin = "http://127.0.0.1:1" }},
+	"schema is elsewhere":     {still: true, code: "schema_unread", edit: func(d document) { d.schema()["url"] = "https://elsewhere.example/schema.json" }},
+	"schema is by reference":  {still: true, code: "schema_unread", schema: strings.Replace(linkedSchema(), `"traits":`, `"traits": {"$ref": "#/properties/others"}, "others":`, 1)},
+	"no e-mail in the schema": {code: "email_unlinkable", schema: strings.Replace(linkedSchema(), `"email":`, `"mail":`, 1), config: func(c *kratostest.JithookConfig) { c.Restore = []string{"username", "name", "groups"} }},
 	"e-mail is no identifier": {code: "email_unlinkable", schema: kratostest.DefaultSchema()},
 	"name is not restored":    {code: "trait_unrestored", config: func(c *kratostest.JithookConfig) { c.Restore = []string{"email", "username", "groups"} }},
 	"schema lacks a trait":    {code: "trait_unknown", schema: strings.Replace(linkedSchema(), `"username": { "type": "string" },`, "", 1)},
@@ -205,10 +219,10 @@ func (f fault) show(t *testing.T) {
 		}
 		return os.WriteFile(path, text, 0o600)
 	}
-	var args []string
+	args := f.args
 	if f.still {
 		kratostest.File(t, k)
-		args = []string{"--offline"}
+		args = append(args, "--offline")
 	} else {
 		f.run(w, k)
 	}
@@ -234,9 +248,15 @@ func (f fault) run(w world, k kratostest.Config) {
 		w.j.Start(w.t)
 	}
 	if f.signIn {
-		w.person("s-1")
 		for range 2 {
-			w.signIn(kratostest.SignIn{Subject: "s-1"})
+			for _, kind := range []kratostest.Kind{kratostest.KindBrowser, kratostest.KindSPA, kratostest.KindAPI} {
+				subject := "s-" + string(kind)
+				w.person(subject)
+				w.signIn(kratostest.SignIn{Subject: subject, Kind: kind})
+				if f.code == "" { // after the first time already
+					w.wantWhole(subject)
+				}
+			}
 		}
 	}
 }

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jithook/jithook/kratos/setup"
+)
+
+// kratosFileHelp says what --file of a command takes.
+const kratosFileHelp = "the YAML `FILE` that configures a self-hosted Kratos; - is the standard input"
+
+// readKratosFile returns a Kratos's configuration in YAML, which may hold as much
+// as one of ours.
+func readKratosFile(stdin io.Reader, path string) ([]byte, error) {
+	if path != "-" {
+		return readBounded(path)
+	}
+	data, err := io.ReadAll(io.LimitReader(stdin, maxConfig+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("standard input: %w", err)
+	case len(data) > maxConfig:
+		return nil, fmt.Errorf("standard input: longer than %d bytes", maxConfig)
+	}
+	return data, nil
+}
+
+// fileBeside reads what file:// URLs of a configuration stand for, relative to
+// its folder.
+func fileBeside(config string) setup.Fetch {
+	return func(url string) ([]byte, error) {
+		path, ok := strings.CutPrefix(url, "file://")
+		if !ok {
+			return nil, errors.New("no file")
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(config), path)
+		}
+		return readBounded(path)
+	}
+}
+
+// openToAll returns what to say of a file that gets the key, and that everybody on
+// the machine can read; nil if only some can. Its mode is not ours to change:
+// Kratos has to read it, too.
+func openToAll(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o004 == 0 {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("everybody on this machine can read %s, which gets the hook key: chmod o-r, if Kratos can read it then", path)}, nil
+}
