@@ -27,10 +27,11 @@ import (
 
 // examination is what `kratos doctor` was asked for.
 type examination struct {
-	path, credential       string
-	file, project, console string
-	admin, schema          string
-	offline                bool
+	path, credential string
+	files            []string
+	project, console string
+	admin, schema    string
+	offline          bool
 }
 
 func newKratosDoctorCmd() *cobra.Command {
@@ -59,7 +60,7 @@ secret is shown. Exit code 2: something is wrong, or could not be looked at.`,
 	f := cmd.Flags()
 	f.StringVarP(&x.path, "config", "c", "jithook.yaml", "the server's configuration")
 	f.StringVar(&x.credential, "credential", "", "the api key that this Kratos calls with, by its `NAME`; needed where several differ in what they may do")
-	f.StringVar(&x.file, "file", "", kratosFileHelp)
+	f.StringArrayVar(&x.files, "file", nil, kratosFileHelp+"; again for each -c of a Kratos that has several, in their order")
 	f.StringVar(&x.project, "project", "", "the `ID` of a project of Ory Network")
 	f.StringVar(&x.console, "console", kratos.DefaultConsole, "the `URL` of Ory Network's console API")
 	f.StringVar(&x.admin, "admin", "", "the `URL` of the running server's admin API (default: admin.listen of the configuration)")
@@ -97,13 +98,13 @@ func (x examination) run(ctx context.Context, stdin io.Reader) ([]diagnosis, err
 			return nil, err
 		}
 	}
-	live, data, fetch, err := x.read(ctx, stdin)
+	live, fetch, err := x.read(ctx, stdin)
 	if err != nil {
 		return nil, err
 	}
-	found := doctor.Examine(live, ours, fetch)
+	found := doctor.Examine(live.tree, ours, fetch)
 	if !x.offline {
-		found = append(found, doctor.Probe(ctx, now, live, c.hookURL, fetch)...)
+		found = append(found, doctor.Probe(ctx, now, live.tree, c.hookURL, fetch)...)
 		admins, err := c.kratosAdmins()
 		if err != nil {
 			return nil, err
@@ -116,11 +117,8 @@ func (x examination) run(ctx context.Context, stdin io.Reader) ([]diagnosis, err
 	all := []diagnosis{}
 	for _, f := range found {
 		d := diagnosis{Code: f.Code, Path: strings.Join(f.Path, "."), Text: f.Text, Mend: f.Code.Info().Mend, Page: "docs/doctor.md#" + string(f.Code)}
-		if data != nil && f.Path != nil {
-			if d.File = x.file; x.file == "-" {
-				d.File = "stdin"
-			}
-			d.Line, d.Col = setup.Locate(data, f.Path)
+		if f.Path != nil {
+			d.File, d.Line, d.Col = live.locate(f.Path)
 		}
 		// What the configuration shows, the probe and the decisions show, too.
 		if !slices.ContainsFunc(all, func(o diagnosis) bool { return o.Code == d.Code && (d.Path == "" || strings.HasPrefix(o.Path, d.Path)) }) {
@@ -130,26 +128,18 @@ func (x examination) run(ctx context.Context, stdin io.Reader) ([]diagnosis, err
 	return all, nil
 }
 
-// read returns a Kratos's configuration, its text if it is a file, and how what
-// it refers to is read.
-func (x examination) read(ctx context.Context, stdin io.Reader) (map[string]any, []byte, setup.Fetch, error) {
-	if x.file == "" {
-		console, err := kratos.NewConsole(x.console, os.Getenv(oryKeyEnv))
-		if err != nil {
-			return nil, nil, nil, fmt.Errorf("%w (%s)", err, oryKeyEnv)
-		}
-		project, err := console.Project(ctx, x.project)
-		return project.Config, nil, fromWeb(ctx, x.console), err
+// read returns a Kratos's configuration, and how what it refers to is read.
+func (x examination) read(ctx context.Context, stdin io.Reader) (kratosFiles, setup.Fetch, error) {
+	if len(x.files) > 0 {
+		live, err := readKratosFiles(stdin, x.files)
+		return live, fileBeside(x.files[0]), err
 	}
-	data, err := readKratosFile(stdin, x.file)
+	console, err := kratos.NewConsole(x.console, os.Getenv(oryKeyEnv))
 	if err != nil {
-		return nil, nil, nil, err
+		return kratosFiles{}, nil, fmt.Errorf("%w (%s)", err, oryKeyEnv)
 	}
-	live, err := setup.ReadYAML(data)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%s: %w", x.file, err)
-	}
-	return live, data, fileBeside(x.file), nil
+	project, err := console.Project(ctx, x.project)
+	return kratosFiles{tree: project.Config}, fromWeb(ctx, x.console), err
 }
 
 // jithook is which instance a Kratos is, and what the server's configuration says

@@ -30,6 +30,57 @@ func readKratosFile(stdin io.Reader, path string) ([]byte, error) {
 	return data, nil
 }
 
+// kratosFiles are a Kratos's configuration, and the files that it was read from.
+type kratosFiles struct {
+	tree  map[string]any
+	files []kratosFile
+}
+
+type kratosFile struct {
+	name string
+	text []byte
+	tree map[string]any
+}
+
+// readKratosFiles reads files as a Kratos that is started with all of them: what a
+// later one says counts.
+func readKratosFiles(stdin io.Reader, paths []string) (kratosFiles, error) {
+	all := kratosFiles{tree: map[string]any{}}
+	for _, path := range paths {
+		text, err := readKratosFile(stdin, path)
+		if err != nil {
+			return kratosFiles{}, err
+		}
+		name := path
+		if path == "-" {
+			name = "stdin"
+		}
+		tree, err := setup.ReadYAML(text)
+		if err != nil {
+			return kratosFiles{}, fmt.Errorf("%s: %w", name, err)
+		}
+		all.files = append(all.files, kratosFile{name, text, tree})
+		all.tree = setup.Merge(all.tree, tree)
+	}
+	return all, nil
+}
+
+// locate returns where a path stands: in the file whose word counts or, where it is
+// in none, in the first.
+func (k kratosFiles) locate(path []string) (name string, line, col int) {
+	if len(k.files) == 0 {
+		return "", 0, 0
+	}
+	at := k.files[0]
+	for _, f := range k.files {
+		if setup.At(f.tree, path...) != nil {
+			at = f
+		}
+	}
+	line, col = setup.Locate(at.text, path)
+	return at.name, line, col
+}
+
 // fileBeside reads what file:// URLs of a configuration stand for, relative to
 // its folder.
 func fileBeside(config string) setup.Fetch {

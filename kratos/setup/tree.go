@@ -42,6 +42,20 @@ func At(node any, path ...string) any {
 	return node
 }
 
+// Merge returns a configuration with another one over it, as Kratos v1.3.1 loads
+// several files: mappings become one, and of anything else the later one counts.
+func Merge(base, over map[string]any) map[string]any {
+	out := maps.Clone(base)
+	for name, value := range over {
+		below, ok := value.(map[string]any)
+		if had, too := out[name].(map[string]any); ok && too {
+			value = Merge(had, below)
+		}
+		out[name] = value
+	}
+	return out
+}
+
 // apply makes a change in a tree, which it uses up.
 func apply(tree map[string]any, c Change) (map[string]any, error) {
 	value, err := plain(c.Value)
