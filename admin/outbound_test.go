@@ -96,6 +96,25 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
+// TestReconcileSlowly: where requests are spaced out a step has time for whoever is
+// in many groups.
+func TestReconcileSlowly(t *testing.T) {
+	w := newWorld(t)
+	ann(t, w)
+	for _, id := range []string{"01920000-0000-7000-8000-00000000000a", "01920000-0000-7000-8000-00000000000b"} {
+		if err := w.store.Insert(t.Context(), identity.Identity{ID: id, Userstore: "default", State: identity.StateActive, Revision: 1}, identity.Record{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.api.Comparers = map[string]outbound.Comparer{"hr": differing{}}
+	for rate, want := range map[string]int{"1": 1, "2": 2, "0": 3} {
+		got := into[admin.Reconciled](t, w.ask(t, request(http.MethodPost, "/outbound/hr/reconcile?accounts=false&rate="+rate, "")))
+		if got.Checked != want || (got.NextPageToken == "") != (want == 3) {
+			t.Errorf("rate %s: %+v", rate, got)
+		}
+	}
+}
+
 // Of somebody deleted, what is left can be seen and given up, and nothing else.
 func TestDeletedOutbox(t *testing.T) {
 	w := newWorld(t)

@@ -95,7 +95,8 @@ func (a *API) reconciliation(c echo.Context) (r reconciliation, err error) {
 	return r, nil
 }
 
-// step is how many are looked at, so that a step ends in time.
+// step is how many are looked at, so that a step ends in time: an identity may take
+// a request for each of its groups, and has as many as there are seconds.
 func (r reconciliation) step(most, atOnce int) int {
 	if r.rate == 0 {
 		return most
@@ -109,7 +110,7 @@ func (a *API) compare(ctx context.Context, r reconciliation, out *Reconciled) er
 	if !ok && token != "" {
 		return fault(store.ErrPageToken)
 	}
-	page, err := a.Store.List(ctx, store.Query{PageSize: r.step(reconcileStep, 2), PageToken: token})
+	page, err := a.Store.List(ctx, store.Query{PageSize: r.step(reconcileStep, 1), PageToken: token})
 	if err != nil {
 		return fault(err)
 	}
