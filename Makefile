@@ -22,14 +22,14 @@ build: ## build bin/jithook, static, with the version from git
 
 # A program with the race detector sleeps for a second before it ends, unless told
 # otherwise, and the tests start hundreds. Many tests wait for other processes: more
-# of them than there are processors run at once.
+# of them than there are processors run at once, and of packages, too.
 REQUIRED = kratos,mongo,postgres,scim,systemd
 
 .PHONY: test
 test: export JITHOOK_TEST_REQUIRE = $(REQUIRED)
 test: export GORACE = atexit_sleep_ms=50
 test: peers mongo lint house deploy demo-test ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
-	$(GO) test -race -parallel 6 -timeout 9m ./...
+	$(GO) test -race -p 4 -parallel 6 -timeout 9m ./...
 
 .PHONY: demo
 demo: peers ## see it work: Kratos, two OpenID providers and jithook behind a page on this machine; Ctrl-C stops them
