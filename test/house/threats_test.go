@@ -40,7 +40,7 @@ func TestNothingIsSkipped(t *testing.T) {
 			`REQUIRED = kratos,mongo,postgres,scim,systemd`,
 			`test: export JITHOOK_TEST_REQUIRE = \$\(REQUIRED\)`,
 			`test:( \w+)* deploy\b.*`,
-			`\t\$\(GO\) test -race (-parallel \d+ )?-timeout \w+ \./\.\.\.`,
+			`\t\$\(GO\) test -race (-(p|parallel) \d+ )*-timeout \w+ \./\.\.\.`,
 		},
 	} {
 		text, err := os.ReadFile(file)
