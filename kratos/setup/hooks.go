@@ -179,9 +179,13 @@ func (r *registrar) copied(path []string, left []any) bool {
 	if len(path) != 6 { // no list of a method
 		return false
 	}
-	global := r.inherited(path)
-	left = slices.DeleteFunc(slices.Clone(left), func(h any) bool { return At(h, "hook") == "session" })
-	return len(global) > 0 && reflect.DeepEqual(left, global)
+	isSession := func(h any) bool { return At(h, "hook") == "session" }
+	global, _ := At(r.tree, append(slices.Clone(path[:4]), "hooks")...).([]any)
+	if slices.IndexFunc(left, isSession) > 0 && !slices.ContainsFunc(global, isSession) {
+		return false // newList puts it first: this one is theirs, and nothing else signs people in
+	}
+	taken := r.inherited(path)
+	return len(taken) > 0 && reflect.DeepEqual(slices.DeleteFunc(slices.Clone(left), isSession), taken)
 }
 
 // prune takes a list out, and what is above it as far as it holds nothing else.

@@ -4,6 +4,7 @@
 package setup_test
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -177,6 +178,34 @@ func TestListsOfTheirOwn(t *testing.T) {
 			got, there := outline(t, text)["login.after.password"]
 			if got != c.want || there != (c.want != "") || strings.Contains(c.list, "http://x") != strings.Contains(text, "http://x") {
 				t.Errorf("left is %q in\n%s", got, text)
+			}
+		})
+	}
+}
+
+// TestSignedIn: a list of their own that signs people in, which the global one does
+// not, is no copy of that; a session that jithook put first for want of any is.
+func TestSignedIn(t *testing.T) {
+	const global = "selfservice:" + provider + "\n  flows:\n    registration:\n      after:\n        hooks:\n%s"
+	const own = "        oidc:\n          hooks:\n"
+	const theirs, session = "          - hook: theirs\n", "          - hook: session\n"
+	for name, c := range map[string]struct{ config, registered, left string }{
+		"their own, session last":  {fmt.Sprintf(global, theirs) + own + theirs + session, "registration/prepare registration/commit theirs session", "theirs session"},
+		"none of their own":        {fmt.Sprintf(global, theirs), "registration/prepare registration/commit session theirs", ""},
+		"the same as the global's": {fmt.Sprintf(global, theirs+session) + own + theirs + session, "registration/prepare registration/commit theirs session", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, text := register(t, c.config, document(t))
+			if got := outline(t, text)["registration.after.oidc"]; got != c.registered {
+				t.Fatalf("registered: %q", got)
+			}
+			plan, err := setup.Unregister(read(t, text), base, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = edited(t, text, plan)
+			if got, there := outline(t, text)["registration.after.oidc"]; got != c.left || there != (c.left != "") {
+				t.Errorf("left is %q in\n%s", got, short(text))
 			}
 		})
 	}
