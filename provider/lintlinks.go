@@ -59,10 +59,11 @@ func (l *linter) isOwnWord(t mapper.TraitInfo) bool {
 }
 
 // contradicts reports whether a trait's verified asks claims of the provider and is
-// true where it says false to each.
+// true where it says false to each, as where it says true: else false is the word
+// that is asked for, as in !claims.guest.
 func (l *linter) contradicts(t mapper.TraitInfo) bool {
 	asks := slices.ContainsFunc(t.Verified.Reads(), func(r expr.Read) bool { return !within(r.Path, ownPaths(t)) })
-	return asks && l.vouches(t, l.told(t, false))
+	return asks && l.vouches(t, l.told(t, false)) && l.vouches(t, l.told(t, true))
 }
 
 // vouchesUnasked reports whether a trait's verified is true where the claims

@@ -76,7 +76,9 @@ func presences(condition ast.Expr, maps []path) (asked []path, within bool) {
 	of := func(e ast.Expr, more ...any) {
 		chains := chainsIn(e)
 		for _, c := range chains {
-			asked = append(asked, slices.Concat(c, more))
+			if c = slices.Concat(c, more); len(c) > 0 { // that there are claims at all is no question
+				asked = append(asked, c)
+			}
 		}
 		names := mentions(e)
 		// What is there of the login and of the identity is no claim.
