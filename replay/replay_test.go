@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -453,27 +454,43 @@ traits: {email: {value: claims.email, verified: claims.email_verified, canonical
 			linked = out
 		}
 	}
-	for _, all := range []bool{false, true, true} {
+	first := found{
+		As: replay.First, Kinds: []replay.Kind{replay.Decision, replay.Links},
+		Live:      replay.Verdict{Decision: identity.Linked, Codes: codes(identity.CodeLinked), Rule: "1.yaml:10:54"},
+		Candidate: denied(identity.CodeLinkingDisabled, "", "1.yaml:10:54"),
+	}
+	replayed := func(when string, all bool, firsts int) {
+		t.Helper()
 		every := func(r *replay.Replay) { r.All = all }
 		sum, got := h.replay(load(t, acme, globex("disabled")), every)
-		compared(t, []found{{
-			As: replay.First, Kinds: []replay.Kind{replay.Decision, replay.Links},
-			Live:      replay.Verdict{Decision: identity.Linked, Codes: codes(identity.CodeLinked), Rule: "1.yaml:10:54"},
-			Candidate: denied(identity.CodeLinkingDisabled, "", "1.yaml:10:54"),
-		}}, got)
-		if sum.Changed != 1 || len(got) == 1 && (got[0].ID != linked.Record.ID || got[0].IdentityID != ann.Record.IdentityID) {
-			t.Errorf("all %t: %+v %+v", all, sum, got)
+		compared(t, slices.Repeat([]found{first}, firsts), got)
+		if sum.Changed != firsts || len(got) > 0 && (got[0].ID != linked.Record.ID || got[0].IdentityID != ann.Record.IdentityID) {
+			t.Errorf("%s, all %t: %+v %+v", when, all, sum, got)
 		}
-		if sum, got := h.replay(load(t, acme, globex("auto")), every); len(got) > 0 || sum.Replayed != 3 {
-			t.Errorf("the same files: %+v %+v", sum, got)
+		if sum, got := h.replay(load(t, acme, globex("auto")), every); len(got) > 0 || sum.Replayed != 2+firsts {
+			t.Errorf("%s, all %t, the same files: %+v %+v", when, all, sum, got)
 		}
-		r := linked.Record // as prepare leaves it where the proof is Kratos's
+	}
+	awaits := func(id string) { // as prepare leaves it where the proof is Kratos's
+		t.Helper()
+		r := linked.Record
+		r.ID, r.Claims = id, h.ClaimLog.Keep(id, "g-1", claims("ann"))
 		r.Hook, r.Decision, r.Reasons = identity.HookPrepare, identity.Unchanged, []identity.Reason{identity.Because(identity.CodeProofAwaited)}
 		h.store.sealed = false
 		if err := h.store.Record(t.Context(), []identity.Record{r}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
+	replayed("linked at once", false, 1)
+	replayed("linked at once", true, 1)
+	for n := range 2 { // they tried before, which is no other person's link
+		awaits(fmt.Sprintf("%s-8000-00000000000%d", ann.Record.ID[:18], n))
+	}
+	replayed("tried twice, then linked", false, 1)
+	replayed("tried twice, then linked", true, 3)
+	awaits(linked.Record.ID)
+	replayed("tried only", false, 1)
+	replayed("tried only", true, 3)
 }
 
 // TestLeftOut: what cannot be replayed is counted, by why.

@@ -27,13 +27,14 @@ type Replay struct {
 	// Since is how far back records are looked at.
 	Since time.Time
 	// All replays every login. Otherwise it is the newest of each subject, and
-	// the one that made or linked them: what a provider said before it spoke again does not
+	// the newest that made or linked them: what a provider said before it spoke again does not
 	// count any more.
 	All bool
 	// Workers is how many logins are decided at a time; 0 is one a processor.
 	Workers int
 
-	seen map[identity.Key]bool // newest first: whose newest login was met
+	seen  map[identity.Key]bool // newest first: whose newest login was met
+	begun map[identity.Key]bool // and whose newest of those that made or linked them
 }
 
 // Left says why a login was not replayed.
@@ -76,7 +77,7 @@ type Summary struct {
 func (r *Replay) Run(ctx context.Context, step func(Summary, []Difference) error) (Summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r.seen = map[identity.Key]bool{}
+	r.seen, r.begun = map[identity.Key]bool{}, map[identity.Key]bool{}
 	sum := Summary{LeftOut: map[Left]int{}, Kinds: map[Kind]int{}}
 	for page := range r.pages(ctx) {
 		if page.err != nil {
@@ -152,8 +153,9 @@ func (r *Replay) choose(records []identity.Record, sum *Summary) []job {
 		if r.All || !r.seen[rec.SubjectKey] {
 			j.as = append(j.as, Returning)
 		}
-		if begins(rec) {
+		if begins(rec) && (r.All || !r.begun[rec.SubjectKey]) {
 			j.as = append(j.as, First)
+			r.begun[rec.SubjectKey] = true
 		}
 		r.seen[rec.SubjectKey] = true
 		if len(j.as) == 0 {
