@@ -23,10 +23,7 @@ func (s *Service) Commit(ctx context.Context, l identity.Login) Outcome {
 		if err == nil {
 			return s.finish(ctx, out, start)
 		}
-		out.Identity = nil
-		out.Record.Decision = identity.Error
-		out.Record.Change = nil
-		out.Record.Reasons = []identity.Reason{identity.Because(faultCode(ctx, err))}
+		out = s.fault(ctx, p, err)
 		if !errors.Is(err, store.ErrConflict) {
 			break
 		}

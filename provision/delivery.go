@@ -39,7 +39,7 @@ func (s *Service) Deliver(ctx context.Context, d Delivery, l identity.Login) (Ou
 	noted, err := s.Receipts.Receive(ctx, store.Receipt{Key: d.Key, Digest: d.Digest, DecisionID: l.DecisionID, Expires: d.Expires})
 	switch {
 	case err != nil:
-		return s.finish(ctx, fault(ctx, l, s.begin(l).Record, err), start), nil
+		return s.finish(ctx, s.fault(ctx, s.begin(l), err), start), nil
 	case noted.Digest != d.Digest:
 		return Outcome{}, ErrReused
 	case noted.DecisionID == l.DecisionID:
@@ -49,7 +49,7 @@ func (s *Service) Deliver(ctx context.Context, d Delivery, l identity.Login) (Ou
 	out, ok, err := s.decided(ctx, l)
 	switch {
 	case err != nil:
-		return s.finish(ctx, fault(ctx, l, s.begin(l).Record, err), start), nil
+		return s.finish(ctx, s.fault(ctx, s.begin(l), err), start), nil
 	case ok:
 		return out, nil
 	}
@@ -106,19 +106,19 @@ func (s *Service) barred(ctx context.Context, l identity.Login, before identity.
 	}
 	out, err := s.apply(ctx, p)
 	if err != nil {
-		out = fault(ctx, l, p.Record, err)
+		out = s.fault(ctx, p, err)
 	}
 	return s.finish(ctx, out, start)
 }
 
-// fault is the outcome of a failure of our own. It leaves the id that a message's
-// decision was promised to the attempt that decides.
-func fault(ctx context.Context, l identity.Login, r identity.Record, err error) Outcome {
-	r.Decision, r.Change = identity.Error, nil
+// fault is the outcome of a failure of our own, under an id of its own. That of the
+// plan may be in the store by now, with what was written although the store did not
+// say so, and a message's belongs to the attempt that decides.
+func (s *Service) fault(ctx context.Context, p Plan, err error) Outcome {
+	r := p.Record
+	r.ID, r.Decision, r.Change = newID(), identity.Error, nil
 	r.Reasons = []identity.Reason{identity.Because(faultCode(ctx, err))}
-	if l.DecisionID != "" {
-		r.ID = newID()
-	}
+	r.Claims = s.ClaimLog.Keep(r.ID, p.evidence.Subject, p.evidence.Claims) // which are bound to it
 	return Outcome{Record: r}
 }
 

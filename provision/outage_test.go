@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -31,9 +32,9 @@ type outage struct {
 }
 
 // newOutage starts the recorder; end stops it. It belongs into a bubble.
-func newOutage(t *testing.T) *outage {
+func newOutage(t *testing.T, files ...string) *outage {
 	t.Helper()
-	o := &outage{house: open(t)}
+	o := &outage{house: open(t, files...)}
 	o.store.fail = func(string) error {
 		if o.down.Load() {
 			return fmt.Errorf("bolt: %w", store.ErrUnavailable)
@@ -137,19 +138,30 @@ func TestRecordsOfAnOutageAreBounded(t *testing.T) {
 }
 
 // TestDenialsWaitForTheStore: a denial whose record could not be written stands, and
-// its record comes later.
+// its record comes later, also where something was written before.
 func TestDenialsWaitForTheStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := newOutage(t)
-		o.store.fail = failing("record", 1, fmt.Errorf("bolt: %w", store.ErrUnavailable))
-		out := o.Provision(t.Context(), generic("s-1", ann(with("email_verified", false), without("email"))))
-		if out.Record.Decision != identity.Denied {
-			t.Fatalf("%+v", out.Record)
-		}
-		time.Sleep(5 * time.Second)
-		if !o.kept(t, out.Record.ID) {
-			t.Error("its record is lost")
-		}
-		o.end()
-	})
+	for name, c := range map[string]struct {
+		file  string
+		login identity.Login
+		code  identity.Code
+	}{
+		"by a rule":   {acme, generic("s-1", ann(with("hd", "evil.example"))), identity.CodeNotAllowed},
+		"by a target": {acme + "outbound: [crm]\n", generic("s-1", ann()), identity.CodeTargetUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOutage(t, c.file)
+				o.Blocking = map[string]bool{"crm": true}
+				o.Await = func(context.Context, string, identity.Identity) error { return errors.New("it is down") }
+				o.store.fail = failing("record", 1, fmt.Errorf("bolt: %w", store.ErrUnavailable))
+				out := o.Provision(t.Context(), c.login)
+				want(t, out, identity.Denied, c.code)
+				time.Sleep(5 * time.Second)
+				if r, err := o.store.Decision(t.Context(), out.Record.ID); err != nil || r.Decision != identity.Denied {
+					t.Errorf("its record says %q: %v", r.Decision, err)
+				}
+				o.end()
+			})
+		})
+	}
 }

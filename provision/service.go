@@ -167,7 +167,7 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 			return s.finish(ctx, out, start)
 		}
 		v, err = plan.after(err)
-		out = fault(ctx, l, plan.Record, err)
+		out = s.fault(ctx, plan, err)
 		if !errors.Is(err, store.ErrConflict) {
 			break
 		}
@@ -175,7 +175,7 @@ func (s *Service) Provision(ctx context.Context, l identity.Login) Outcome {
 			continue // it has its turn
 		}
 		if done, err = s.turns.take(ctx, plan.Record.SubjectKey); err != nil {
-			out = fault(ctx, l, plan.Record, err)
+			out = s.fault(ctx, plan, err)
 			break
 		}
 	}
