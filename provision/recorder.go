@@ -119,13 +119,13 @@ func (r *Recorder) Run(ctx context.Context) {
 			waiting = recorderBatch
 		case <-tick.C:
 			if waiting = len(r.queue); waiting == 0 {
-				late = r.retry(late)
+				late = r.retry(ctx, late)
 			}
 		}
-		for ; waiting > 0; waiting -= recorderBatch {
-			left := r.write(context.Background(), r.take())
+		for ; waiting > 0 && ctx.Err() == nil; waiting -= recorderBatch {
+			left := r.write(ctx, r.take())
 			if len(left) == 0 {
-				late = r.retry(late)
+				late = r.retry(ctx, late)
 			}
 			late = append(late, left...)
 		}
@@ -138,9 +138,9 @@ func (r *Recorder) Run(ctx context.Context) {
 
 // retry writes the first of those that the store did not take, and returns what is
 // left; those that it still does not take are the last now.
-func (r *Recorder) retry(late []entry) []entry {
+func (r *Recorder) retry(ctx context.Context, late []entry) []entry {
 	n := min(len(late), recorderBatch)
-	return slices.Concat(late[n:], r.write(context.Background(), late[:n]))
+	return slices.Concat(late[n:], r.write(ctx, late[:n]))
 }
 
 // end writes what is left, once, and in no more time than one write has.
@@ -164,7 +164,9 @@ func (r *Recorder) take() []entry {
 	return batch
 }
 
-// write writes one batch and returns those of it that are to be tried again.
+// write writes one batch and returns those of it that are to be tried again: all,
+// where one of several userstores is down. What the others have is replaced by the
+// same then.
 func (r *Recorder) write(ctx context.Context, batch []entry) (again []entry) {
 	if len(batch) == 0 {
 		return nil

@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -75,6 +76,37 @@ func TestRecorder(t *testing.T) {
 		r.Run(ctx)
 		if n := len(journal.sizes); n != 16 || slices.Max(journal.sizes) != 256 {
 			t.Errorf("a full queue was written in batches of %v", journal.sizes)
+		}
+	})
+}
+
+// hung is a journal that never answers.
+type hung struct{ provision.Journal }
+
+func (hung) Record(ctx context.Context, _ []identity.Record, _ []store.Touch) error {
+	<-ctx.Done()
+	return fmt.Errorf("hung: %w", store.ErrUnavailable)
+}
+
+// A full queue and a store that hangs hold up the end no longer than one write may
+// take, and what is lost is counted.
+func TestRecorderEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const queued = 4096
+		dropped := 0
+		r := provision.NewRecorder(hung{}, slog.New(slog.DiscardHandler), func() { dropped++ })
+		for n := range queued {
+			r.Add(identity.Record{ID: strconv.Itoa(n)}, nil)
+		}
+		ctx, end := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); r.Run(ctx) }()
+		time.Sleep(8 * time.Second) // while it writes
+		end()
+		began := time.Now()
+		<-done
+		if took := time.Since(began); took > 5*time.Second || dropped != queued {
+			t.Errorf("it took %s, and %d are counted as lost", took, dropped)
 		}
 	})
 }

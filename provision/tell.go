@@ -2,6 +2,8 @@ package provision
 
 import (
 	"context"
+	"errors"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,7 +35,7 @@ func (s *Service) tell(ctx context.Context, l identity.Login, i *identity.Identi
 			continue
 		}
 		all.Go(func() {
-			err := s.Await(ctx, d.Target, i.Clone())
+			err := s.tellOne(ctx, d.Target, i.Clone())
 			if err == nil || refused.Load() { // another has ended the wait
 				return
 			}
@@ -46,6 +48,18 @@ func (s *Service) tell(ctx context.Context, l identity.Login, i *identity.Identi
 	}
 	all.Wait()
 	return !refused.Load()
+}
+
+// tellOne is Await, of which a panic is an error: nobody else could keep it from ending
+// the process.
+func (s *Service) tellOne(ctx context.Context, target string, i identity.Identity) (err error) {
+	defer func() {
+		if recover() != nil { // with what may be a value of the identity
+			s.Log.ErrorContext(ctx, "telling a login's target panicked", "target", target, "identity_id", i.ID, "stack", string(debug.Stack()))
+			err = errors.New("it panicked: its stack is in the log")
+		}
+	}()
+	return s.Await(ctx, target, i)
 }
 
 // tellWritten is tell for what has just been written. A login that is refused

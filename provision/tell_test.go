@@ -4,8 +4,11 @@ package provision_test
 // time, and none is judged that was not asked.
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 
@@ -15,6 +18,7 @@ import (
 func TestTargetsOfALogin(t *testing.T) {
 	answers := func(context.Context) error { return nil }
 	fails := func(context.Context) error { return errors.New("it is down") }
+	panics := func(context.Context) error { panic("ann@acme.example") }
 	for name, c := range map[string]struct {
 		denies, continues func(context.Context) error // nil hangs
 		decision          identity.Decision
@@ -25,6 +29,8 @@ func TestTargetsOfALogin(t *testing.T) {
 		"the lesser fails":       {answers, fails, identity.Created, nil},
 		"the weightier fails":    {fails, answers, identity.Denied, nil},
 		"the weightier hangs":    {nil, answers, identity.Denied, context.DeadlineExceeded},
+		"the lesser panics":      {answers, panics, identity.Created, nil},
+		"the weightier panics":   {panics, answers, identity.Denied, nil},
 		"both hang":              {nil, nil, identity.Denied, context.DeadlineExceeded},
 		"fails, and one hangs":   {fails, nil, identity.Denied, context.Canceled},
 		"hangs, and one is down": {nil, fails, identity.Denied, context.DeadlineExceeded},
@@ -34,6 +40,8 @@ func TestTargetsOfALogin(t *testing.T) {
 				t.Parallel()
 				h := open(t, acme+"outbound: [crm, hr]\n")
 				h.Blocking = map[string]bool{order[0]: true, order[1]: false}
+				var log bytes.Buffer
+				h.Log = slog.New(slog.NewTextHandler(&log, nil))
 				var mu sync.Mutex
 				var asked []string
 				var ended error
@@ -67,6 +75,9 @@ func TestTargetsOfALogin(t *testing.T) {
 				want(t, h.Provision(t.Context(), generic("s-1", ann())), c.decision)
 				if !errors.Is(ended, c.ended) {
 					t.Errorf("the wait for one that hangs ends with %v, want %v", ended, c.ended)
+				}
+				if strings.Contains(log.String(), "ann@") || strings.Contains(log.String(), "stack=") != strings.Contains(name, "panics") {
+					t.Errorf("the log:\n%s", log.String())
 				}
 				if len(asked) != 2 {
 					t.Errorf("asked %q", asked)
