@@ -22,8 +22,8 @@ import (
 	"github.com/jithook/jithook/identity"
 )
 
-// crowded is a server with so many places.
-func crowded(t *testing.T, places int) (e *echo.Echo, o hook.Options, shed *int, log *bytes.Buffer) {
+// crowded is a server with so many places, and this clock.
+func crowded(t *testing.T, places int, now func() time.Time) (e *echo.Echo, o hook.Options, shed *int, log *bytes.Buffer) {
 	t.Helper()
 	caller := hook.Caller{Name: "test", Endpoints: []hook.Endpoint{hook.EndpointLogin, hook.EndpointKratos}, Providers: []string{"*"}, Instance: "main"}
 	a, err := hook.NewAuth(hook.Credentials{Now: time.Now, APIKeys: []hook.APIKey{{Caller: caller, Header: "X-API-Key", Values: []string{"key"}}}})
@@ -31,7 +31,7 @@ func crowded(t *testing.T, places int) (e *echo.Echo, o hook.Options, shed *int,
 		t.Fatal(err)
 	}
 	shed, log = new(int), &bytes.Buffer{}
-	o = hook.Options{Auth: a, Log: slog.New(slog.NewJSONHandler(log, nil)), Places: hook.NewPlaces(places, time.Now, func() { *shed++ })}
+	o = hook.Options{Auth: a, Log: slog.New(slog.NewJSONHandler(log, nil)), Places: hook.NewPlaces(places, now, func() { *shed++ })}
 	return hook.New(o), o, shed, log
 }
 
@@ -46,7 +46,7 @@ func knock(h http.Handler, path, key string) *httptest.ResponseRecorder {
 
 func TestPlaces(t *testing.T) {
 	const places = 2
-	e, o, shed, log := crowded(t, places)
+	e, o, shed, log := crowded(t, places, time.Now)
 	inside, leave := make(chan struct{}), make(chan struct{})
 	g := hook.Group(e, o, "/hooks", hook.EndpointLogin, func(c echo.Context, code identity.Code) error { return c.String(599, string(code)) })
 	g.POST("/slow", func(c echo.Context) error {
@@ -91,7 +91,7 @@ func TestPlaces(t *testing.T) {
 // TestNoPlace: what a caller of each contract hears. Kratos has persisted the person
 // by the time of a commit, which the next login makes up for.
 func TestNoPlace(t *testing.T) {
-	e, o, _, _ := crowded(t, 0)
+	e, o, _, _ := crowded(t, 0, time.Now)
 	generic.Mount(e, o, &generic.Handler{})
 	kratos.Mount(e, o, &kratos.Handler{Log: o.Log})
 	w := knock(e, "/hooks/login", "key")

@@ -14,8 +14,9 @@ const (
 	// briefly is a wait such as there is on a server that keeps up.
 	briefly = 10 * time.Millisecond
 	// MaxWait is how long a request may have waited before it was read, once a
-	// queue stands: one of which so many in a row, for so long, waited more than
-	// briefly. A burst, or a machine that stood still, is no such queue.
+	// queue stands: one of which so many in a row, read for so long and never with so
+	// long between them, waited more than briefly. A burst, or a machine that stood
+	// still, is no such queue.
 	MaxWait    = 100 * time.Millisecond
 	queueFor   = 500 * time.Millisecond
 	queueInRow = 64
@@ -25,7 +26,8 @@ const (
 type queue struct {
 	mu    sync.Mutex
 	row   int       // of requests that waited more than briefly
-	since time.Time // when the first of them came
+	since time.Time // when the first of them was read
+	last  time.Time // and the last
 }
 
 // tooLong notes a request, read now, and reports whether it is one too many.
@@ -36,10 +38,10 @@ func (q *queue) tooLong(waited time.Duration, now time.Time) bool {
 		q.row = 0
 		return false
 	}
-	if q.row == 0 {
-		q.since = now.Add(-waited)
+	if q.row == 0 || now.Sub(q.last) > queueFor {
+		q.row, q.since = 0, now
 	}
-	q.row++
+	q.row, q.last = q.row+1, now
 	return waited > MaxWait && q.row > queueInRow && now.Sub(q.since) > queueFor
 }
 
