@@ -181,7 +181,14 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return fmt.Errorf("no answer from %s (%s): is jithook running, and is that its admin.listen? --admin URL asks another address, -c FILE opens the store without a server", c.base, shown(err.Error()))
+	return &noAnswer{c.base, shown(err.Error())}
+}
+
+// noAnswer says that nobody answered, or not to the end.
+type noAnswer struct{ base, why string }
+
+func (e *noAnswer) Error() string {
+	return fmt.Sprintf("no answer from %s (%s): is jithook running, and is that its admin.listen? --admin URL asks another address, -c FILE opens the store without a server", e.base, e.why)
 }
 
 // refusal returns why a reply is none that was hoped for, or nil.

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -113,17 +112,17 @@ func (x examination) run(ctx context.Context, stdin io.Reader) ([]diagnosis, err
 			found = append(found, doctor.ProbeAdmin(ctx, api, instance)...)
 		}
 		found = append(found, x.recent(ctx, c)...)
+		if err := ctx.Err(); err != nil { // what was not waited for is no finding
+			return nil, err
+		}
 	}
 	all := []diagnosis{}
-	for _, f := range found {
+	for _, f := range doctor.Distinct(found) {
 		d := diagnosis{Code: f.Code, Path: strings.Join(f.Path, "."), Text: f.Text, Mend: f.Code.Info().Mend, Page: "docs/doctor.md#" + string(f.Code)}
 		if f.Path != nil {
 			d.File, d.Line, d.Col = live.locate(f.Path)
 		}
-		// What the configuration shows, the probe and the decisions show, too.
-		if !slices.ContainsFunc(all, func(o diagnosis) bool { return o.Code == d.Code && (d.Path == "" || strings.HasPrefix(o.Path, d.Path)) }) {
-			all = append(all, d)
-		}
+		all = append(all, d)
 	}
 	return all, nil
 }
@@ -208,13 +207,16 @@ func (x examination) decisions(ctx context.Context, c config) ([]identity.Record
 	}
 	reply, err := newClient(base, token).get(ctx, "/decisions", url.Values{"page_size": {"200"}})
 	var refused *problem.Problem
+	var none *noAnswer
 	switch {
 	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
 		return nil, fmt.Errorf("the admin API at %s does not take admin.token", base)
 	case errors.As(err, &refused):
 		return nil, fmt.Errorf("the admin API at %s answers %d", base, refused.Status)
+	case errors.As(err, &none):
+		return nil, fmt.Errorf("no admin API answers at %s (%s)", base, none.why)
 	case err != nil:
-		return nil, fmt.Errorf("no admin API answers at %s", base)
+		return nil, err
 	}
 	var list admin.Decisions
 	if err := decode(reply, &list); err != nil {

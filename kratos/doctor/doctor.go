@@ -51,6 +51,29 @@ type Provider struct {
 	Traits, Lookup []string
 }
 
+// Distinct leaves out what was found before: what the configuration shows, the
+// probe and the decisions show, too, where they have no place or a wider one. Two
+// without a place are the same if they say the same.
+func Distinct(found []Finding) []Finding {
+	var distinct []Finding
+	for _, f := range found {
+		if !slices.ContainsFunc(distinct, f.isShownBy) {
+			distinct = append(distinct, f)
+		}
+	}
+	return distinct
+}
+
+func (f Finding) isShownBy(o Finding) bool {
+	switch {
+	case o.Code != f.Code:
+		return false
+	case len(o.Path) == 0:
+		return len(f.Path) == 0 && o.Text == f.Text
+	}
+	return len(f.Path) <= len(o.Path) && slices.Equal(f.Path, o.Path[:len(f.Path)])
+}
+
 // Examine returns what is wrong in a configuration of Kratos.
 func Examine(config map[string]any, j Jithook, fetch setup.Fetch) []Finding {
 	e := examination{config: config, jithook: j, ours: setup.Ours{HookURL: j.HookURL, Fetch: fetch}}

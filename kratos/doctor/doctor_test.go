@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -114,6 +115,30 @@ func TestProbe(t *testing.T) {
 			}
 			if strings.Contains(fmt.Sprint(found), "canary") {
 				t.Errorf("it says %v", found)
+			}
+		})
+	}
+}
+
+// TestDistinct: what is found twice is shown once, and what only has the same code,
+// each time.
+func TestDistinct(t *testing.T) {
+	of := func(text string, path ...string) doctor.Finding {
+		return doctor.Finding{Code: doctor.CodeClaimsMissing, Path: path, Text: text}
+	}
+	late := doctor.Finding{Code: doctor.CodeDecisionLate, Text: "acme"}
+	for name, c := range map[string]struct{ found, want []doctor.Finding }{
+		"two without a place":         {[]doctor.Finding{of("acme"), of("globex")}, []doctor.Finding{of("acme"), of("globex")}},
+		"the same without a place":    {[]doctor.Finding{of("acme"), of("acme")}, []doctor.Finding{of("acme")}},
+		"with a place, then without":  {[]doctor.Finding{of("acme", "a", "1"), of("acme, lately")}, []doctor.Finding{of("acme", "a", "1")}},
+		"with a place, then a wider":  {[]doctor.Finding{of("acme", "a", "1"), of("acme", "a")}, []doctor.Finding{of("acme", "a", "1")}},
+		"with a place, then a deeper": {[]doctor.Finding{of("acme", "a"), of("acme", "a", "1")}, []doctor.Finding{of("acme", "a"), of("acme", "a", "1")}},
+		"two places":                  {[]doctor.Finding{of("acme", "a", "10"), of("acme", "a", "1")}, []doctor.Finding{of("acme", "a", "10"), of("acme", "a", "1")}},
+		"another code":                {[]doctor.Finding{of("acme"), late}, []doctor.Finding{of("acme"), late}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := doctor.Distinct(c.found); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("left is %v, want %v", got, c.want)
 			}
 		})
 	}
