@@ -96,13 +96,13 @@ func fileBeside(config string) setup.Fetch {
 	}
 }
 
-// openToAll returns what to say of a file that gets the key, and that everybody on
-// the machine can read; nil if only some can. Its mode is not ours to change:
+// openToAll returns what to say of a file for the key that everybody on the machine
+// can read; nil if only some can. Its mode is not ours to change:
 // Kratos has to read it, too.
 func openToAll(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm()&0o004 == 0 {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("everybody on this machine can read %s, which gets the hook key: chmod o-r, if Kratos can read it then", path)}, nil
+	return []string{fmt.Sprintf("everybody on this machine can read %s, where the hook key belongs: chmod o-r, if Kratos can read it then", path)}, nil
 }

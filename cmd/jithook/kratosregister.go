@@ -124,7 +124,7 @@ func (r registration) inFile(c config, cmd *cobra.Command) error {
 			return err
 		}
 		out = cmd.ErrOrStderr()
-	case r.file != "-" && len(plan.Changes) > 0:
+	case r.file != "-":
 		if !r.remove {
 			open, err := openToAll(r.file)
 			if err != nil {
@@ -132,7 +132,7 @@ func (r registration) inFile(c config, cmd *cobra.Command) error {
 			}
 			plan.Notes = append(plan.Notes, open...)
 		}
-		if r.write {
+		if r.write && len(plan.Changes) > 0 {
 			if err := overwrite(r.file, text); err != nil {
 				return err
 			}
