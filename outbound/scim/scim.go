@@ -241,8 +241,11 @@ func (t *task) create(ctx context.Context) (resource, error) {
 	case account != nil:
 		return account, t.update(ctx, account)
 	}
-	return nil, t.taken(ctx, wanted.userName(), err)
+	return t.taken(ctx, wanted.userName(), err)
 }
+
+// ours reports whether an account says that it is the identity's.
+func (t *task) ours(account resource) bool { return account.text("externalId") == t.identity.ID }
 
 // orphan returns the one account with the identity's userName, if it is nobody
 // else's.
@@ -253,18 +256,22 @@ func (t *task) orphan(ctx context.Context, wanted wanted) (resource, error) {
 		return nil, err
 	case len(named) > 1:
 		return nil, rejected("the target has several accounts with this userName: none is adopted")
+	case t.ours(named[0]): // the reply to an earlier attempt was lost
+		return named[0], nil
 	case named[0].text("externalId") != "":
 		return nil, holder(named[0])
 	}
 	return named[0], nil
 }
 
-// adopt makes an orphan ours.
+// adopt makes an orphan ours, or brings up to date what is.
 func (t *task) adopt(ctx context.Context, account resource, err error) error {
 	if err != nil {
 		return err
 	}
-	t.Log.InfoContext(ctx, "account at the target is adopted", "identity_id", t.identity.ID, "dry_run", t.DryRun)
+	if !t.ours(account) {
+		t.Log.InfoContext(ctx, "account at the target is adopted", "identity_id", t.identity.ID, "dry_run", t.DryRun)
+	}
 	return t.update(ctx, account)
 }
 

@@ -18,19 +18,23 @@ func (t *task) withName(ctx context.Context, name string) ([]resource, error) {
 	return slices.DeleteFunc(found, func(r resource) bool { return !strings.EqualFold(r.text("userName"), name) }), err
 }
 
-// taken returns why no account is made where the target refuses since it has one
-// that is not ours, and how people go on. Whose that is only they can know: of who
-// was deleted here a closed account may have stayed, but the name may be another
-// person's by now.
-func (t *task) taken(ctx context.Context, name string, refusal error) error {
+// taken is for where the target refuses to make an account since it has one that was
+// not found by what is ours in it. It is, if it says so: by the userName a target may
+// find sooner what it has just made. Otherwise taken returns why no account is made,
+// and how people go on. Whose that is only they can know: of who was deleted here a
+// closed account may have stayed, but the name may be another person's by now.
+func (t *task) taken(ctx context.Context, name string, refusal error) (resource, error) {
 	named, err := t.withName(ctx, name)
 	if later, ok := errors.AsType[*outbound.LaterError](err); ok {
-		return later
+		return nil, later
 	}
 	if err != nil || len(named) != 1 {
-		return rejected("the target has an account with this userName, or another unique attribute, that is not ours: it is not taken over (" + refusal.Error() + ")")
+		return nil, rejected("the target has an account with this userName, or another unique attribute, that is not ours: it is not taken over (" + refusal.Error() + ")")
 	}
-	return holder(named[0])
+	if t.ours(named[0]) {
+		return named[0], t.update(ctx, named[0])
+	}
+	return nil, holder(named[0])
 }
 
 // holder says of an account that it is not taken over. An error is cut after 200

@@ -4,8 +4,10 @@ package scim_test
 // situation that is, and each way out that is named is one.
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -114,6 +116,38 @@ func TestTaken(t *testing.T) {
 			wantReason(t, deliver(t, connector(t, s.URL, func(o *scim.Options) { o.Adopt = c.adopt }), &i), c.want)
 			if diff := cmp.Diff(stands, s.All("Users", "", "")); diff != "" {
 				t.Errorf("the account (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTakenByOurs: an account that a lost reply left behind, and that the target does
+// not find by its externalId yet, is nobody else's.
+func TestTakenByOurs(t *testing.T) {
+	for name, adopt := range map[string]bool{"as it is": false, "with adopt": true} {
+		t.Run(name, func(t *testing.T) {
+			s := scimtest.New(t)
+			s.Losing = 1
+			var log bytes.Buffer
+			x := connector(t, s.URL, func(o *scim.Options) {
+				o.Adopt, o.Groups, o.Log = adopt, scim.GroupsNone, slog.New(slog.NewTextHandler(&log, nil))
+			})
+			i := ann(nil)
+			if err := deliver(t, x, &i); err == nil || isRejected(err) {
+				t.Fatalf("the lost reply: %v", err)
+			}
+			s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+				lags := strings.Contains(r.URL.RawQuery, "externalId")
+				if lags {
+					_, _ = io.WriteString(w, `{"Resources": []}`)
+				}
+				return lags
+			}
+			i.Traits["title"] = "Fellow"
+			must(t, deliver(t, x, &i))
+			account := one(t, s)
+			if has, _ := i.Resource(hr); has.ID != account["id"] || account["title"] != "Fellow" || strings.Contains(log.String(), "adopted") {
+				t.Errorf("noted %+v of %v; the log:\n%s", has, account, &log)
 			}
 		})
 	}
