@@ -33,6 +33,7 @@ prometheusRule: {enabled: true}
 podAnnotations: {a: b}
 nodeSelector: {disk: fast}
 tolerations: [{key: a, operator: Exists}]
+resources: {limits: {memory: 2Gi}}
 affinity: {nodeAffinity: {}}
 `
 
@@ -41,6 +42,7 @@ const embedded = `
 replicas: 1
 podDisruptionBudget: {enabled: false}
 persistence: {existingClaim: jithook-data}
+resources: {limits: {memory: 500M}}
 networkPolicy: {monitoring: [{namespaceSelector: {matchLabels: {name: monitoring}}}]}
 config: |
   listen: 0.0.0.0:4480
@@ -104,7 +106,11 @@ func TestChart(t *testing.T) {
 	for name, test := range map[string]struct {
 		values string
 		number int
-	}{"as it is": {"", 6}, "everything": {everything, 8}, "an embedded store": {embedded, 5}, "little": {"{networkPolicy: {enabled: false}, podDisruptionBudget: {enabled: false}}", 4}} {
+		memory string // of GOMEMLIMIT
+	}{
+		"as it is": {"", 6, "230MiB"}, "everything": {everything, 8, "1843MiB"}, "an embedded store": {embedded, 5, "limits.memory"},
+		"little": {"{networkPolicy: {enabled: false}, podDisruptionBudget: {enabled: false}, resources: {limits: null}}", 4, ""},
+	} {
 		t.Run(name, func(t *testing.T) {
 			documents, err := rendered(t, test.values)
 			if err != nil || len(documents) != test.number {
@@ -120,6 +126,7 @@ func TestChart(t *testing.T) {
 				}
 			}
 			hardened(t, types["Deployment/jithook"].(*apps.Deployment))
+			bounded(t, types["Deployment/jithook"].(*apps.Deployment), test.memory)
 			stored(t, types["Deployment/jithook"].(*apps.Deployment), test.values == embedded)
 			if _, there := documents["NetworkPolicy/jithook"]; there {
 				reached(t, types["NetworkPolicy/jithook"].(*networking.NetworkPolicy), test.values)
@@ -149,8 +156,25 @@ func hardened(t *testing.T, d *apps.Deployment) {
 		t.Errorf("%+v", s)
 	case c.LivenessProbe.HTTPGet.Path != "/livez", c.ReadinessProbe.HTTPGet.Path != "/readyz":
 		t.Error("the probes ask for something else")
-	case len(c.Env) > 0:
-		t.Error("secrets are files: an environment is seen by more")
+	}
+}
+
+// bounded holds a pod to what Go is told of its memory, and to no other environment:
+// secrets are files, since an environment is seen by more.
+func bounded(t *testing.T, d *apps.Deployment, memory string) {
+	t.Helper()
+	var got string
+	for _, e := range d.Spec.Template.Spec.Containers[0].Env {
+		got += e.Value
+		if from := e.ValueFrom; from != nil && from.ResourceFieldRef != nil {
+			got += from.ResourceFieldRef.Resource
+		}
+		if e.Name != "GOMEMLIMIT" {
+			t.Errorf("%s is in the environment", e.Name)
+		}
+	}
+	if got != memory {
+		t.Errorf("GOMEMLIMIT is %q, want %q", got, memory)
 	}
 }
 
