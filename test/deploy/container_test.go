@@ -109,6 +109,32 @@ func TestCompose(t *testing.T) {
 	}
 	checked(t, dir+"/compose/jithook.yaml")
 	pages(t, project)
+	apart(t, project)
+}
+
+// apart holds Kratos's Admin API, which asks for no credential, to an address in
+// jithook's network alone: a host that has no other.
+func apart(t *testing.T, project *types.Project) {
+	t.Helper()
+	const host = "kratos-admin"
+	for service, s := range project.Services {
+		for network, n := range s.Networks {
+			if n != nil && slices.Contains(n.Aliases, host) != (service == "kratos" && network == "hooks") {
+				t.Errorf("%s is %s in the network %s: %v", service, host, network, n.Aliases)
+			}
+		}
+		if _, there := s.Networks["hooks"]; there != (service == "kratos" || service == "jithook") {
+			t.Errorf("%s is in the network of the hooks: %v", service, there)
+		}
+	}
+	for file, want := range map[string]string{"kratos/kratos.yml": "admin: {host: " + host + ",", "jithook.yaml": "admin_url: http://" + host + ":4434}"} {
+		if !strings.Contains(read(t, dir+"/compose/"+file), want) {
+			t.Errorf("%s does not say %s", file, want)
+		}
+	}
+	if n := project.Services["kratos"].Networks["hooks"]; n == nil || !slices.Contains(n.Aliases, host) {
+		t.Errorf("nobody is %s", host)
+	}
 }
 
 // pages holds the pages to be where Kratos sends people, to ask the Kratos that
