@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -72,6 +71,8 @@ type told struct {
 	Links    []identity.Key `json:"links"`
 	// Turn is how often this revision was told with another state before.
 	Turn int `json:"turn,omitempty"`
+	// Events are those of a message that is under way: sent again, it says the same.
+	Events []Event `json:"events,omitempty"`
 }
 
 // id is the message's: the same for the same content alone.
@@ -83,8 +84,8 @@ func (t told) id(identityID string) string {
 	return id
 }
 
-func toldOf(i *identity.Identity) told {
-	t := told{Revision: i.Revision, State: i.State, Links: []identity.Key{}}
+func toldOf(i *identity.Identity) *told {
+	t := &told{Revision: i.Revision, State: i.State, Links: []identity.Key{}}
 	for _, l := range i.Links {
 		t.Links = append(t.Links, identity.FedKey(l.Issuer, l.Subject))
 	}
@@ -92,33 +93,38 @@ func toldOf(i *identity.Identity) told {
 	return t
 }
 
-func (t told) String() string {
-	text, _ := json.Marshal(t) // a number and strings
-	return string(text)
-}
-
-// events are what has happened since before, nil if nobody was told yet. A note
-// that cannot be read is none of ours: then it is an update.
-func events(before *told, now told) []Event {
+// events are what has happened since known, nil if nobody was told yet, and since
+// what was sent and has perhaps arrived, nil if nothing. A note that cannot be read
+// is none of ours: then it is an update.
+func events(known, sent, now *told) []Event {
 	switch {
 	case now.State == identity.StateDeleted: // of the rest nobody needs to know any more
 		return []Event{Deleted}
-	case before == nil:
+	case known == nil:
 		return []Event{Created}
 	}
 	happened := map[Event]bool{}
-	if before.State != now.State {
-		switch now.State {
-		case identity.StateDeprovisioned:
-			happened[Deprovisioned] = true
-		case identity.StateSuspended:
-			happened[Suspended] = true
-		default:
-			happened[Activated] = true
+	for _, before := range []*told{known, sent} {
+		if before == nil {
+			continue
+		}
+		if before.State != now.State {
+			switch now.State {
+			case identity.StateDeprovisioned:
+				happened[Deprovisioned] = true
+			case identity.StateSuspended:
+				happened[Suspended] = true
+			default:
+				happened[Activated] = true
+			}
+		}
+		if slices.ContainsFunc(before.Links, func(k identity.Key) bool { return !slices.Contains(now.Links, k) }) {
+			happened[Unlinked] = true
+		}
+		if slices.ContainsFunc(now.Links, func(k identity.Key) bool { return !slices.Contains(before.Links, k) }) {
+			happened[Linked] = true
 		}
 	}
-	happened[Unlinked] = slices.ContainsFunc(before.Links, func(k identity.Key) bool { return !slices.Contains(now.Links, k) })
-	happened[Linked] = slices.ContainsFunc(now.Links, func(k identity.Key) bool { return !slices.Contains(before.Links, k) })
 	var all []Event
 	for _, e := range Events() {
 		if happened[e] {

@@ -56,6 +56,11 @@ type Connector struct {
 	now     func() time.Time
 }
 
+var (
+	_ outbound.Connector = (*Connector)(nil)
+	_ outbound.Intender  = (*Connector)(nil)
+)
+
 // CheckURL returns why nobody can be told at a URL, or nil.
 func CheckURL(text string) error {
 	u, err := url.Parse(text)
@@ -95,41 +100,21 @@ func New(o Options) (*Connector, error) {
 // has seen it has seen what it says.
 func (c *Connector) Deliver(ctx context.Context, i identity.Identity, d identity.Delivery) (identity.Resource, error) {
 	has, _ := i.Resource(d.Target)
-	known := before(has)
-	if known != nil && known.State == identity.StateDeprovisioned && i.State == identity.StateSuspended {
-		// Whether they go there again may be unknown. Until they are active they are
-		// gone, and nothing is told of them.
-		i.State = identity.StateDeprovisioned
+	known, now := plan(&i, d)
+	if now == nil {
+		return has, nil
 	}
-	now := toldOf(&i)
-	if known != nil && known.Revision == now.Revision {
-		if now.Turn = known.Turn; known.State != now.State {
-			now.Turn++ // by rules, or files, that have changed
-		}
-	}
-	if !d.Again && known != nil && (known.Revision == i.Revision && known.State == now.State || known.State == identity.StateDeprovisioned && now.State == known.State) {
-		return has, nil // told already, or none of the receiver's business any more
-	}
-	happened := events(known, now)
-	body, err := json.Marshal(newMessage(&i, happened))
+	body, err := json.Marshal(newMessage(&i, now.Events))
 	if err != nil {
 		return has, &outbound.RejectedError{Err: errors.New("a trait cannot be written as JSON")}
 	}
 	if err := c.send(ctx, now.id(i.ID), body); err != nil {
+		has.Told = writeNote(known, now)
 		return has, err
 	}
-	has.Told = now.String()
+	now.Events = nil
+	has.Told = writeNote(now, nil)
 	return has, nil
-}
-
-// before is what the receiver has been told, nil if nothing.
-func before(has identity.Resource) *told {
-	if has.Told == "" {
-		return nil
-	}
-	t := &told{}
-	_ = json.Unmarshal([]byte(has.Told), t) // ours; otherwise it is as if all were new
-	return t
 }
 
 // send signs and posts a message.
