@@ -113,6 +113,32 @@ func TestQuickThenDown(t *testing.T) {
 	})
 }
 
+// A delivery that is refused before the target is called, by a rule that fails, does
+// not say that the target is back.
+func TestDownAndRefused(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		down := &target{answer: func(context.Context, identity.Identity) error { return errDown }}
+		w := worker(s, map[string]*target{hr: down})
+		var refused atomic.Int64
+		w.Connectors[hr] = outbound.Limit(down, func(_ context.Context, i *identity.Identity, _ bool) (bool, error) {
+			if i.ID[len(i.ID)-1]%4 == 0 {
+				return true, nil
+			}
+			refused.Add(1)
+			return false, errors.New("no such claim")
+		})
+		start(t, w)
+		for range 10 {
+			people(t, s, 50, hr)
+			time.Sleep(time.Minute)
+		}
+		if n := len(down.of()); n < 15 || n > 40 || refused.Load() < 30 {
+			t.Errorf("%d attempts in ten minutes at a target that is down, and %d that were refused", n, refused.Load())
+		}
+	})
+}
+
 // One delivery fails in every way; the others do not notice.
 func TestPoisoned(t *testing.T) {
 	for name, poison := range map[string]func(context.Context) error{

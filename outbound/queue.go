@@ -191,14 +191,19 @@ const (
 )
 
 // note takes from a delivery what it says of the target: how long it took, and how it
-// failed. Deliveries
-// that were under way together count as one failure.
+// failed. Deliveries that were under way together count as one failure; one that was
+// refused before the target was called says nothing.
 func (q *queue) note(ctx context.Context, took time.Duration, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.quick = took < quickTime
+	_, uncalled := errors.AsType[*uncalledError](err)
+	if !uncalled {
+		q.quick = took < quickTime
+	}
 	if !targetFailed(err) {
-		q.failures = 0
+		if !uncalled {
+			q.failures = 0
+		}
 		return
 	}
 	q.failure = failureText(err)

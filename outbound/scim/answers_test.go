@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -274,4 +275,46 @@ func TestF11_TokenEndpoint(t *testing.T) {
 			one(t, s)
 		})
 	}
+}
+
+// TestTokenEndpointAtOnce: deliveries that are under way when a token endpoint asks
+// for time do not ask it one after the other.
+func TestTokenEndpointAtOnce(t *testing.T) {
+	var asked atomic.Int64
+	var free atomic.Bool
+	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1); free.Load() {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"access_token":"t","token_type":"Bearer"}`)
+			return
+		}
+		w.Header().Set("Retry-After", "7200")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	defer tokens.Close()
+	s := scimtest.New(t)
+	began := time.Now()
+	var passed atomic.Int64
+	x := connector(t, s.URL, func(o *scim.Options) {
+		o.Auth = scim.OAuth2(scim.ClientCredentials{TokenURL: tokens.URL, ClientID: "jit", ClientSecret: "SECRET"})
+		o.Now = func() time.Time { return began.Add(time.Duration(passed.Load())) }
+	})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			passed.Add(int64(time.Second))
+			_, err := x.Deliver(t.Context(), ann(nil), identity.Delivery{Target: hr})
+			if later, ok := errors.AsType[*outbound.LaterError](err); !ok || later.After < 2*time.Hour-8*time.Second || later.After > 2*time.Hour {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if n := asked.Load(); n != 1 || len(s.Requests()) > 0 {
+		t.Errorf("%d requests for tokens, want 1, and %d to the target, want none", n, len(s.Requests()))
+	}
+	free.Store(true)
+	passed.Store(int64(2 * time.Hour))
+	i := ann(nil)
+	must(t, deliver(t, x, &i))
 }

@@ -60,7 +60,15 @@ type oauth struct {
 	// token holds the present one, nil if there is none; whoever has taken it
 	// out is alone.
 	token chan *oauth2.Token
+	// busy is what the token endpoint answered when it asked for time, and when:
+	// whoever is alone sees to it.
+	busy   *outbound.LaterError
+	busyAt time.Time
 }
+
+// busyFor is how long the token endpoint is not asked again by deliveries that were
+// under way when it asked for time. All others are kept back for as long as it did.
+const busyFor = time.Minute
 
 // OAuth2 sends tokens that it fetches by client credentials.
 func OAuth2(c ClientCredentials) Auth {
@@ -84,11 +92,15 @@ func (o *oauth) authorize(ctx context.Context, r *http.Request, c *client) error
 	}
 	defer func() { o.token <- token }()
 	if !token.Valid() {
+		if since := c.now().Sub(o.busyAt); o.busy != nil && since < min(o.busy.After, busyFor) {
+			return &outbound.LaterError{After: o.busy.After - since, Err: o.busy.Err}
+		}
 		endpoint := &tokenEndpoint{transport: c.http.Transport, now: c.now}
 		through := &http.Client{Transport: endpoint, CheckRedirect: c.http.CheckRedirect}
 		fresh, err := o.config.Token(context.WithValue(ctx, oauth2.HTTPClient, through))
 		switch {
 		case err != nil && endpoint.busy != nil:
+			o.busy, o.busyAt = endpoint.busy, c.now()
 			return endpoint.busy
 		case err != nil:
 			// Its text has the reply.
