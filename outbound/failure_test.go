@@ -379,7 +379,7 @@ func TestFailing(t *testing.T) {
 			return errDown
 		}}
 		start(t, w)
-		time.Sleep(10 * time.Second)
+		time.Sleep(100 * time.Millisecond) // less than the first pause
 		if failure, until := w.Failing(hr); failure != errDown.Error() || !until.After(time.Now()) {
 			t.Errorf("down: %q until %s", failure, until)
 		}
