@@ -29,7 +29,7 @@ REQUIRED = kratos,mongo,postgres,scim,systemd
 test: export JITHOOK_TEST_REQUIRE = $(REQUIRED)
 test: export GORACE = atexit_sleep_ms=50
 test: peers mongo lint house deploy demo-test ## everything: peers, lint, the house's rules, all tests with the race detector, none skipped
-	$(GO) test -race -p 4 -parallel 6 -timeout 9m ./...
+	$(GO) test -race -p 3 -parallel 6 -timeout 9m ./...
 
 .PHONY: demo
 demo: peers ## see it work: Kratos, two OpenID providers and jithook behind a page on this machine; Ctrl-C stops them

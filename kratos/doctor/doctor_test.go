@@ -163,6 +163,7 @@ func TestRecent(t *testing.T) {
 		"logins say nothing of first ones": {[]identity.Record{
 			record("acme", identity.HookLogin, identity.CodeUnchanged), record("acme", identity.HookPrepare, identity.CodeClaimsAbsent),
 		}, []doctor.Code{doctor.CodeClaimsMissing}},
+		"logins need no claims": {[]identity.Record{record("acme", identity.HookLogin, identity.CodeClaimsAbsent)}, nil},
 		"each provider": {[]identity.Record{
 			record("acme", identity.HookPrepare, identity.CodeUnknownProvider), record("globex", identity.HookPrepare, identity.CodeIssuerUnknown),
 			record("initech", identity.HookPrepare, identity.CodeCallerScope),

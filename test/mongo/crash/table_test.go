@@ -134,7 +134,7 @@ var operations = map[string]operation{
 	},
 	"login that is denied": {
 		given: []act{login(first)}, from: created, run: logsIn(stranger),
-		steps: []step{{"find identities", created}, {"find identities", created}, {"update decisions", denied}},
+		steps: []step{{"find identities", created}, {"find identities", created}, {"insert decisions", denied}},
 		next:  login(first), decides: map[string]identity.Decision{"created": identity.Unchanged, "denied": identity.Unchanged},
 		finally: created,
 	},
@@ -218,7 +218,7 @@ var operations = map[string]operation{
 	},
 	"flush of unchanged logins": {
 		given: []act{login(first)}, from: created, run: flush,
-		steps: []step{{"find identities", created}, {"find identities", created}, {"update decisions", noted}, {"update identities", touched}},
+		steps: []step{{"find identities", created}, {"find identities", created}, {"insert decisions", noted}, {"update identities", touched}},
 		next:  login(first), decides: map[string]identity.Decision{"created": identity.Unchanged, "noted": identity.Unchanged, "touched": identity.Unchanged},
 		finally: created,
 	},

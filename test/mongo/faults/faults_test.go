@@ -194,10 +194,18 @@ func TestFaults(t *testing.T) {
 	lanes.Wait()
 }
 
-// must makes a call that nothing disturbs.
+// overdue is when an answer is late for want of processors: what a fault has left
+// behind is answered sooner.
+const overdue = time.Second
+
+// must makes a call that nothing disturbs. Who is told late that it did not work, on
+// a machine that has too much to do, asks again.
 func (l lane) must(t *testing.T, c call, p *person) result {
 	t.Helper()
 	r := c.make(t, l.server, p)
+	for again := 0; !r.passed() && r.Took > overdue && again < 3; again++ {
+		r = c.make(t, l.server, p)
+	}
 	if !r.passed() {
 		t.Fatalf("undisturbed: %v", r)
 	}
