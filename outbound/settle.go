@@ -22,8 +22,9 @@ const (
 	// maxFailure bounds what is stored of an error, in bytes.
 	maxFailure = 200
 	// settleAttempts bounds how often a settlement begins again that others
-	// write to the same identity in between. After that the lease runs out.
-	settleAttempts = 10
+	// write to the same identity in between, as the queues of all its targets do.
+	// After that the lease runs out.
+	settleAttempts = 50
 )
 
 var errPanic = errors.New("the connector failed: its stack is in the log")

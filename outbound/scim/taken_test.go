@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,6 +129,14 @@ func TestTakenByOurs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := scimtest.New(t)
 			s.Losing = 1
+			var behind atomic.Bool
+			s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+				lags := behind.Load() && strings.Contains(r.URL.RawQuery, "externalId")
+				if lags {
+					_, _ = io.WriteString(w, `{"Resources": []}`)
+				}
+				return lags
+			}
 			var log bytes.Buffer
 			x := connector(t, s.URL, func(o *scim.Options) {
 				o.Adopt, o.Groups, o.Log = adopt, scim.GroupsNone, slog.New(slog.NewTextHandler(&log, nil))
@@ -136,13 +145,7 @@ func TestTakenByOurs(t *testing.T) {
 			if err := deliver(t, x, &i); err == nil || isRejected(err) {
 				t.Fatalf("the lost reply: %v", err)
 			}
-			s.Before = func(w http.ResponseWriter, r *http.Request) bool {
-				lags := strings.Contains(r.URL.RawQuery, "externalId")
-				if lags {
-					_, _ = io.WriteString(w, `{"Resources": []}`)
-				}
-				return lags
-			}
+			behind.Store(true)
 			i.Traits["title"] = "Fellow"
 			must(t, deliver(t, x, &i))
 			account := one(t, s)
