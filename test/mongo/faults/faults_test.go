@@ -90,7 +90,7 @@ var (
 	renew  = step{name: "renew", match: swap.match, write: true}
 	carry  = step{name: "move: carry over", match: faultproxy.Match{Command: "update", Collection: "decisions", Holds: "$addToSet"}, write: true, later: true}
 	clear  = step{name: "move: clear", match: faultproxy.Match{Command: "update", Collection: "identities", Holds: removed("journal")}, write: true, later: true}
-	record = step{name: "record", match: faultproxy.Match{Command: "update", Collection: "decisions", Holds: subjectKey}, write: true}
+	record = step{name: "record", match: faultproxy.Match{Command: "insert", Collection: "decisions", Holds: subjectKey}, write: true}
 	note   = step{name: "record later", match: record.match, write: true, later: true}
 	touch  = step{name: "touch", match: faultproxy.Match{Command: "update", Collection: "identities", Holds: "claims_time"}, write: true, later: true}
 	due    = step{name: "delivery: due", match: faultproxy.Match{Command: "find", Collection: "identities", Holds: "$lte"}, later: true}
