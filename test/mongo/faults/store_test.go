@@ -124,7 +124,7 @@ func TestF1_StoreDownUnderWay(t *testing.T) {
 	i1OnePerSubject(t, all)
 	i8NobodySharesAName(t, all)
 
-	const play = 6 // heartbeats, a metrics request, idle clients
+	const play = 12 // heartbeats, a metrics request, eight idle clients
 	after := l.held(t)
 	for until := time.Now().Add(30 * time.Second); after.over(before, play) && time.Now().Before(until); after = l.held(t) {
 		time.Sleep(200 * time.Millisecond)

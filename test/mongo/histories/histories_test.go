@@ -155,6 +155,7 @@ func (h *history) record(t testing.TB, s *server.Server, o operation) {
 	call := time.Since(h.began).Nanoseconds()
 	r := ask(t, s, h.subject, o)
 	end := time.Since(h.began).Nanoseconds()
+	o.over = end
 	if r.status == 0 {
 		end = open
 	}
@@ -196,8 +197,8 @@ func (h *history) check(t testing.TB) {
 func echoed(operations []porcupine.Operation) []porcupine.Operation {
 	all := slices.Clone(operations)
 	for _, o := range operations {
-		if o.Input.(operation).kind != "read" && o.Return != open {
-			o.ClientId, o.Output = len(all), result{}
+		if in := o.Input.(operation); in.kind != "read" {
+			o.ClientId, o.Output, o.Return = len(all), result{}, in.over
 			all = append(all, o)
 		}
 	}

@@ -29,6 +29,8 @@ type operation struct {
 	kind string // login, read, suspend, deprovision, activate, delete
 	id   string // of the identity that an administrator means
 	name string // what the provider says at a login
+	// over is when it was no longer under way, whatever the answer was.
+	over int64
 }
 
 // result is what the client heard. Status 0 is nothing, or nothing certain: the
