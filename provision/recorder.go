@@ -210,6 +210,15 @@ func (r *Recorder) lose(lost []entry, err error) {
 	r.log.Error("records of decisions lost", "count", len(lost), "error", err)
 }
 
+// record writes a record by itself. What was decided stands whether or not that can
+// be kept now.
+func (s *Service) record(ctx context.Context, r identity.Record) {
+	if err := s.Journal.Record(ctx, []identity.Record{r}, nil); err != nil {
+		s.Log.WarnContext(ctx, "the record of a decision waits for the store", "decision_id", r.ID, "error", err)
+		s.Later.Add(r, nil)
+	}
+}
+
 // touch is what a login that wrote nothing leaves behind: last_login_at, at
 // most once an hour, and the time of its claims if they have one.
 func (p *Plan) touch() *store.Touch {

@@ -260,11 +260,7 @@ func (s *Service) write(ctx context.Context, p Plan) error {
 			s.Later.Add(p.Record, p.touch())
 			return nil
 		}
-		// A denial stands whether or not its record can be kept now.
-		if err := s.Journal.Record(ctx, []identity.Record{p.Record}, nil); err != nil {
-			s.Log.WarnContext(ctx, "the record of a decision waits for the store", "decision_id", p.Record.ID, "error", err)
-			s.Later.Add(p.Record, nil)
-		}
+		s.record(ctx, p.Record)
 	}
 	return nil
 }

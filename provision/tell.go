@@ -71,9 +71,6 @@ func (s *Service) tellWritten(ctx context.Context, l identity.Login, p Plan, out
 	r := out.Record
 	r.Decision = identity.Denied
 	r.Reasons = []identity.Reason{identity.Because(identity.CodeTargetUnavailable)}
-	if err := s.Journal.Record(context.WithoutCancel(ctx), []identity.Record{r}, nil); err != nil {
-		s.Log.WarnContext(ctx, "the record of a decision waits for the store", "decision_id", r.ID, "error", err)
-		s.Later.Add(r, nil)
-	}
+	s.record(context.WithoutCancel(ctx), r)
 	return Outcome{Record: r}
 }
