@@ -42,11 +42,12 @@ func NewLive(dir string, l Loader, log *slog.Logger, loaded func(inForce *Set, g
 func (l *Live) Set() *Set { return l.set.Load() }
 
 // Load reads the folder and puts its providers in force, or returns its
-// problems and leaves those in force as they are.
+// problems and leaves those in force as they are. Files that have not changed are
+// not compiled again.
 func (l *Live) Load() []Problem {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	set, problems := l.loader.Load(os.DirFS(l.dir))
+	set, problems := l.loader.load(os.DirFS(l.dir), l.Set())
 	if len(problems) == 0 {
 		l.set.Store(set)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -37,28 +38,40 @@ type Loader struct {
 // Load reads every .yaml, .yml and .json file in the root of fsys; names that
 // begin with a dot are passed over, and those that IsCases or isSchema names. It returns the set, or all problems of all
 // files in the order of their places; with any problem there is no set.
-func (l Loader) Load(fsys fs.FS) (*Set, []Problem) {
+func (l Loader) Load(fsys fs.FS) (*Set, []Problem) { return l.load(fsys, &Set{}) }
+
+// load is Load of a folder from which last came: what has not changed since is not
+// compiled again.
+func (l Loader) load(fsys fs.FS, last *Set) (*Set, []Problem) {
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return nil, []Problem{{File: ".", Message: "the folder cannot be read: " + reason(err)}}
 	}
-	set := &Set{providers: map[string]*Provider{}}
+	unchanged := make(map[string]*Provider, last.Len()) // by file
+	for _, p := range last.All() {
+		if p.schema == nil { // which is a file of its own
+			unchanged[p.File] = p
+		}
+	}
+	providers := make(map[string]*Provider, len(entries))
 	var problems []Problem
 	for _, e := range entries {
 		if !isProviderFile(fsys, e) {
 			continue
 		}
-		p, place, found := l.file(fsys, e.Name())
+		runtime.Gosched() // logins go first
+		p, found := l.file(fsys, e.Name(), unchanged[e.Name()])
 		problems = append(problems, found...)
 		if p == nil {
 			continue
 		}
-		if other, taken := set.providers[p.ID]; taken {
-			place.Message = fmt.Sprintf("provider %q is in %s already; every provider has one file", p.ID, other.File)
-			problems = append(problems, place)
+		if other, taken := providers[p.ID]; taken {
+			twice := p.place
+			twice.Message = fmt.Sprintf("provider %q is in %s already; every provider has one file", p.ID, other.File)
+			problems = append(problems, twice)
 			continue
 		}
-		set.providers[p.ID] = p
+		providers[p.ID] = p
 	}
 	if len(problems) > 0 {
 		slices.SortFunc(problems, func(a, b Problem) int {
@@ -66,7 +79,7 @@ func (l Loader) Load(fsys fs.FS) (*Set, []Problem) {
 		})
 		return nil, problems
 	}
-	return set, nil
+	return newSet(providers), nil
 }
 
 // IsCases reports whether a file beside the providers' holds cases that try one
@@ -85,19 +98,23 @@ func isProviderFile(fsys fs.FS, e fs.DirEntry) bool {
 	return err != nil || !info.IsDir()
 }
 
-// file loads one file. The second result is the place of its provider id.
-func (l Loader) file(fsys fs.FS, name string) (*Provider, Problem, []Problem) {
+// file loads one file, of which last, if not nil, was made before.
+func (l Loader) file(fsys fs.FS, name string, last *Provider) (*Provider, []Problem) {
 	data, err := read(fsys, name)
 	if err != nil {
-		return nil, Problem{}, []Problem{{File: name, Line: 1, Col: 1, Message: reason(err)}}
+		return nil, []Problem{{File: name, Line: 1, Col: 1, Message: reason(err)}}
+	}
+	sum := sha256.Sum256(data)
+	digest := hex.EncodeToString(sum[:])
+	if last != nil && last.Digest == digest {
+		return last, nil
 	}
 	f, p, problems := l.parse(fsys, name, data)
 	if len(problems) > 0 {
-		return nil, Problem{}, problems
+		return nil, problems
 	}
-	sum := sha256.Sum256(data)
-	p.File, p.Digest = name, hex.EncodeToString(sum[:])
-	return p, f.Provider.Problemf(""), nil
+	p.File, p.Digest, p.place = name, digest, f.Provider.Problemf("")
+	return p, nil
 }
 
 // parse returns a file as it is written and the provider that it makes, which

@@ -41,6 +41,7 @@ type Provider struct {
 	groups   bool     // the file says which groups are granted
 	outbound []string // the targets that its identities go to
 	places   map[string]string
+	place    Problem // of its id in the file, without a message
 
 	schema *claimschema.Schema // which claims there are; nil if nobody says
 }
@@ -86,9 +87,29 @@ func (p *Provider) ClaimNames() (names []string, all bool) {
 	return slices.Sorted(maps.Keys(seen)), all
 }
 
-// Set is the providers of one folder as they were at one time.
+// Set is the providers of one folder as they were at one time. It is not changed
+// after loading.
 type Set struct {
 	providers map[string]*Provider
+	sorted    []*Provider
+	issuers   map[string][]*Provider
+	sought    map[string]bool // the paths of lookup rules
+}
+
+// newSet looks through the providers once, so that no login has to.
+func newSet(providers map[string]*Provider) *Set {
+	s := &Set{providers, make([]*Provider, 0, len(providers)), map[string][]*Provider{}, map[string]bool{}}
+	for _, id := range slices.Sorted(maps.Keys(providers)) {
+		p := providers[id]
+		s.sorted = append(s.sorted, p)
+		for _, issuer := range p.Issuers {
+			s.issuers[issuer] = append(s.issuers[issuer], p)
+		}
+		for _, r := range p.Policy.Lookup() {
+			s.sought[r.Path] = true
+		}
+	}
+	return s
 }
 
 // Get returns the provider with this id, compared exactly.
@@ -97,22 +118,23 @@ func (s *Set) Get(id string) (*Provider, bool) {
 	return p, ok
 }
 
-// All returns the providers, sorted by id.
-func (s *Set) All() []*Provider {
-	all := make([]*Provider, 0, len(s.providers))
-	for _, id := range slices.Sorted(maps.Keys(s.providers)) {
-		all = append(all, s.providers[id])
-	}
-	return all
-}
+// All returns the providers, sorted by id. It is the set's own list: to be read.
+func (s *Set) All() []*Provider { return s.sorted }
+
+// OfIssuer returns the providers that have this issuer, compared exactly, sorted by
+// id. It is the set's own list: to be read.
+func (s *Set) OfIssuer(issuer string) []*Provider { return s.issuers[issuer] }
+
+// LooksUp reports whether a lookup rule of any provider looks for values at the path.
+func (s *Set) LooksUp(path string) bool { return s.sought[path] }
 
 // Holding returns the ids of those whose file limits how many memberships a login
 // may revoke.
 func (s *Set) Holding() []string {
 	var ids []string
-	for id, p := range s.providers {
+	for _, p := range s.sorted {
 		if p.Policy.Groups().MaxRemovals != nil {
-			ids = append(ids, id)
+			ids = append(ids, p.ID)
 		}
 	}
 	return ids

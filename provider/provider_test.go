@@ -270,6 +270,56 @@ func TestMountedConfigMap(t *testing.T) {
 	}
 }
 
+// TestOnlyChangesAreCompiled: a load keeps what it has of files that are as they
+// were, whatever became of the others.
+func TestOnlyChangesAreCompiled(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a.yaml", string(named("acme").Data))
+	write("b.yaml", string(named("globex").Data))
+	write("c.yaml", strings.Replace(string(named("initech").Data), `"traits"`, `"claims": {"schema": "c.schema.json"}, "traits"`, 1))
+	write("c.schema.json", "{}")
+	l := provider.NewLive(dir, loader(t), slog.New(slog.DiscardHandler), nil)
+	load := func(wrong ...string) map[string]*provider.Provider {
+		t.Helper()
+		var got []string
+		for _, p := range l.Load() {
+			got = append(got, p.String())
+		}
+		if !slices.Equal(got, wrong) {
+			t.Errorf("problems %q, want %q", got, wrong)
+		}
+		by := map[string]*provider.Provider{}
+		for _, p := range l.Set().All() {
+			by[p.ID] = p
+		}
+		return by
+	}
+	first := load()
+	write("b.yaml", string(named("globex").Data)+"\n# another\n")
+	second := load()
+	if len(second) != 3 || second["acme"] != first["acme"] || second["globex"] == first["globex"] {
+		t.Error("the unchanged file was compiled again, or the changed one was not")
+	}
+	write("c.schema.json", "[")
+	load(`c.yaml:1:121: c.schema.json: not JSON: unexpected EOF`) // a change beside the file
+	write("c.schema.json", "{}")
+	write("0.yaml", string(named("acme").Data))
+	load(`a.yaml:1:29: provider "acme" is in 0.yaml already; every provider has one file`)
+	write("0.yaml", string(named("umbrella").Data))
+	if err := os.Remove(filepath.Join(dir, "b.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if fourth := load(); len(fourth) != 3 || fourth["acme"] != first["acme"] || fourth["globex"] != nil {
+		t.Errorf("%d providers; globex %v", len(fourth), fourth["globex"])
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.txt")
 	for _, name := range files {

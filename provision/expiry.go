@@ -96,10 +96,8 @@ func (s *Service) identifiers(i *identity.Identity) []string {
 	var all []string
 	for _, l := range i.Links {
 		names := []string{l.Provider}
-		for _, prov := range s.Providers().All() {
-			if slices.Contains(prov.Issuers, l.Issuer) {
-				names = append(names, prov.ID)
-			}
+		for _, prov := range s.Providers().OfIssuer(l.Issuer) {
+			names = append(names, prov.ID)
 		}
 		slices.Sort(names)
 		for _, name := range slices.Compact(names) {

@@ -192,7 +192,7 @@ func lower(s string) string {
 func (s *Service) renewEvidence(source string, result mapper.Result, p *Plan) {
 	for _, t := range result.Traits {
 		at := slices.IndexFunc(p.After.Provenance, func(by identity.Provenance) bool { return by.Path == t.Path })
-		if p.Before == nil || at < 0 || t.Action != mapper.Set || !t.Verified || !s.lookedUp(t.Path) {
+		if p.Before == nil || at < 0 || t.Action != mapper.Set || !t.Verified || !s.Providers().LooksUp(t.Path) {
 			continue
 		}
 		by := &p.After.Provenance[at]
@@ -201,11 +201,4 @@ func (s *Service) renewEvidence(source string, result mapper.Result, p *Plan) {
 			p.changed("/provenance"+t.Path, identity.OpSet)
 		}
 	}
-}
-
-// lookedUp reports whether a rule of any provider looks for values at the path.
-func (s *Service) lookedUp(path string) bool {
-	return slices.ContainsFunc(s.Providers().All(), func(prov *provider.Provider) bool {
-		return slices.ContainsFunc(prov.Policy.Lookup(), func(r policy.LookupRule) bool { return r.Path == path })
-	})
 }

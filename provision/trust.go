@@ -45,7 +45,13 @@ func (s *Service) speakers(i *identity.Identity, source string) []*provider.Prov
 	if prov, ok := set.Get(strings.TrimPrefix(source, identity.ProviderSource(""))); ok {
 		return []*provider.Provider{prov}
 	}
-	return slices.DeleteFunc(set.All(), func(prov *provider.Provider) bool {
-		return !s.heirOf(i, prov)(source)
-	})
+	var heirs []*provider.Provider
+	for _, l := range i.Links {
+		for _, prov := range set.OfIssuer(l.Issuer) {
+			if s.heirOf(i, prov)(source) {
+				heirs = append(heirs, prov)
+			}
+		}
+	}
+	return heirs
 }

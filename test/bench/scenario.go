@@ -43,7 +43,7 @@ func Scenarios() []Scenario {
 		{Name: "overload-mongo", A: atMost, B: twice, measure: func(t testing.TB, w *World) []Row { return w.overload(t, "mongo") }},
 		{Name: "overload-bolt", A: atMost, B: twice, measure: func(t testing.TB, w *World) []Row { return w.overload(t, "bolt") }},
 		{Name: "providers", A: "a server with one provider", B: "one with 50,000, by all of which people come", measure: func(t testing.TB, w *World) []Row { return w.providers(t) }},
-		{Name: "reload", A: "a server with a hundred providers", B: "the same server, while all files are loaded anew every second", measure: func(t testing.TB, w *World) []Row { return w.reload(t) }},
+		{Name: "reload", A: "a server with a hundred providers", B: "the same server, while every second all files change and are loaded anew", measure: func(t testing.TB, w *World) []Row { return w.reload(t) }},
 		{Name: "memory", A: "nobody has come", B: "many have signed in for the first time", measure: func(t testing.TB, w *World) []Row { return w.memory(t) }},
 		{Name: "kratos-create", A: "`POST /admin/identities` of Kratos on PostgreSQL, with the same traits", B: "a first login on MongoDB. Neither database flushes to the disk", measure: func(t testing.TB, w *World) []Row { return w.beside(t) }},
 		{Name: "kratos-share", A: "a whole sign-in by a browser at a real Kratos with a real OpenID provider", B: "all calls of jithook in it, store mongo, one person after the other", measure: func(t testing.TB, w *World) []Row { return w.share(t) }},
