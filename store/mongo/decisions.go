@@ -58,7 +58,7 @@ func (db *database) replaceRecords(ctx context.Context, docs []decisionDoc) erro
 	models := make([]driver.WriteModel, len(docs))
 	for n, d := range docs {
 		models[n] = driver.NewUpdateOneModel().
-			SetFilter(byID(d.ID)).SetUpdate(bson.D{{Key: "$set", Value: d.Record}}).SetUpsert(true)
+			SetFilter(byID(d.ID)).SetUpdate(d.Record.replaces()).SetUpsert(true)
 	}
 	_, err := db.decisions.BulkWrite(ctx, models)
 	return err
@@ -133,6 +133,9 @@ func (s *Store) Decisions(ctx context.Context, q store.DecisionQuery) (store.Dec
 		filter := selected(
 			term{fieldIdentityID, q.IdentityID}, term{fieldSubjectKey, string(q.SubjectKey)},
 			term{fieldFlowID, utf8Only(q.FlowID)}, term{fieldDecision, string(q.Decision)})
+		if d := q.Decision; d != "" && d != identity.Unchanged {
+			filter = append(filter, bson.E{Key: fieldNotable, Value: true}) // what the index is of
+		}
 		p, err := newPaging(store.TokenDecisions, q.PageSize, q.PageToken)
 		if err != nil {
 			return err
@@ -168,19 +171,19 @@ func (s *Store) DropDecisions(ctx context.Context, before time.Time, limit int) 
 		if err := db.moveAll(ctx); err != nil {
 			return err
 		}
-		total, err = dropOld(ctx, db.decisions, fieldAt, cut, limit)
+		total, err = inSteps(limit, func(want int) (int, error) { return db.dropRecords(ctx, cut, want) })
 		return err
 	})
 	return total, err
 }
 
-// dropOld removes at most limit documents whose field, a time, is before cut,
-// the oldest first, and returns how many.
-func dropOld(ctx context.Context, c *driver.Collection, field, cut string, limit int) (int, error) {
+// inSteps removes at most limit documents, at most maxDrop a step, and returns how
+// many. step removes at most want and returns how many.
+func inSteps(limit int, step func(want int) (int, error)) (int, error) {
 	total := 0
 	for total < limit {
 		want := min(limit-total, maxDrop)
-		n, err := dropSome(ctx, c, field, cut, want)
+		n, err := step(want)
 		total += n
 		if err != nil || n < want {
 			return total, err
@@ -189,20 +192,40 @@ func dropOld(ctx context.Context, c *driver.Collection, field, cut string, limit
 	return total, nil
 }
 
-func dropSome(ctx context.Context, c *driver.Collection, field, cut string, want int) (int, error) {
-	older := bson.D{{Key: field, Value: bson.D{{Key: "$lt", Value: cut}}}}
+// outOfOrder is how many records that are too young may stand before an old one: a
+// record's id and its time are taken one after the other, by clocks of several
+// replicas.
+const outOfOrder = 100
+
+// dropRecords goes by the ids, which begin with the time: an index of the times
+// would cost every login an entry.
+func (db *database) dropRecords(ctx context.Context, cut string, want int) (int, error) {
 	docs, err := all[struct {
 		ID string `bson:"_id"`
-	}](ctx, c, older, options.Find().
-		SetProjection(byIDs(1)).SetSort(bson.D{{Key: field, Value: 1}}).SetLimit(int64(want)))
-	if err != nil || len(docs) == 0 {
+		At string `bson:"at"`
+	}](ctx, db.decisions, bson.D{}, options.Find().
+		SetProjection(bson.D{{Key: fieldAt, Value: 1}}).SetSort(byIDs(1)).SetLimit(int64(want+outOfOrder)))
+	if err != nil {
 		return 0, err
 	}
-	ids := make([]string, len(docs))
-	for n, d := range docs {
-		ids[n] = d.ID
+	var ids []string
+	for _, d := range docs {
+		if d.At < cut && len(ids) < want {
+			ids = append(ids, d.ID)
+		}
 	}
-	res, err := c.DeleteMany(ctx, append(older, bson.E{Key: fieldID, Value: bson.D{{Key: "$in", Value: ids}}}))
+	return removeOld(ctx, db.decisions, fieldAt, cut, ids)
+}
+
+// removeOld removes those of the documents whose field, a time, is before cut, and
+// returns how many.
+func removeOld(ctx context.Context, c *driver.Collection, field, cut string, ids []string) (int, error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	res, err := c.DeleteMany(ctx, bson.D{
+		{Key: field, Value: bson.D{{Key: "$lt", Value: cut}}}, {Key: fieldID, Value: bson.D{{Key: "$in", Value: ids}}},
+	})
 	if err != nil {
 		return 0, err
 	}

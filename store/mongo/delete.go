@@ -87,7 +87,7 @@ func (db *database) writeAhead(ctx context.Context, r identity.Record) error {
 		return err
 	}
 	return again(ctx, func() error {
-		_, err := db.decisions.UpdateOne(ctx, byID(r.ID), bson.D{{Key: "$set", Value: doc}}, options.UpdateOne().SetUpsert(true))
+		_, err := db.decisions.UpdateOne(ctx, byID(r.ID), doc.replaces(), options.UpdateOne().SetUpsert(true))
 		return err
 	})
 }

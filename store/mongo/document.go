@@ -154,6 +154,7 @@ const (
 	fieldSubjectKey  = "subject_key"
 	fieldFlowID      = "flow_id"
 	fieldDecision    = "decision"
+	fieldNotable     = "notable"
 	fieldAt          = "at"
 	fieldWrites      = "writes"
 	fieldPinned      = "pinned"

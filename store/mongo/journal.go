@@ -211,10 +211,8 @@ func carryModels(carried []carry) []driver.WriteModel {
 	for _, c := range carried {
 		models = append(models, driver.NewUpdateOneModel().
 			SetFilter(bson.D{{Key: fieldID, Value: c.ID}, {Key: fieldWrites, Value: bson.D{{Key: "$ne", Value: c.Write}}}}).
-			SetUpdate(bson.D{
-				{Key: "$set", Value: c.Record},
-				{Key: "$addToSet", Value: bson.D{{Key: fieldWrites, Value: bson.D{{Key: "$each", Value: c.writes}}}}},
-			}).
+			SetUpdate(append(c.Record.replaces(),
+				bson.E{Key: "$addToSet", Value: bson.D{{Key: fieldWrites, Value: bson.D{{Key: "$each", Value: c.writes}}}}})).
 			SetUpsert(true))
 	}
 	return models

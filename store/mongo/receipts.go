@@ -75,8 +75,17 @@ func (s *Store) DropReceipts(ctx context.Context, before time.Time, limit int) (
 		if err != nil {
 			return err
 		}
-		total, err = dropOld(ctx, db.receipts, fieldExpires, cut, limit)
+		total, err = inSteps(limit, func(want int) (int, error) { return db.dropExpired(ctx, cut, want) })
 		return err
 	})
 	return total, err
+}
+
+func (db *database) dropExpired(ctx context.Context, cut string, want int) (int, error) {
+	docs, err := all[receiptDoc](ctx, db.receipts, bson.D{{Key: fieldExpires, Value: bson.D{{Key: "$lt", Value: cut}}}}, options.Find().
+		SetProjection(byIDs(1)).SetSort(bson.D{{Key: fieldExpires, Value: 1}}).SetLimit(int64(want)))
+	if err != nil {
+		return 0, err
+	}
+	return removeOld(ctx, db.receipts, fieldExpires, cut, convert(docs, func(d receiptDoc) string { return d.ID }))
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"github.com/jithook/jithook/identity"
 )
 
@@ -16,7 +18,9 @@ type decisionDoc struct {
 	Writes []string `bson:"writes,omitempty"`
 }
 
-// recordDoc is an identity.Record without its id.
+// recordDoc is an identity.Record without its id. Nearly all records are those of
+// logins that changed nothing, with half of their fields empty: these are left out.
+// The fields that are must stand in absent.
 type recordDoc struct {
 	At          string      `bson:"at"`
 	Hook        string      `bson:"hook"`
@@ -28,25 +32,53 @@ type recordDoc struct {
 	Userstore   string      `bson:"userstore"`
 	Decision    string      `bson:"decision"`
 	Reasons     []reasonDoc `bson:"reasons"`
-	Rule        string      `bson:"rule"`
+	Rule        string      `bson:"rule,omitempty"`
 	Policy      string      `bson:"policy"`
 	Source      string      `bson:"claims_source"`
-	Normalised  bool        `bson:"claims_normalised"`
-	Change      []changeDoc `bson:"changes"`
-	Claims      *claimsDoc  `bson:"claims"`
+	Normalised  bool        `bson:"claims_normalised,omitempty"`
+	Change      []changeDoc `bson:"changes,omitempty"`
+	Claims      *claimsDoc  `bson:"claims,omitempty"`
 	Shadow      *shadowDoc  `bson:"shadow,omitempty"`
-	FlowID      string      `bson:"flow_id"`
-	DeliveryID  string      `bson:"delivery_id"`
+	FlowID      string      `bson:"flow_id,omitempty"`
+	DeliveryID  string      `bson:"delivery_id,omitempty"`
 	RequestID   string      `bson:"request_id"`
 	Duration    int64       `bson:"duration_ns"`
-	CommittedAt string      `bson:"committed_at"`
+	CommittedAt string      `bson:"committed_at,omitempty"`
+	// Notable is true but where nothing changed: what is left is few enough for an
+	// index.
+	Notable bool `bson:"notable,omitempty"`
+}
+
+// absent are the fields of d that are left out.
+func (d recordDoc) absent() bson.D {
+	fields := bson.D{}
+	for name, empty := range map[string]bool{
+		"rule": d.Rule == "", "claims_normalised": !d.Normalised, "changes": len(d.Change) == 0, "claims": d.Claims == nil,
+		"shadow": d.Shadow == nil, fieldFlowID: d.FlowID == "", "delivery_id": d.DeliveryID == "", "committed_at": d.CommittedAt == "",
+		fieldNotable: !d.Notable,
+	} {
+		if empty {
+			fields = append(fields, bson.E{Key: name, Value: ""})
+		}
+	}
+	return fields
+}
+
+// replaces is the update that makes a record what d says, and leaves the rest of
+// its document.
+func (d recordDoc) replaces() bson.D {
+	update := bson.D{{Key: "$set", Value: d}}
+	if absent := d.absent(); len(absent) > 0 {
+		update = append(update, bson.E{Key: "$unset", Value: absent})
+	}
+	return update
 }
 
 type reasonDoc struct {
 	Code string `bson:"code"`
 	Text string `bson:"text"`
-	Path string `bson:"path"`
-	Rule string `bson:"rule"`
+	Path string `bson:"path,omitempty"`
+	Rule string `bson:"rule,omitempty"`
 }
 
 type changeDoc struct {
@@ -83,7 +115,7 @@ func encodeRecord(r identity.Record) (recordDoc, error) {
 		Rule: r.Rule, Policy: r.Policy, Source: r.Source, Normalised: r.Normalised,
 		Change: convert(r.Change, func(c identity.Change) changeDoc { return changeDoc(c) }),
 		FlowID: utf8Only(r.FlowID), DeliveryID: utf8Only(r.DeliveryID), RequestID: utf8Only(r.RequestID),
-		Duration: int64(r.Duration), CommittedAt: w.stamp(r.CommittedAt),
+		Duration: int64(r.Duration), CommittedAt: w.stamp(r.CommittedAt), Notable: r.Decision != identity.Unchanged,
 	}
 	if c := r.Claims; c != nil {
 		doc.Claims = &claimsDoc{string(c.Mode), c.KeyID, c.Data}

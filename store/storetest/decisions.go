@@ -62,6 +62,23 @@ func testRecord(t *testing.T, s store.Store) {
 	wantIDs(t, "Decisions of the new flow", decisions(t, s, store.DecisionQuery{FlowID: "another"}), []string{a.ID})
 	wantIDs(t, "Denied decisions", decisions(t, s, store.DecisionQuery{Decision: identity.Denied}), nil)
 
+	// What is replaced is gone, whatever takes its place: everything, and nothing.
+	everything, nothing := a, newRecord(i, identity.Unchanged)
+	everything.Normalised, everything.Change, everything.Shadow = true, []identity.Change{{Path: "/traits/name", Op: "set"}}, b.Shadow
+	nothing.ID, nothing.Normalised, nothing.Change = a.ID, false, nil
+	for _, r := range []identity.Record{nothing, everything, nothing} {
+		must(t, s.Record(t.Context(), []identity.Record{r}, nil))
+		wantRecord(t, s, r)
+		for _, d := range []identity.Decision{identity.Created, identity.Unchanged} {
+			var want []string
+			if r.Decision == d {
+				want = []string{r.ID}
+			}
+			wantIDs(t, "Decisions that are "+string(d), decisions(t, s, store.DecisionQuery{Decision: d}), want)
+		}
+	}
+	wantIDs(t, "Decisions of the flow that was", decisions(t, s, store.DecisionQuery{FlowID: a.FlowID}), nil)
+
 	// So does a write of the identity.
 	a.CommittedAt = clock.Add(time.Minute)
 	must(t, s.Insert(t.Context(), i, a))
