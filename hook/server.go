@@ -163,9 +163,11 @@ func bound(next echo.HandlerFunc) echo.HandlerFunc {
 func onlyJSON(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Request().Header
-		media, _, err := mime.ParseMediaType(h.Get(echo.HeaderContentType))
-		if err != nil || media != echo.MIMEApplicationJSON {
-			return problem.New(http.StatusUnsupportedMediaType, "the body must be application/json")
+		if media := h.Get(echo.HeaderContentType); media != echo.MIMEApplicationJSON { // which is how nearly all spell it
+			bare, _, err := mime.ParseMediaType(media)
+			if err != nil || bare != echo.MIMEApplicationJSON {
+				return problem.New(http.StatusUnsupportedMediaType, "the body must be application/json")
+			}
 		}
 		if h.Get(echo.HeaderContentEncoding) != "" {
 			return problem.New(http.StatusUnsupportedMediaType, "the body must not be compressed")

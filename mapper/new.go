@@ -14,7 +14,8 @@ import (
 // Mapping is a compiled Spec. It is safe for concurrent use.
 type Mapping struct {
 	traits []trait
-	groups *groups // nil manages none
+	infos  []TraitInfo // of the traits
+	groups *groups     // nil manages none
 	trust  *trust
 }
 
@@ -63,6 +64,7 @@ func New(env *expr.Env, s Spec) (*Mapping, error) {
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
+	m.infos = infosOf(m.traits)
 	return m, nil
 }
 

@@ -177,10 +177,13 @@ type TraitInfo struct {
 	Plain      bool
 }
 
-// Traits describes the traits in the order of the spec.
-func (m *Mapping) Traits() []TraitInfo {
-	infos := make([]TraitInfo, len(m.traits))
-	for i, t := range m.traits {
+// Traits describes the traits in the order of the spec. It is the mapping's own
+// list: to be read.
+func (m *Mapping) Traits() []TraitInfo { return m.infos }
+
+func infosOf(traits []trait) []TraitInfo {
+	infos := make([]TraitInfo, len(traits))
+	for i, t := range traits {
 		info := TraitInfo{Path: t.path, Required: t.required, Unique: t.unique, Canonical: t.canonical, Absent: t.absent, Values: t.values, Verified: t.verified, Sync: t.sync, Plain: true}
 		for _, v := range t.values {
 			path, plain := v.ClaimPath()

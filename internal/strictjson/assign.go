@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -83,8 +84,14 @@ func unknown(key string, fields map[string]int) *Error {
 	return &Error{Message: "unknown field"}
 }
 
+// known are the fieldsOf of the types that were met: those of the program, so few.
+var known sync.Map // reflect.Type to map[string]int
+
 // fieldsOf maps the JSON names of a struct's exported fields to their indexes.
 func fieldsOf(t reflect.Type) map[string]int {
+	if fields, ok := known.Load(t); ok {
+		return fields.(map[string]int)
+	}
 	fields := map[string]int{}
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -97,6 +104,7 @@ func fieldsOf(t reflect.Type) map[string]int {
 			fields[name] = i
 		}
 	}
+	known.Store(t, fields)
 	return fields
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ func (d *Directory) Find(ctx context.Context, keys ...identity.Key) ([]identity.
 // that is pinned to a userstore without a store of its own here is an
 // ElsewhereError, together with what was found: the configuration has changed.
 func (d *Directory) Look(ctx context.Context, first string, keys ...identity.Key) (store.Found, error) {
-	l := &look{Directory: d, keys: keys, held: map[identity.Key]bool{}, pins: map[identity.Key]string{}, said: map[int]bool{}}
+	l := &look{Directory: d, keys: keys, said: make([]bool, len(d.places))}
 	if first != "" {
 		near := d.place(first)
 		if err := l.ask(ctx, near); err != nil {
@@ -61,15 +62,14 @@ type look struct {
 	*Directory
 	keys       []identity.Key
 	identities []identity.Identity
-	held       map[identity.Key]bool
 	pins       map[identity.Key]string
-	said       map[int]bool // which stores have answered
+	said       []bool // which stores have answered
 }
 
 // ask asks stores that have not answered yet, side by side, until all keys are
 // settled. Without that, the first error is the result.
 func (l *look) ask(ctx context.Context, which ...int) error {
-	which = slices.DeleteFunc(slices.Clone(which), func(n int) bool { return l.said[n] })
+	which = slices.DeleteFunc(which, func(n int) bool { return l.said[n] })
 	var failed []error
 	question := func(ctx context.Context, s store.Store) ([]identity.Identity, error) { return s.Find(ctx, l.keys...) }
 	ask(ctx, l.places, which, question, func(a answer[[]identity.Identity]) bool {
@@ -90,19 +90,14 @@ func (l *look) take(a answer[[]identity.Identity]) error {
 	if a.err != nil && !errors.As(a.err, &elsewhere) {
 		return a.err
 	}
-	for _, i := range a.value {
-		if l.place(i.Userstore) != a.place {
-			return misplaced(i)
+	for n := range a.value {
+		if i := &a.value[n]; l.place(i.Userstore) != a.place {
+			return misplaced(*i)
 		}
-		for _, k := range i.Keys {
-			l.held[k] = true
-		}
-		l.identities = append(l.identities, i)
 	}
+	l.identities = append(l.identities, a.value...)
 	if elsewhere != nil && a.place == home {
-		for k, userstore := range elsewhere.Pins {
-			l.pins[k] = userstore
-		}
+		l.pins = maps.Clone(elsewhere.Pins)
 	}
 	l.said[a.place] = true
 	return nil
@@ -123,6 +118,16 @@ func (l *look) open(kinds ...string) bool {
 	})
 }
 
+// held reports whether somebody who was found holds the key.
+func (l *look) held(k identity.Key) bool {
+	for n := range l.identities {
+		if slices.Contains(l.identities[n].Keys, k) {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *look) settled() bool {
 	return !slices.ContainsFunc(l.keys, func(k identity.Key) bool { return !l.settles(k) })
 }
@@ -133,14 +138,14 @@ func (l *look) settled() bool {
 func (l *look) settles(k identity.Key) bool {
 	userstore, pinned := l.pins[k]
 	switch {
-	case l.held[k]:
+	case l.held(k):
 		return true
 	case k.Kind() == identity.KeyFed && l.said[home] && !pinned:
 		return true
 	case k.Kind() == identity.KeyFed && pinned:
 		return l.said[l.place(userstore)]
 	}
-	return len(l.said) == len(l.places)
+	return !slices.Contains(l.said, false)
 }
 
 // silent are the stores that have not answered.
@@ -160,15 +165,9 @@ func (l *look) found(partial bool, err error) (store.Found, error) {
 		return store.Found{}, err
 	}
 	slices.SortFunc(l.identities, func(a, b identity.Identity) int { return strings.Compare(a.ID, b.ID) })
-	lost := map[identity.Key]string{}
-	for k, userstore := range l.pins {
-		switch {
-		case l.held[k]:
-			delete(l.pins, k)
-		case l.place(userstore) == home:
-			lost[k] = userstore
-		}
-	}
+	maps.DeleteFunc(l.pins, func(k identity.Key, _ string) bool { return l.held(k) })
+	lost := maps.Clone(l.pins)
+	maps.DeleteFunc(lost, func(_ identity.Key, userstore string) bool { return l.place(userstore) != home })
 	if len(lost) > 0 {
 		err = &store.ElsewhereError{Pins: lost}
 	}
