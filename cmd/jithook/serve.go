@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"syscall"
@@ -27,10 +26,6 @@ import (
 )
 
 const (
-	// gcPercent is how much garbage may gather, in percent of the memory in use: twice
-	// of what Go allows by itself. A login leaves much more of it than the server
-	// keeps, and would pay for each collection.
-	gcPercent = 200
 	// drain is how long requests under way may take after SIGTERM: longer than
 	// a login's deadline.
 	drain = 10 * time.Second
@@ -64,7 +59,7 @@ file the last good ones stay in force.`,
 // are open.
 func serve(ctx context.Context, c config, listening func()) error {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		collectLess()
 	}
 	log := newLogger(c, os.Stderr)
 	auth, err := c.auth()
