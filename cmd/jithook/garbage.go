@@ -16,20 +16,23 @@ const (
 	gcRoom = 24 << 20
 )
 
-// collectLess has garbage collected as the constants say, from now on. After each
-// collection it looks at what is in use: the finalizer of something that nobody
-// has runs then.
-func collectLess() {
-	percent := gcPercent
+// collectLess has garbage collected when it is so many percent of what is in use,
+// and when the heap has so many bytes, whichever comes later. After each collection
+// it looks at what is in use: the finalizer of something that nobody has runs then.
+func collectLess(least int, room uint64) {
+	percent := least
 	debug.SetGCPercent(percent)
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	inUse := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/globals:bytes"}, {Name: "/gc/scan/stack:bytes"}}
 	type mark struct{ *mark }
 	var collected func(*mark)
 	collected = func(m *mark) {
-		metrics.Read(live)
-		room := int(100*gcRoom/max(live[0].Value.Uint64(), 1<<20)) - 100
-		if room = max(gcPercent, room); room != percent {
-			percent = room
+		metrics.Read(inUse)
+		live, enough := inUse[0].Value.Uint64(), least
+		if live < room { // the percents are of all that is looked through
+			enough = max(least, int(100*(room-live)/max(1, live+inUse[1].Value.Uint64()+inUse[2].Value.Uint64())))
+		}
+		if enough != percent {
+			percent = enough
 			debug.SetGCPercent(percent)
 		}
 		runtime.SetFinalizer(m, collected)

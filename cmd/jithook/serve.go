@@ -59,7 +59,7 @@ file the last good ones stay in force.`,
 // are open.
 func serve(ctx context.Context, c config, listening func()) error {
 	if os.Getenv("GOGC") == "" {
-		collectLess()
+		collectLess(gcPercent, gcRoom)
 	}
 	log := newLogger(c, os.Stderr)
 	auth, err := c.auth()
