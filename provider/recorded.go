@@ -8,7 +8,7 @@ import (
 // their records: each of their sources takes what it has vouched for before, and
 // verifies nothing. They must not decide anything that is carried out.
 func (s *Set) Recorded() *Set {
-	again := &Set{providers: make(map[string]*Provider, len(s.providers))}
+	again := make(map[string]*Provider, len(s.providers))
 	for id, p := range s.providers {
 		twin := *p
 		names := claims.Sources()
@@ -22,7 +22,7 @@ func (s *Set) Recorded() *Set {
 		for _, name := range names {
 			twin.Sources = append(twin.Sources, claims.NewRecorded(name, claims.Origin{Provider: p.ID, Issuers: p.Issuers, Subject: p.Subject}))
 		}
-		again.providers[id] = &twin
+		again[id] = &twin
 	}
-	return again
+	return newSet(again)
 }
