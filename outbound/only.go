@@ -64,7 +64,11 @@ func (o Only) judge(ctx context.Context, i *identity.Identity, d identity.Delive
 	case err != nil && told && i.Barred():
 		// A rule that fails must not keep an account open. But it may be somebody who
 		// left long ago: they are granted nothing.
-		i.Groups = slices.DeleteFunc(slices.Clone(i.Groups), func(g identity.Group) bool { return !slices.Contains(has.Groups, g.Name) })
+		granted := map[string]bool{}
+		for _, name := range has.Groups {
+			granted[name] = true
+		}
+		i.Groups = slices.DeleteFunc(slices.Clone(i.Groups), func(g identity.Group) bool { return !granted[g.Name] })
 		return true, nil
 	case err != nil:
 		return false, &RejectedError{fmt.Errorf("who goes to this target cannot be told: %w", err)}

@@ -50,7 +50,7 @@ func (s *Service) expiry(w Sweep) (e expiry, ok bool) {
 // orphaned reports whether the identity has groups that nobody answers for any
 // more. Nobody noted since when: its last change stands for that.
 func (s *Service) orphaned(_ time.Time, i *identity.Identity) (since time.Time, over bool) {
-	return i.UpdatedAt, slices.ContainsFunc(i.Groups, func(g identity.Group) bool { return s.ownerless(i, g) })
+	return i.UpdatedAt, slices.ContainsFunc(i.Groups, s.ownerless(i))
 }
 
 // abandoned reports whether nobody went on with the sign-in that made a pending

@@ -99,15 +99,18 @@ func (x explainer) memberships() []Membership {
 		before = x.Before.Groups
 	}
 	own := identity.ProviderSource(x.prov.ID)
-	yields := func(g identity.Group) bool { return slices.Contains(x.mapped.Groups.Names, g.Name) }
+	was, is, named := among(before), among(x.After.Groups), map[string]bool{} // by name
+	for _, name := range x.mapped.Groups.Names {
+		named[name] = true
+	}
 	for _, g := range x.After.Groups {
 		m := Membership{Name: g.Name, Source: g.Source, Effect: Effect{Outcome: groupKept}}
 		switch {
-		case !slices.Contains(before, g):
+		case !was[g]:
 			m.Outcome = groupGranted
 		case g.Source != own:
 			m.Why = "granted by " + g.Source + ", which this login does not change"
-		case yields(g):
+		case named[g.Name]:
 		case len(x.mapped.Traits) == 0:
 			m.Why = x.unasked().Why
 		case x.held():
@@ -122,7 +125,7 @@ func (x explainer) memberships() []Membership {
 		all = append(all, m)
 	}
 	for _, g := range before {
-		if !slices.Contains(x.After.Groups, g) {
+		if !is[g] {
 			why := "the mapping does not yield it any more"
 			if g.Source != own {
 				why = "nobody answers for it any more, or this provider does now"
@@ -131,8 +134,9 @@ func (x explainer) memberships() []Membership {
 		}
 	}
 	if x.says(identity.CodeGroupsWithheld) {
+		held := x.After.GroupNames()
 		for _, name := range x.mapped.Groups.Names {
-			if !slices.ContainsFunc(x.After.Groups, func(g identity.Group) bool { return g.Name == name }) {
+			if _, has := slices.BinarySearch(held, name); !has {
 				all = append(all, Membership{name, own, Effect{Outcome: groupWithheld, Why: "the identity is protected: an administrator grants it"}})
 			}
 		}

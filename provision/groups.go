@@ -89,19 +89,20 @@ func (p *Plan) clockGroups(e claims.Evidence, runs bool) {
 	}
 }
 
-// groups grants names by this source, and with exact revokes what else it
-// granted; memberships of other sources are not its to revoke.
+// groups grants names, which are sorted, by this source, and with exact revokes
+// what else it granted; memberships of other sources are not its to revoke.
 func (d difference) groups(names []string, exact bool) []identity.Change {
 	var changes []identity.Change
 	held := map[string]bool{}
 	d.identity.Groups = slices.DeleteFunc(d.identity.Groups, func(g identity.Group) bool {
+		_, named := slices.BinarySearch(names, g.Name)
 		switch {
 		case !d.owns(g.Source):
 			return false
-		case slices.Contains(names, g.Name) && g.Source == d.source:
+		case named && g.Source == d.source:
 			held[g.Name] = true
 			return false
-		case slices.Contains(names, g.Name):
+		case named:
 			return true // granted anew below, by the provider's present name
 		case !exact:
 			return false
@@ -128,14 +129,35 @@ func sortGroups(groups []identity.Group) {
 // disown revokes what providers granted that have no file any more.
 func (s *Service) disown(p *Plan) {
 	if !p.refused() && p.Before != nil {
-		p.revoke(func(g identity.Group) bool { return s.ownerless(p.After, g) })
+		p.revoke(s.ownerless(p.After))
 	}
 }
 
-// ownerless reports whether nobody answers for a membership any more: the
-// provider that granted it has no file, and does not go on under another name.
-// Without any provider nothing is ownerless: that is a folder that was lost, more
-// likely than one that was emptied.
-func (s *Service) ownerless(i *identity.Identity, g identity.Group) bool {
-	return s.Providers().Len() > 0 && strings.HasPrefix(g.Source, identity.ProviderSource("")) && len(s.speakers(i, g.Source)) == 0
+// ownerless returns whether nobody answers for a membership of the identity any
+// more: the provider that granted it has no file, and does not go on under another
+// name. Without any provider nothing is ownerless: that is a folder that was lost,
+// more likely than one that was emptied. Each provider is looked for once, however
+// many memberships are of it.
+func (s *Service) ownerless(i *identity.Identity) func(identity.Group) bool {
+	if len(i.Groups) == 0 || s.Providers().Len() == 0 {
+		return func(identity.Group) bool { return false }
+	}
+	gone := map[string]bool{} // by source
+	return func(g identity.Group) bool {
+		is, asked := gone[g.Source]
+		if !asked {
+			is = strings.HasPrefix(g.Source, identity.ProviderSource("")) && len(s.speakers(i, g.Source)) == 0
+			gone[g.Source] = is
+		}
+		return is
+	}
+}
+
+// among is the set of these memberships.
+func among(groups []identity.Group) map[identity.Group]bool {
+	set := make(map[identity.Group]bool, len(groups))
+	for _, g := range groups {
+		set[g] = true
+	}
+	return set
 }

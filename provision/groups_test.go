@@ -470,3 +470,39 @@ func TestGroupLedger(t *testing.T) {
 		}
 	})
 }
+
+// TestManyGroups: what a login asks of the providers' files does not grow with the
+// person's groups, whoever granted them.
+func TestManyGroups(t *testing.T) {
+	asked := func(n int) (count int) {
+		var names []string
+		var sent []any
+		for i := range n {
+			names = append(names, fmt.Sprintf("group-%d", i))
+			sent = append(sent, names[i])
+		}
+		h := open(t, replace(acme, "allow: [staff]", "allow: ["+strings.Join(names, ", ")+"]"), globex)
+		h.Provision(t.Context(), sends(sent...))
+		i := h.only()
+		for _, name := range names {
+			i.Groups = append(i.Groups, identity.Group{Name: name, Source: "provider:globex"}, identity.Group{Name: name, Source: identity.SourceAdmin})
+		}
+		i.Revision++
+		if err := h.store.Swap(t.Context(), i, identity.Record{ID: "r"}); err != nil {
+			t.Fatal(err)
+		}
+		providers := h.Providers
+		h.Providers = func() *provider.Set {
+			count++
+			return providers()
+		}
+		want(t, h.Provision(t.Context(), sends(sent...)), identity.Unchanged)
+		if got := len(h.only().Groups); got != 3*n {
+			t.Fatalf("%d groups of %d", got, 3*n)
+		}
+		return count
+	}
+	if few, many := asked(2), asked(200); few == 0 || few != many {
+		t.Errorf("%d questions with few groups, %d with many", few, many)
+	}
+}

@@ -22,10 +22,10 @@ func Release(hold string) Edit {
 		if at < 0 {
 			return ErrNoHold
 		}
-		groups := p.After.Holds[at].Groups
+		held := among(p.After.Holds[at].Groups)
 		p.Record.Provider = providerOf(p.After.Holds[at])
 		p.dropHolds(func(h identity.Hold) bool { return h.ID == hold })
-		p.revoke(func(g identity.Group) bool { return slices.Contains(groups, g) })
+		p.revoke(func(g identity.Group) bool { return held[g] })
 		return nil
 	}}
 }
@@ -51,10 +51,12 @@ func (p *Plan) held(d difference, rule policy.GroupPolicy, names []string) bool 
 	return true
 }
 
-// lost are the memberships that go where names are all that the source grants.
+// lost are the memberships that go where names, which are sorted, are all that the
+// source grants.
 func (d difference) lost(names []string) []identity.Group {
 	return slices.DeleteFunc(slices.Clone(d.identity.Groups), func(g identity.Group) bool {
-		return !d.owns(g.Source) || slices.Contains(names, g.Name)
+		_, named := slices.BinarySearch(names, g.Name)
+		return named || !d.owns(g.Source)
 	})
 }
 
@@ -79,8 +81,12 @@ func providerOf(h identity.Hold) string {
 // trimHolds takes out of the holds what was revoked by other means, and removes
 // those of which nothing is left.
 func (p *Plan) trimHolds() {
+	if len(p.After.Holds) == 0 {
+		return
+	}
+	left := among(p.After.Groups)
 	for n, h := range p.After.Holds {
-		p.After.Holds[n].Groups = slices.DeleteFunc(h.Groups, func(g identity.Group) bool { return !slices.Contains(p.After.Groups, g) })
+		p.After.Holds[n].Groups = slices.DeleteFunc(h.Groups, func(g identity.Group) bool { return !left[g] })
 	}
 	p.dropHolds(func(h identity.Hold) bool { return len(h.Groups) == 0 })
 }

@@ -158,12 +158,14 @@ func mailKeys(i *identity.Identity) map[identity.Key]bool {
 // heirOf returns whether a source is a provider that has no file any more and
 // whose subjects are prov's now: the same issuer under another name.
 func (s *Service) heirOf(i *identity.Identity, prov *provider.Provider) func(source string) bool {
-	return func(source string) bool {
-		return slices.ContainsFunc(i.Links, func(l identity.Link) bool {
-			_, lives := s.Providers().Get(l.Provider)
-			return !lives && identity.ProviderSource(l.Provider) == source && slices.Contains(prov.Issuers, l.Issuer)
-		})
+	set := s.Providers()
+	var left []string // sources without a file
+	for _, l := range i.Links {
+		if _, lives := set.Get(l.Provider); !lives && slices.Contains(prov.Issuers, l.Issuer) {
+			left = append(left, identity.ProviderSource(l.Provider))
+		}
 	}
+	return func(source string) bool { return slices.Contains(left, source) }
 }
 
 // emails returns the e-mail addresses among the traits.

@@ -146,13 +146,17 @@ func acknowledged(i *identity.Identity) bool {
 
 // revoke removes the memberships that are meant.
 func (p *Plan) revoke(meant func(identity.Group) bool) {
+	var gone map[string]bool // by name: several may have granted one
 	p.After.Groups = slices.DeleteFunc(p.After.Groups, func(g identity.Group) bool {
 		if !meant(g) {
 			return false
 		}
-		gone := identity.Change{Path: "/groups/" + escape(g.Name), Op: identity.OpRemove}
-		if !slices.Contains(p.Record.Change, gone) { // several may have granted one
-			p.Record.Change = append(p.Record.Change, gone)
+		if gone == nil {
+			gone = map[string]bool{}
+		}
+		if !gone[g.Name] {
+			gone[g.Name] = true
+			p.changed("/groups/"+escape(g.Name), identity.OpRemove)
 		}
 		return true
 	})

@@ -141,11 +141,12 @@ func (s *Service) withhold(ctx context.Context, prov *provider.Provider, vars ex
 		return false, err
 	}
 	source, heir := identity.ProviderSource(prov.ID), s.heirOf(p.Before, prov)
-	had := len(groups.Names)
-	groups.Names = slices.DeleteFunc(groups.Names, func(name string) bool {
-		return !slices.ContainsFunc(p.Before.Groups, func(g identity.Group) bool {
-			return g.Name == name && (g.Source == source || heir(g.Source))
-		})
-	})
+	had, holds := len(groups.Names), map[string]bool{}
+	for _, g := range p.Before.Groups {
+		if g.Source == source || heir(g.Source) {
+			holds[g.Name] = true
+		}
+	}
+	groups.Names = slices.DeleteFunc(groups.Names, func(name string) bool { return !holds[name] })
 	return len(groups.Names) < had, nil
 }

@@ -186,8 +186,12 @@ func (p *Plan) amendGroups(add, remove []string) error {
 	if err != nil {
 		return err
 	}
-	for n, g := range grant {
-		if slices.Contains(revoke, g) {
+	revoked := map[string]bool{}
+	for _, name := range revoke {
+		revoked[name] = true
+	}
+	for n, name := range grant {
+		if revoked[name] {
 			return &InvalidError{"/groups/add/" + strconv.Itoa(n), "the group is to be removed as well"}
 		}
 	}
@@ -195,10 +199,12 @@ func (p *Plan) amendGroups(add, remove []string) error {
 		p.deny(identity.BecauseOf(identity.CodeStateRefused, "/state"), "")
 		return nil
 	}
-	p.revoke(func(g identity.Group) bool { return slices.Contains(revoke, g.Name) })
+	p.revoke(func(g identity.Group) bool { return revoked[g.Name] })
+	has := among(p.After.Groups)
 	for _, name := range grant {
 		g := identity.Group{Name: name, Source: identity.SourceAdmin}
-		if !slices.Contains(p.After.Groups, g) {
+		if !has[g] {
+			has[g] = true
 			p.After.Groups = append(p.After.Groups, g)
 			p.changed("/groups/"+escape(name), identity.OpSet)
 		}

@@ -41,16 +41,14 @@ func (s *Service) believed(i *identity.Identity, by identity.Provenance) bool {
 // speakers are the providers that a source stands for now: the one that it
 // names or, if that has no file any more, those that have its issuer.
 func (s *Service) speakers(i *identity.Identity, source string) []*provider.Provider {
-	set := s.Providers()
-	if prov, ok := set.Get(strings.TrimPrefix(source, identity.ProviderSource(""))); ok {
+	set, name := s.Providers(), strings.TrimPrefix(source, identity.ProviderSource(""))
+	if prov, ok := set.Get(name); ok {
 		return []*provider.Provider{prov}
 	}
 	var heirs []*provider.Provider
 	for _, l := range i.Links {
-		for _, prov := range set.OfIssuer(l.Issuer) {
-			if s.heirOf(i, prov)(source) {
-				heirs = append(heirs, prov)
-			}
+		if l.Provider == name {
+			heirs = append(heirs, set.OfIssuer(l.Issuer)...)
 		}
 	}
 	return heirs

@@ -130,12 +130,7 @@ func Respond(o provision.Outcome) Response {
 		Changes: append([]identity.Change{}, o.Record.Change...), Reasons: o.Record.Reasons,
 	}
 	if i := o.Identity; i != nil {
-		r.Identity = &Identity{ID: i.ID, Userstore: i.Userstore, State: i.State, Traits: i.Traits, Groups: []string{}}
-		for _, g := range i.Groups {
-			if !slices.Contains(r.Identity.Groups, g.Name) {
-				r.Identity.Groups = append(r.Identity.Groups, g.Name)
-			}
-		}
+		r.Identity = &Identity{ID: i.ID, Userstore: i.Userstore, State: i.State, Traits: i.Traits, Groups: i.GroupNames()}
 	}
 	return r
 }

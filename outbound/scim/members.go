@@ -13,9 +13,12 @@ import (
 // granted on our word and has no more. What the target's own people grant stays.
 func (t *task) memberships(ctx context.Context, account resource, has *identity.Resource) error {
 	want := t.identity.GroupNames()
-	held := account.references("groups")
+	held := map[string]bool{} // by the target's id
+	for _, id := range account.references("groups") {
+		held[id] = true
+	}
 	for _, name := range has.Groups { // first: what cannot be granted keeps nothing open
-		if slices.Contains(want, name) {
+		if _, wanted := slices.BinarySearch(want, name); wanted {
 			continue
 		}
 		if err := t.take(ctx, account.id(), name); err != nil {
@@ -41,7 +44,7 @@ func (t *task) memberships(ctx context.Context, account resource, has *identity.
 
 // grant makes the account a member of the group, and reports whether it is one
 // now: not where the target lacks the group and it is not to be made.
-func (t *task) grant(ctx context.Context, account, name string, held []string) (bool, error) {
+func (t *task) grant(ctx context.Context, account, name string, held map[string]bool) (bool, error) {
 	for range 2 {
 		id, err := t.group(ctx, name, t.Groups == GroupsCreate)
 		if err != nil {
@@ -58,7 +61,7 @@ func (t *task) grant(ctx context.Context, account, name string, held []string) (
 			return false, nil
 		}
 		t.note.Groups[name] = id
-		if slices.Contains(held, id) {
+		if held[id] {
 			return true, nil
 		}
 		err = t.setMember(ctx, id, account, true)
