@@ -19,6 +19,7 @@ import (
 // Metrics are the process's counters. Its methods are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
+	labels   *providerLabels
 
 	logins      *prometheus.CounterVec
 	durations   *prometheus.HistogramVec
@@ -38,9 +39,10 @@ type Metrics struct {
 func New(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
+		labels:   &providerLabels{named: map[string]bool{}},
 		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jithook_logins_total",
-			Help: "Logins decided, by hook, provider, decision and first reason code. provider is empty for logins without a known one.",
+			Help: "Logins decided, by hook, provider, decision and first reason code. provider is empty for logins without a known one, and (others) for those beyond the first thousand providers.",
 		}, []string{"hook", "provider", "decision", "reason"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "jithook_login_duration_seconds",
@@ -113,6 +115,7 @@ func (m *Metrics) Login(r identity.Record) {
 	if reason == identity.CodeUnknownProvider {
 		provider = "" // a caller could send any name: labels must stay bounded
 	}
+	provider = m.labels.of(provider)
 	m.logins.WithLabelValues(string(r.Hook), provider, string(r.Decision), string(reason)).Inc()
 	m.durations.WithLabelValues(string(r.Hook), string(r.Decision)).Observe(r.Duration.Seconds())
 	if slices.ContainsFunc(r.Reasons, func(why identity.Reason) bool { return why.Code == identity.CodeGroupChangeHeld }) {
@@ -142,7 +145,7 @@ func (m *Metrics) RequestShed() { m.shed.Inc() }
 func (m *Metrics) ProvidersLoaded(inForce int, holding []string, good bool) {
 	m.providers.Set(float64(inForce))
 	for _, id := range holding {
-		m.held.WithLabelValues(id)
+		m.held.WithLabelValues(m.labels.of(id))
 	}
 	if !good {
 		m.reloads.WithLabelValues("broken").Inc()

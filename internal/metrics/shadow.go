@@ -4,6 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Shadow counts what candidates for the providers' files would change.
 type Shadow struct {
+	labels      *providerLabels
 	compared    *prometheus.CounterVec
 	differences *prometheus.CounterVec
 	dropped     prometheus.Counter
@@ -15,6 +16,7 @@ type Shadow struct {
 // It may be called once.
 func (m *Metrics) Shadow() *Shadow {
 	s := &Shadow{
+		labels: m.labels,
 		compared: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jithook_shadow_logins_total", Help: "Logins that were compared with candidate files, by provider.",
 		}, []string{"provider"}),
@@ -38,6 +40,7 @@ func (m *Metrics) Shadow() *Shadow {
 // Shadowed counts a comparison. The provider is one that has a file, the kinds
 // are of a closed list.
 func (s *Shadow) Shadowed(provider string, kinds []string) {
+	provider = s.labels.of(provider)
 	s.compared.WithLabelValues(provider).Inc()
 	for _, k := range kinds {
 		s.differences.WithLabelValues(provider, k).Inc()
