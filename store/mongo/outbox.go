@@ -119,9 +119,9 @@ func (s *Store) Due(ctx context.Context, target string, now time.Time, limit int
 func (s *Store) Backlog(ctx context.Context, target string) (store.Backlog, error) {
 	var out store.Backlog
 	err := s.call(ctx, "measure backlog", func(ctx context.Context, db *database) error {
-		dead, err := db.identities.CountDocuments(ctx,
-			append(deliveryTo(target, bson.E{Key: "dead", Value: true}), bson.E{Key: fieldState, Value: bson.D{{Key: "$ne", Value: string(identity.StatePending)}}}),
-			options.Count().SetLimit(store.MaxBacklog))
+		// By the index of what was given up alone: that of outboxes has all that waits,
+		// that of states everybody.
+		dead, err := db.identities.CountDocuments(ctx, selected(term{fieldHaving, identity.HavingGivenUp(target)}), options.Count().SetLimit(store.MaxBacklog))
 		if err != nil {
 			return err
 		}
