@@ -17,6 +17,11 @@ import (
 // mounted ConfigMap changes several names in a row.
 const settle = 100 * time.Millisecond
 
+// maxLogged is how many problems a load logs: one mistake in thousands of files
+// that a program writes is as many lines, at every change. `jithook check` prints
+// all of them.
+const maxLogged = 100
+
 // Live is the set of providers in force: the newest that had no problem.
 type Live struct {
 	dir    string
@@ -60,7 +65,7 @@ func (l *Live) Load() []Problem {
 // Reload is Load with its outcome in the log.
 func (l *Live) Reload() {
 	problems := l.Load()
-	for _, p := range problems {
+	for _, p := range problems[:min(len(problems), maxLogged)] {
 		l.log.Error("provider file has a problem", "problem", p.String())
 	}
 	if len(problems) > 0 {

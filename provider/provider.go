@@ -94,11 +94,12 @@ type Set struct {
 	sorted    []*Provider
 	issuers   map[string][]*Provider
 	sought    map[string]bool // the paths of lookup rules
+	leases    bool
 }
 
 // newSet looks through the providers once, so that no login has to.
 func newSet(providers map[string]*Provider) *Set {
-	s := &Set{providers, make([]*Provider, 0, len(providers)), map[string][]*Provider{}, map[string]bool{}}
+	s := &Set{providers: providers, sorted: make([]*Provider, 0, len(providers)), issuers: map[string][]*Provider{}, sought: map[string]bool{}}
 	for _, id := range slices.Sorted(maps.Keys(providers)) {
 		p := providers[id]
 		s.sorted = append(s.sorted, p)
@@ -108,6 +109,7 @@ func newSet(providers map[string]*Provider) *Set {
 		for _, r := range p.Policy.Lookup() {
 			s.sought[r.Path] = true
 		}
+		s.leases = s.leases || p.Policy.Lifecycle().InactiveAfter > 0
 	}
 	return s
 }
@@ -127,6 +129,9 @@ func (s *Set) OfIssuer(issuer string) []*Provider { return s.issuers[issuer] }
 
 // LooksUp reports whether a lookup rule of any provider looks for values at the path.
 func (s *Set) LooksUp(path string) bool { return s.sought[path] }
+
+// Leases reports whether the file of any provider suspends who does not sign in.
+func (s *Set) Leases() bool { return s.leases }
 
 // Holding returns the ids of those whose file limits how many memberships a login
 // may revoke.

@@ -21,6 +21,7 @@ jit:
   userstore: default
   account_lookup: [{local: /traits/email, federated: claims.email}]
   limits: {max_group_removals: 5}
+  inactive_after: 90d
 traits:
   email: {value: claims.email, verified: claims.email_verified, canonical: email, unique: true}
 `)}})
@@ -29,7 +30,7 @@ traits:
 	}
 	type answers struct {
 		All, OfIssuer, Holding []string
-		LooksUp                bool
+		LooksUp, Leases        bool
 		Len                    int
 	}
 	ask := func(s *provider.Set) answers {
@@ -42,9 +43,9 @@ traits:
 			}
 			return names
 		}
-		return answers{ids(s.All()), ids(s.OfIssuer("https://id.acme.example")), s.Holding(), s.LooksUp("/email"), s.Len()}
+		return answers{ids(s.All()), ids(s.OfIssuer("https://id.acme.example")), s.Holding(), s.LooksUp("/email"), s.Leases(), s.Len()}
 	}
-	want := answers{[]string{"acme", "globex"}, []string{"acme"}, []string{"acme"}, true, 2}
+	want := answers{[]string{"acme", "globex"}, []string{"acme"}, []string{"acme"}, true, true, 2}
 	for name, s := range map[string]*provider.Set{"loaded": set, "recorded": set.Recorded()} {
 		if diff := cmp.Diff(want, ask(s)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jithook/jithook/identity"
-	"github.com/jithook/jithook/provider"
 )
 
 const (
@@ -31,11 +30,10 @@ func (s *Service) expiry(w Sweep) (e expiry, ok bool) {
 			over: (*Service).quarantined, change: func(_ *Service, p *Plan) { p.releaseNames() },
 		}, s.Quarantine > 0
 	case RuleInactive:
-		leases := slices.ContainsFunc(s.Providers().All(), func(p *provider.Provider) bool { return p.Policy.Lifecycle().InactiveAfter > 0 })
 		return expiry{
 			code: identity.CodeLeaseOver, state: identity.StateActive, page: sweepPage,
 			over: (*Service).unused, change: (*Service).endLease,
-		}, leases
+		}, s.Providers().Leases()
 	case RuleOrphaned:
 		return expiry{
 			code: identity.CodeProviderGone, page: sweepPage,
