@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
@@ -99,11 +100,11 @@ func (d *document) checkColon(key Node, colon *token.Position) {
 		d.refuse(key, "a key and its colon stand on one line")
 		return
 	}
-	line := []rune(d.lines[min(colon.Line, len(d.lines))-1])
-	if colon.Column >= len(line) || line[colon.Column-1] != ':' {
+	next, ok := strings.CutPrefix(d.from(colon.Line, colon.Column), ":")
+	if !ok || next == "" {
 		return // the last of its line, or a key without a colon
 	}
-	if next := line[colon.Column]; !key.quoted() && !isBlank(next) {
+	if !key.quoted() && !isBlank(rune(next[0])) {
 		d.refuse(key, "a space is missing after the key's colon")
 	}
 }

@@ -7,17 +7,6 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// offset is where in the text a place is, in bytes.
-func (d *document) offset(line, col int) int {
-	at := d.starts[line-1]
-	for n := range d.lines[line-1] {
-		if col--; col == 0 {
-			return at + n
-		}
-	}
-	return at + len(d.lines[line-1])
-}
-
 // start is where a value begins in the text.
 func (d *document) start(n Node) int {
 	p := n.Pos()

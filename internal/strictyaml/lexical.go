@@ -52,9 +52,7 @@ var escaped = regexp.MustCompile(`^"([^"\\]|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|
 // wellEscaped says whether the string in double quotes at p has whole escapes:
 // the library takes any letter for a hexadecimal digit.
 func (d *document) wellEscaped(p Pos) bool {
-	line := []rune(d.lines[p.Line-1])
-	before := string(line[:min(p.Col-1, len(line))])
-	return escaped.MatchString(d.text[d.starts[p.Line-1]+len(before):])
+	return escaped.MatchString(d.text[d.offset(p.Line, p.Col):])
 }
 
 // blockHeader begins a block scalar, followed by a space or the line's end (YAML
@@ -65,8 +63,7 @@ var blockHeader = regexp.MustCompile(`^[|>]([1-9]?[-+]?|[-+][1-9])( |$)`)
 // or that begins with a line of more spaces than its indentation.
 func (d *document) checkBlock(n Node, b *ast.LiteralNode) {
 	start := b.Start.Position
-	line := []rune(d.lines[start.Line-1])
-	if !blockHeader.MatchString(string(line[min(start.Column-1, len(line)):])) {
+	if !blockHeader.MatchString(d.from(start.Line, start.Column)) {
 		d.refuse(n, "a block begins with | or >, then at most one of + and - and an indentation of 1 to 9")
 		return
 	}

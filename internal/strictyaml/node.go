@@ -2,7 +2,6 @@ package strictyaml
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
@@ -59,12 +58,10 @@ func (n Node) Pos() Pos {
 	p := Pos{File: n.doc.file, Line: t.Position.Line, Col: t.Position.Column}
 	switch start := (Node{doc: n.doc, node: node}); {
 	case t.Type == token.ImplicitNullType:
-		line := n.doc.lines[min(p.Line, len(n.doc.lines))-1]
-		p.Col = min(p.Col, utf8.RuneCountInString(line)+1) // in the last line it is beyond
+		p.Col = min(p.Col, n.doc.width(p.Line)+1) // in the last line it is beyond
 	case start.quoted():
 		// Behind tabs the library's column may be too small.
-		line := []rune(n.doc.lines[min(p.Line, len(n.doc.lines))-1])
-		for p.Col < len(line) && isBlank(line[p.Col-1]) {
+		for rest := n.doc.from(p.Line, p.Col); len(rest) > 1 && isBlank(rune(rest[0])); rest = rest[1:] {
 			p.Col++
 		}
 	case start.plain():
@@ -175,14 +172,14 @@ func (n Node) text(s scalar) Text {
 // column returns where in its line a plain scalar begins. The library counts
 // spaces after it into the column that it gives, and tabs before it not at all.
 func (d *document) column(line, col int, text string) int {
-	runes := []rune(d.lines[min(line, len(d.lines))-1])
-	begins := func(c int) bool { return strings.HasPrefix(string(runes[c-1:]), text) }
-	for c := min(col, len(runes)); c >= 1; c-- {
+	width := d.width(line)
+	begins := func(c int) bool { return strings.HasPrefix(d.from(line, c), text) }
+	for c := min(col, width); c >= 1; c-- {
 		if begins(c) {
 			return c
 		}
 	}
-	for c := col + 1; c <= len(runes); c++ {
+	for c := col + 1; c <= width; c++ {
 		if begins(c) {
 			return c
 		}

@@ -70,8 +70,9 @@ func Decode(file string, data []byte, into any) []Problem {
 type document struct {
 	file   string
 	text   string
-	lines  []string // of text
-	starts []int    // where in text each line begins, in bytes
+	lines  []string      // of text
+	starts []int         // where in text each line begins, in bytes
+	wide   map[int][]int // by line, for those that are not all ASCII: where in it each character begins
 	// refused is what checkTokens finds, problems what check does.
 	refused, problems []Problem
 }
@@ -96,10 +97,7 @@ func (d *document) parse(data []byte) (ast.Node, []Problem) {
 	}
 	d.text = string(data)
 	d.lines = strings.Split(d.text, "\n")
-	for at, i := 0, 0; i < len(d.lines); i++ {
-		d.starts = append(d.starts, at)
-		at += len(d.lines[i]) + 1
-	}
+	d.split()
 	tokens := lexer.Tokenize(string(data))
 	if t := tooDeep(tokens); t != nil {
 		return nil, one(t.Position.Line, t.Position.Column, fmt.Sprintf("mappings and lists nest deeper than %d", MaxDepth))
