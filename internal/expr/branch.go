@@ -37,7 +37,7 @@ const (
 // Branches returns the branches of the expression, outer ones first.
 func (p *Program) Branches() []Branch {
 	var all []Branch
-	for _, b := range p.branches() {
+	for _, b := range branches(p.tree) {
 		at := p.tree.SourceInfo().GetStartLocation(leftmost(b).ID())
 		text, _ := cel.ExprToString(b, p.tree.SourceInfo())
 		all = append(all, Branch{Text: text, Pos: p.source.at(at.Line(), at.Column()), When: b.when})
@@ -45,7 +45,7 @@ func (p *Program) Branches() []Branch {
 	return all
 }
 
-func (p *Program) branches() []branch {
+func branches(tree *ast.AST) []branch {
 	var all []branch
 	var walk func(e ast.Expr, within string)
 	walk = func(e ast.Expr, within string) {
@@ -64,7 +64,7 @@ func (p *Program) branches() []branch {
 			walk(part, call)
 		}
 	}
-	walk(p.tree.Expr(), "")
+	walk(tree.Expr(), "")
 	return all
 }
 

@@ -29,12 +29,15 @@ type uses struct {
 type chain struct {
 	root string
 	path path
-	pos  string
+	// pointers are the JSON Pointers to its steps, one each: what is missing is no
+	// rare question, and the answers are not written anew each time.
+	pointers  []string
+	line, col int // in the text
 }
 
-func usesOf(s Source, tree *ast.AST) *uses {
+func usesOf(tree *ast.AST) *uses {
 	u := &uses{chains: map[int64]chain{}}
-	u.collect(s, tree, ast.NavigateAST(tree))
+	u.collect(tree, ast.NavigateAST(tree))
 	slices.Sort(u.names)
 	u.names = slices.Compact(u.names)
 	return u
@@ -42,11 +45,15 @@ func usesOf(s Source, tree *ast.AST) *uses {
 
 // collect walks down to the longest chains and no further. Claims that are
 // read otherwise, as a whole or by a computed key, may be any.
-func (u *uses) collect(s Source, tree *ast.AST, e ast.NavigableExpr) {
+func (u *uses) collect(tree *ast.AST, e ast.NavigableExpr) {
 	of, p := chainOf(e)
 	if of != "" && len(p) > 0 {
 		at := tree.SourceInfo().GetStartLocation(root(e).ID())
-		u.chains[e.ID()] = chain{root: of, path: p, pos: s.at(at.Line(), at.Column())}
+		c := chain{root: of, path: p, pointers: make([]string, len(p)), line: at.Line(), col: at.Column()}
+		for i := range p {
+			c.pointers[i] = p[:i+1].pointer()
+		}
+		u.chains[e.ID()] = c
 	}
 	switch {
 	case of == claimsVar && len(p) > 0:
@@ -63,7 +70,7 @@ func (u *uses) collect(s Source, tree *ast.AST, e ast.NavigableExpr) {
 		return
 	}
 	for _, child := range e.Children() {
-		u.collect(s, tree, child)
+		u.collect(tree, child)
 	}
 }
 
@@ -74,6 +81,22 @@ func (u *uses) name(step any) {
 		return
 	}
 	u.names = append(u.names, name)
+}
+
+// claim returns the names that lead to the claim which the whole expression is, if
+// it is one.
+func (u *uses) claim(tree *ast.AST) []string {
+	c, ok := u.chains[tree.Expr().ID()]
+	if !ok || c.root != claimsVar {
+		return nil
+	}
+	names := make([]string, len(c.path))
+	for i, step := range c.path {
+		if names[i], ok = step.(string); !ok {
+			return nil
+		}
+	}
+	return names
 }
 
 // chainOf returns the variable and the path that e reads, where e is claims,
@@ -150,12 +173,12 @@ func root(e ast.Expr) ast.Expr {
 	}
 }
 
-// missing returns the JSON Pointer of the first part of p that is not in
+// missing returns the JSON Pointer of the first part of the chain that is not in
 // what the variable holds. Only a key that its map lacks is missing: a step into what is no map
 // and an index out of range are errors of another kind.
-func (p path) missing(in any) (string, bool) {
+func (c chain) missing(in any) (string, bool) {
 	at := in
-	for i, step := range p {
+	for i, step := range c.path {
 		switch step := step.(type) {
 		case string:
 			m, ok := at.(map[string]any)
@@ -163,7 +186,7 @@ func (p path) missing(in any) (string, bool) {
 				return "", false
 			}
 			if at, ok = m[step]; !ok {
-				return p[:i+1].pointer(), true
+				return c.pointers[i], true
 			}
 		case int64:
 			list, ok := at.([]any)
@@ -231,15 +254,21 @@ func (c *claimRead) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 		return v
 	}
 	in, _ := frame.ResolveName(c.chain.root)
-	pointer, ok := c.chain.path.missing(in)
-	switch {
-	case !ok:
+	pointer, ok := c.chain.missing(in)
+	if !ok {
 		return v
-	case c.chain.root == identityVar:
-		return types.LabelErrNode(c.ID(), types.WrapErr(&UnsetError{Path: pointer, Pos: c.chain.pos}))
 	}
-	return types.LabelErrNode(c.ID(), types.WrapErr(&MissingError{Path: pointer, Pos: c.chain.pos}))
+	return types.LabelErrNode(c.ID(), types.WrapErr(&absentError{chain: c.chain, path: pointer}))
 }
+
+// absentError says that a part of a chain is not there, by its place in the text.
+// It becomes a MissingError or an UnsetError where the file is known; see lacks.
+type absentError struct {
+	chain chain
+	path  string
+}
+
+func (e *absentError) Error() string { return e.chain.root + " has no " + e.path }
 
 // Eval implements interpreter.Interpretable.
 func (c *claimRead) Eval(vars interpreter.Activation) ref.Val {

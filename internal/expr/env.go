@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"weak"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -35,7 +36,7 @@ const (
 // Env compiles expressions. It is safe for concurrent use.
 type Env struct {
 	cel    *cel.Env
-	guards cel.ProgramOption
+	shared shared
 }
 
 // NewEnv returns the environment of all expressions: the variables claims and
@@ -66,15 +67,12 @@ func newEnv(more ...cel.EnvOption) (*Env, error) {
 		ext.Lists(ext.ListsMaxRangeSize(maxRange)),
 		ext.Sets(),
 		ext.Encoders(),
+		guarded, // last: it bounds what the others declare
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("set up the expression language: %w", err)
 	}
-	guards, err := guards(env)
-	if err != nil {
-		return nil, fmt.Errorf("set up the limits of the expression language: %w", err)
-	}
-	return &Env{cel: env, guards: guards}, nil
+	return &Env{cel: env, shared: shared{texts: map[string]weak.Pointer[compiled]{}}}, nil
 }
 
 // Compile returns the program of an expression. The error is a *CompileError
@@ -104,42 +102,51 @@ func (e *Env) compile(s Source, want string, kinds ...cel.Kind) (*Program, error
 	case len(s.Text) > MaxTextLength:
 		return nil, refuse(s.problem(1, 0, fmt.Sprintf("the expression is longer than %d bytes", MaxTextLength)))
 	}
+	c := e.shared.of(s.Text)
+	if c == nil {
+		var refused *CompileError
+		if c, refused = e.build(s); refused != nil {
+			return nil, refused
+		}
+		c = e.shared.share(c)
+	}
+	if len(kinds) > 0 && !slices.Contains(kinds, c.yields.Kind()) {
+		return nil, refuse(s.problem(1, 0, fmt.Sprintf("the expression yields a %s, not a %s", c.yields, want)))
+	}
+	s.Text = c.text // one for all, too
+	return &Program{source: s, compiled: c}, nil
+}
+
+// build compiles a text. The place of its source is for problems alone.
+func (e *Env) build(s Source) (*compiled, *CompileError) {
+	s.Text = strings.Clone(s.Text) // which may be part of a file's, and outlive it
 	checked, issues := e.cel.Compile(s.Text)
 	if issues.Err() != nil {
 		return nil, refuse(problems(s, issues)...)
-	}
-	if kind := checked.OutputType().Kind(); len(kinds) > 0 && !slices.Contains(kinds, kind) {
-		return nil, refuse(s.problem(1, 0, fmt.Sprintf("the expression yields a %s, not a %s", checked.OutputType(), want)))
 	}
 	tree := checked.NativeRep()
 	if shadows := shadowed(s, tree); len(shadows) > 0 {
 		return nil, refuse(shadows...)
 	}
-	return e.program(s, checked, tree)
-}
-
-func (e *Env) program(s Source, checked *cel.Ast, tree *ast.AST) (*Program, error) {
-	uses := usesOf(s, tree)
+	uses := usesOf(tree)
 	program := func(how ...cel.ProgramOption) (cel.Program, error) {
-		return e.cel.Program(checked, append(how, cel.InterruptCheckFrequency(checkEvery), cel.CustomDecoratorV2(uses.decorate), e.guards)...)
+		return e.cel.Program(checked, append(how, cel.InterruptCheckFrequency(checkEvery), cel.CustomDecoratorV2(uses.decorate))...)
 	}
 	evaluator, err := program(cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
 	if err != nil {
 		return nil, refuse(s.problem(1, 0, err.Error()))
 	}
-	p := &Program{source: s, evaluator: evaluator, tree: tree, uses: uses, loops: has(tree, isLoop)}
-	p.explainer = sync.OnceValues(func() (*explainer, error) {
+	c := &compiled{text: s.Text, yields: checked.OutputType(), evaluator: evaluator, tree: tree, uses: uses, loops: has(tree, isLoop)}
+	c.explainer = sync.OnceValues(func() (*explainer, error) {
 		evaluator, err := program(cel.EvalOptions(cel.OptTrackState))
 		if err != nil {
 			return nil, err
 		}
-		return newExplainer(p, evaluator), nil
+		return newExplainer(tree, evaluator), nil
 	})
-	if path, ok := p.ClaimPath(); ok && len(path) > 0 {
-		p.chain = path
-	}
-	uses.reads = uses.places(p.ReadsLogin())
-	return p, nil
+	c.chain = uses.claim(tree)
+	uses.reads = uses.places(has(tree, isLogin))
+	return c, nil
 }
 
 func refuse(p ...Problem) *CompileError { return &CompileError{Problems: p} }

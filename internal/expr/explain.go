@@ -68,7 +68,7 @@ func (p *Program) Explain(ctx context.Context, v Vars) (Explanation, error) {
 			x.Err = p.fail("the expression " + why)
 		}
 	}
-	x.Steps = e.taken(p, details.State())
+	x.Steps = e.taken(details.State())
 	x.Taken = make([]bool, len(e.branches))
 	for i, b := range e.branches {
 		x.Taken[i] = b.taken(details.State())
@@ -112,9 +112,9 @@ type step struct {
 
 // newExplainer returns the explainer of an expression by a program that keeps the
 // state of its evaluations.
-func newExplainer(p *Program, evaluator cel.Program) *explainer {
-	e := &explainer{evaluator: evaluator, branches: p.branches()}
-	e.walk(p.tree, p.tree.Expr())
+func newExplainer(tree *ast.AST, evaluator cel.Program) *explainer {
+	e := &explainer{evaluator: evaluator, branches: branches(tree)}
+	e.walk(tree, tree.Expr())
 	slices.SortStableFunc(e.steps, func(a, b step) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
@@ -138,7 +138,7 @@ func (e *explainer) walk(tree *ast.AST, of ast.Expr) {
 }
 
 // taken returns the steps that an evaluation took.
-func (e *explainer) taken(p *Program, state interpreter.EvalState) []Step {
+func (e *explainer) taken(state interpreter.EvalState) []Step {
 	var taken []Step
 	for _, s := range e.steps {
 		v, ok := state.Value(s.id)
@@ -146,7 +146,7 @@ func (e *explainer) taken(p *Program, state interpreter.EvalState) []Step {
 			continue
 		}
 		if failed, ok := v.(*types.Err); ok {
-			s.Failure = p.why(failed)
+			s.Failure = why(failed)
 		} else {
 			room := maxResultSize
 			s.Value, s.Failure = toJSON(v, maxResultDepth, &room)
@@ -157,10 +157,9 @@ func (e *explainer) taken(p *Program, state interpreter.EvalState) []Step {
 }
 
 // why is a failure in few words; its place is the step's.
-func (p *Program) why(failed *types.Err) string {
-	var missing *MissingError
-	if errors.As(failed, &missing) {
-		return "the claim " + missing.Path + " is missing"
+func why(failed *types.Err) string {
+	if absent, ok := errors.AsType[*absentError](failed); ok && absent.chain.root == claimsVar {
+		return "the claim " + absent.path + " is missing"
 	}
 	return "failed"
 }

@@ -1,7 +1,11 @@
 package expr
 
 import (
+	"fmt"
+	"slices"
+
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/decls"
 	"cel.dev/cel-go/common/functions"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -38,52 +42,69 @@ func measures() map[string]func(args []ref.Val) int {
 	}
 }
 
-// guards returns the functions of measures with a bound before each call. CEL
-// charges for a call when it is over and cannot end one: a stranger who sends
+// guarded declares the functions of measures anew, with a bound before each call.
+// CEL charges for a call when it is over and cannot end one: a stranger who sends
 // 100,000 groups to a rule with claims.groups.distinct() would keep a processor
 // for minutes.
-func guards(env *cel.Env) (cel.ProgramOption, error) {
+func guarded(env *cel.Env) (*cel.Env, error) {
 	declared := env.Functions()
-	var guarded []*functions.Overload
+	var all []*decls.FunctionDecl
 	for name, work := range measures() {
-		bindings, err := declared[name].Bindings()
+		f, err := guard(declared[name], work)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("bound the work of %s: %w", name, err)
 		}
-		for _, b := range bindings {
-			guarded = append(guarded, guard(*b, work))
-		}
+		all = append(all, f)
 	}
-	//lint:ignore SA1019 its replacement declares functions; it cannot wrap those of a library
-	return cel.Functions(guarded...), nil
+	return cel.FunctionDecls(all...)(env)
 }
 
-func guard(o functions.Overload, work func(args []ref.Val) int) *functions.Overload {
-	if unary := o.Unary; unary != nil {
-		o.Unary = func(v ref.Val) ref.Val {
+// guard returns the declaration with other bindings, which CEL takes in the place
+// of those that it has.
+func guard(f *decls.FunctionDecl, work func(args []ref.Val) int) (*decls.FunctionDecl, error) {
+	bindings, err := f.Bindings()
+	if err != nil {
+		return nil, err
+	}
+	var overloads []decls.FunctionOpt
+	for _, o := range f.OverloadDecls() {
+		i := slices.IndexFunc(bindings, func(b *functions.Overload) bool { return b.Operator == o.ID() })
+		if i < 0 {
+			return nil, fmt.Errorf("%s has no binding of its own", o.ID())
+		}
+		declare := decls.Overload
+		if o.IsMemberFunction() {
+			declare = decls.MemberOverload
+		}
+		overloads = append(overloads, declare(o.ID(), o.ArgTypes(), o.ResultType(), bound(bindings[i], work)))
+	}
+	return decls.NewFunction(f.Name(), overloads...)
+}
+
+// bound is a binding of an overload that refuses too much work.
+func bound(o *functions.Overload, work func(args []ref.Val) int) decls.OverloadOpt {
+	switch {
+	case o.Unary != nil:
+		return decls.UnaryBinding(func(v ref.Val) ref.Val {
 			if work([]ref.Val{v}) > maxWork {
 				return types.WrapErr(workError{})
 			}
-			return unary(v)
-		}
-	}
-	if binary := o.Binary; binary != nil {
-		o.Binary = func(a, b ref.Val) ref.Val {
+			return o.Unary(v)
+		})
+	case o.Binary != nil:
+		return decls.BinaryBinding(func(a, b ref.Val) ref.Val {
 			if work([]ref.Val{a, b}) > maxWork {
 				return types.WrapErr(workError{})
 			}
-			return binary(a, b)
-		}
+			return o.Binary(a, b)
+		})
 	}
-	if function := o.Function; function != nil {
-		o.Function = func(args ...ref.Val) ref.Val {
-			if work(args) > maxWork {
-				return types.WrapErr(workError{})
-			}
-			return function(args...)
+	return decls.FunctionBinding(func(args ...ref.Val) ref.Val {
+		if work(args) > maxWork {
+			return types.WrapErr(workError{})
 		}
-	}
-	return &o
+		return o.Function(args...)
+	})
 }
 
 // workError says that a call would take more than maxWork.

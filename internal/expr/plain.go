@@ -20,7 +20,7 @@ func (p *Program) plain(claims map[string]any) (value any, missing error, ok boo
 		}
 		if at, ok = m[step]; !ok {
 			c := p.uses.chains[p.tree.Expr().ID()]
-			return nil, &MissingError{Path: c.path[:i+1].pointer(), Pos: c.pos}, true
+			return nil, p.lacks(c, c.pointers[i]), true
 		}
 	}
 	room := maxResultSize

@@ -63,16 +63,8 @@ func (a *activation) Parent() interpreter.Activation { return nil }
 
 // Program is a compiled expression. It is safe for concurrent use.
 type Program struct {
-	source    Source
-	evaluator cel.Program
-	tree      *ast.AST
-	uses      *uses
-	// loops says that the expression has a loop.
-	loops bool
-	// chain are the steps of an expression that is one claim; else nil.
-	chain []string
-	// explainer returns what keeps the steps, made when it is first asked for.
-	explainer func() (*explainer, error)
+	source Source
+	*compiled
 }
 
 // Source returns what the program was compiled from.
@@ -104,17 +96,7 @@ func isLoop(e ast.Expr) bool { return e.Kind() == ast.ComprehensionKind }
 // ClaimPath returns the path of the claim where the whole expression is one
 // plain claim: claims.a.b, or claims["a"].b.
 func (p *Program) ClaimPath() ([]string, bool) {
-	c, ok := p.uses.chains[p.tree.Expr().ID()]
-	if !ok || c.root != claimsVar {
-		return nil, false
-	}
-	keys := make([]string, len(c.path))
-	for i, step := range c.path {
-		if keys[i], ok = step.(string); !ok {
-			return nil, false
-		}
-	}
-	return keys, true
+	return slices.Clone(p.chain), p.chain != nil
 }
 
 // Eval evaluates the expression to a JSON value: string, bool, int64, float64,
@@ -193,12 +175,8 @@ func (p *Program) fail(message string) *RuntimeError {
 
 // failure says what went wrong without the text of err, which contains values.
 func (p *Program) failure(err error) error {
-	var missing *MissingError
-	if errors.As(err, &missing) {
-		return missing
-	}
-	if unset, ok := errors.AsType[*UnsetError](err); ok {
-		return unset
+	if absent, ok := errors.AsType[*absentError](err); ok {
+		return p.lacks(absent.chain, absent.path)
 	}
 	var cancelled interpreter.EvalCancelledError
 	if errors.As(err, &cancelled) || errors.As(err, new(workError)) {
@@ -213,6 +191,15 @@ func (p *Program) failure(err error) error {
 	}
 	at := p.tree.SourceInfo().GetStartLocation(node)
 	return &RuntimeError{Pos: p.source.at(at.Line(), at.Column()), Message: p.describe(node)}
+}
+
+// lacks is the failure of a chain of which a part is not there.
+func (p *Program) lacks(c chain, pointer string) error {
+	pos := p.source.at(c.line, c.col)
+	if c.root == identityVar {
+		return &UnsetError{Path: pointer, Pos: pos}
+	}
+	return &MissingError{Path: pointer, Pos: pos}
 }
 
 // describe says what kind of node failed.

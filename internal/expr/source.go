@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -22,7 +23,7 @@ func (s Source) Pos() string { return s.at(1, 0) }
 
 // at returns the place of a line (from 1) and a column (from 0) of the text.
 func (s Source) at(line, column int) string {
-	return fmt.Sprintf("%s:%d:%d", s.File, s.Line+line-1, s.Col+column)
+	return s.File + ":" + strconv.Itoa(s.Line+line-1) + ":" + strconv.Itoa(s.Col+column)
 }
 
 // problem places a message at a line (from 1) and a column (from 0) of the text.
