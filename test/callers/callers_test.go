@@ -120,15 +120,16 @@ func chunked(body io.Reader) io.Reader {
 // bomb is a body of half a gigabyte, compressed to half a megabyte.
 func bomb(t testing.TB) []byte {
 	t.Helper()
-	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	if _, err := io.Copy(w, zeros(512<<20)); err != nil {
+	const members = 64
+	var member bytes.Buffer
+	w := gzip.NewWriter(&member)
+	if _, err := io.Copy(w, zeros(512<<20/members)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return out.Bytes()
+	return bytes.Repeat(member.Bytes(), members) // RFC 1952, 2.2: a file may have several
 }
 
 // memory returns a line of the process's status, in bytes.
