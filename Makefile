@@ -67,12 +67,13 @@ lint: ## gofmt, go.mod, vet, staticcheck, deadcode
 	@dead=$$($(TOOL) deadcode -test ./...); if [ -n "$$dead" ]; then echo "nothing calls:" >&2; echo "$$dead" >&2; exit 1; fi
 
 .PHONY: bench
-bench: ## the whole service beside bare handlers, into docs/benchmarks.md (Linux, make mongo, nothing else running); ONLY="first-mongo …"
+bench: ## the whole service beside bare handlers, into docs/benchmarks.md (Linux, make mongo, nothing else running); ONLY="first-mongo …", or all
 	JITHOOK_TEST_REQUIRE=mongo JITHOOK_BENCH_ONLY='$(ONLY)' JITHOOK_BENCH_OUT='$(CURDIR)/docs' \
 		$(GO) test -count=1 -run '^$$' -bench BenchmarkService -benchtime 1x -timeout 120m ./test/bench
 
 .PHONY: benchmarks
-benchmarks: bench ## all of docs/benchmarks.md anew, each table by its own command (45 minutes, nothing else running)
+benchmarks: ## all of docs/benchmarks.md anew, each table by its own command (an hour, nothing else running)
+	@$(MAKE) bench ONLY=all
 	@./tools/bench-page.sh bench-trust bench-mapping bench-outbound
 
 .PHONY: soak

@@ -128,8 +128,8 @@ func TestAdd(t *testing.T) {
 	}
 }
 
-// BenchmarkService runs the scenarios that JITHOOK_BENCH_ONLY names, or all that
-// are not long, and writes each into the folder JITHOOK_BENCH_OUT as soon as it is
+// BenchmarkService runs the scenarios that JITHOOK_BENCH_ONLY names (see Named),
+// and writes each into the folder JITHOOK_BENCH_OUT as soon as it is
 // done; one that failed leaves what was there. `make bench` does.
 func BenchmarkService(b *testing.B) {
 	chosen, err := bench.Named(strings.Fields(strings.ReplaceAll(os.Getenv("JITHOOK_BENCH_ONLY"), ",", " ")))
@@ -206,8 +206,16 @@ func TestLoad(t *testing.T) {
 	})
 }
 
-// TestNamed: a name that is not in the table is refused.
+// TestNamed: a name that is not in the table is refused, and the whole table is more
+// than what is measured by default.
 func TestNamed(t *testing.T) {
+	table := len(bench.Scenarios())
+	if all, err := bench.Named([]string{"all"}); err != nil || len(all) != table {
+		t.Errorf("%d of %d, %v", len(all), table, err)
+	}
+	if short, err := bench.Named(nil); err != nil || len(short) == 0 || len(short) == table {
+		t.Errorf("%d of %d, %v", len(short), table, err)
+	}
 	if s, err := bench.Named([]string{"first-bolt"}); err != nil || len(s) != 1 || s[0].Name != "first-bolt" {
 		t.Errorf("%v, %v", s, err)
 	}

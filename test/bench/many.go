@@ -32,11 +32,16 @@ func (w *World) fill(t testing.TB, s *server.Server, files int) {
 	rests(t, s.Process.Pid())
 }
 
-// write writes the files of so many providers, which differ in each edition.
+// write writes the files of so many providers, which differ in each edition. None is
+// ever there in part.
 func write(s *server.Server, files, edition int) error {
+	fresh := filepath.Join(s.Folder, ".fresh")
 	for n := range files {
 		name := numbered(n)
-		if err := os.WriteFile(filepath.Join(s.Folder, name+".yaml"), fmt.Appendf(nil, "%s# %d\n", file(name), edition), 0o600); err != nil {
+		if err := os.WriteFile(fresh, fmt.Appendf(nil, "%s# %d\n", file(name), edition), 0o600); err != nil {
+			return err
+		}
+		if err := os.Rename(fresh, filepath.Join(s.Folder, name+".yaml")); err != nil {
 			return err
 		}
 	}
@@ -64,14 +69,14 @@ func rests(t testing.TB, pid int) {
 
 func numbered(n int) string { return fmt.Sprintf("p-%05d", n) }
 
-// again is a part of a closed loop of people who are known, each by the provider
-// that by says.
-func (w *World) again(t testing.TB, s *side, by func(n int64) string) func() turn {
+// again is a part of a closed loop of so many people who are known, each by the
+// provider that by says.
+func (w *World) again(t testing.TB, s *side, people int, by func(n int64) string) func() turn {
 	number := int64(0)
 	return func() turn {
 		return s.run(t, func() (p Part) {
 			p, number = Closed(w.Size.Callers, w.Size.Part, number, func(n int64) Answer {
-				n %= int64(w.Size.People)
+				n %= int64(people)
 				return s.login(by(n), n)
 			})
 			return p
@@ -87,10 +92,14 @@ func (w *World) providers(t testing.TB) []Row {
 	a, _ := w.serve(t, w.storage(t, "bolt"))
 	b, many := w.serve(t, w.storage(t, "bolt"))
 	w.fill(t, many, w.Size.Files)
+	// Each provider has one person, who comes after those of many others.
+	people := w.Size.Files
 	by := func(n int64) string { return numbered(int(n * 7919 % int64(w.Size.Files))) }
-	w.invite(t, w.Size.People, acme, a)
-	w.invite(t, w.Size.People, by, b)
-	as, bs := takeTurns(t, w.Size.Rounds, w.again(t, a, acme), w.again(t, b, by))
+	w.invite(t, people, acme, a)
+	w.invite(t, people, by, b)
+	first, second := w.again(t, a, people, acme), w.again(t, b, people, by)
+	_, _ = first(), second() // warm
+	as, bs := takeTurns(t, w.Size.Rounds, first, second)
 	w.plots = append(w.plots, latencies("", "Time of a returning login, by providers", "one", fmt.Sprint(w.Size.Files), as, bs))
 	return []Row{
 		compared(fmt.Sprintf("p50 of a returning login, 1 provider and %d", w.Size.Files), of(as, p50), of(bs, p50), rounded).atMost(1.1),
@@ -105,10 +114,12 @@ func (w *World) reload(t testing.TB) []Row {
 	s, run := w.serve(t, w.storage(t, "bolt"))
 	w.fill(t, run, files)
 	w.invite(t, w.Size.People, acme, s)
-	part := w.again(t, s, acme)
+	part := w.again(t, s, w.Size.People, acme)
 	part()
+	loads := func() float64 { return run.Metric(t, `jithook_provider_loads_total{result="good"}`) }
 	edition := 0
 	as, bs := takeTurns(t, w.Size.Rounds, part, func() turn {
+		before := loads()
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(stopped)
@@ -130,6 +141,10 @@ func (w *World) reload(t testing.TB) []Row {
 		one := part()
 		close(stop)
 		<-stopped
+		rests(t, run.Process.Pid()) // or the last load would be in A
+		if n, want := loads()-before, max(1, w.Size.Part.Seconds()); n < want || run.Metric(t, "jithook_provider_load_good") != 1 {
+			t.Errorf("%v good loads, want %v at least, the last of them good", n, want)
+		}
 		return one
 	})
 	w.plots = append(w.plots, latencies("", "Time of a returning login, by reloads", "none", "every second", as, bs))

@@ -4,6 +4,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -64,8 +65,8 @@ func (s Scenario) section(b *strings.Builder, run Run) {
 	for _, row := range run.Rows {
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", row.What, row.A, row.B, row.ratio(), row.Asked, row.met())
 	}
-	fmt.Fprintf(b, "\n`make bench ONLY=%s`, %s UTC, %s; load %s, processors %.0f %% busy in the second before; %s; took %s.\n",
-		s.Name, run.When.Format(time.DateOnly+" 15:04"), run.Machine, run.Load, run.Busy, run.Size, run.Took)
+	fmt.Fprintf(b, "\n`make bench ONLY=%s`, commit %s, %s UTC, %s; load %s, processors %.0f %% busy in the second before; %s; took %s.\n",
+		s.Name, cmp.Or(run.Program, "unknown"), run.When.Format(time.DateOnly+" 15:04"), run.Machine, run.Load, run.Busy, run.Size, run.Took)
 	for _, p := range run.Plots {
 		fmt.Fprintf(b, "\n![%s](benchmarks/%s.svg)\n", p.Title, p.Name)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -23,8 +24,10 @@ type Row struct {
 	A     string   `json:"a"`
 	B     string   `json:"b"`
 	Ratio *float64 `json:"ratio,omitempty"`
-	Asked string   `json:"asked,omitempty"`
-	Met   *bool    `json:"met,omitempty"`
+	// Rounds are the ratios of which Ratio is the median.
+	Rounds []float64 `json:"rounds,omitempty"`
+	Asked  string    `json:"asked,omitempty"`
+	Met    *bool     `json:"met,omitempty"`
 }
 
 // Run is what one scenario came to, with what else the machine did meanwhile.
@@ -33,6 +36,8 @@ type Run struct {
 	When     time.Time `json:"when"`
 	Took     string    `json:"took"`
 	Machine  string    `json:"machine"`
+	// Program is the commit that was measured, with -dirty if files had changed.
+	Program string `json:"program,omitempty"`
 	// Load is the machine's average of one minute when the scenario began, which
 	// the one before it may have made.
 	Load string `json:"load"`
@@ -56,9 +61,23 @@ func newRun(scenario, size string) Run {
 	load, _ := os.ReadFile("/proc/loadavg")
 	one, _, _ := strings.Cut(string(load), " ")
 	return Run{
-		Scenario: scenario, When: time.Now().UTC().Truncate(time.Second), Load: one, Busy: busy(), Size: size,
+		Scenario: scenario, Program: program(), When: time.Now().UTC().Truncate(time.Second), Load: one, Busy: busy(), Size: size,
 		Machine: fmt.Sprintf("%s/%s, %d × %s, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), model, runtime.Version()),
 	}
+}
+
+// program is the commit that is there, with -dirty if files of it have changed since,
+// other than the page and its data; empty where there is no git.
+func program() string {
+	commit, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	name := strings.TrimSpace(string(commit))
+	if exec.Command("git", "diff", "--quiet", "HEAD", "--", ":/", ":(top,exclude)docs/benchmarks*").Run() != nil {
+		name += "-dirty"
+	}
+	return name
 }
 
 // look is how long the machine is looked at before a scenario.

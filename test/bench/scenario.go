@@ -136,7 +136,7 @@ func (w *World) returning(t testing.TB, kind string) []Row {
 	a := startBare(t, w.storage(t, kind))
 	b, _ := w.serve(t, w.storage(t, kind))
 	w.invite(t, w.Size.People, acme, a, b)
-	first, second := w.again(t, a, acme), w.again(t, b, acme)
+	first, second := w.again(t, a, w.Size.People, acme), w.again(t, b, w.Size.People, acme)
 	_, _ = first(), second() // warm
 	as, bs := takeTurns(t, w.Size.Rounds, first, second)
 	return w.besideBare("a returning login", kind, 0.85, as, bs)
@@ -178,12 +178,16 @@ func (w *World) besideBare(what, kind string, least float64, as, bs []turn) []Ro
 	return []Row{speed, tail, compared("processor time of the server for one", of(as, cpuOfEach), of(bs, cpuOfEach), micros)}
 }
 
-// Named returns the scenarios with these names, or those of the table that are not
-// long. An unknown name is an error that lists the known ones.
+// Named returns the scenarios with these names, those of the table that are not
+// long if there is no name, or the whole table for the name all. An unknown name is an
+// error that lists the known ones.
 func Named(names []string) ([]Scenario, error) {
 	all := Scenarios()
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0:
 		return slices.DeleteFunc(all, func(s Scenario) bool { return s.Long }), nil
+	case slices.Equal(names, []string{"all"}):
+		return all, nil
 	}
 	var chosen []Scenario
 	for _, name := range names {

@@ -106,8 +106,9 @@ func ratios[T int64 | float64 | time.Duration](as, bs []T) []float64 {
 
 // compared is a row of a median of each side and the median of the rounds' ratios.
 func compared[T int64 | float64 | time.Duration](what string, as, bs []T, show func(T) string) Row {
-	ratio := middle(ratios(as, bs))
-	return Row{What: what, A: show(middle(as)), B: show(middle(bs)), Ratio: &ratio}
+	rounds := ratios(as, bs)
+	ratio := middle(rounds)
+	return Row{What: what, A: show(middle(as)), B: show(middle(bs)), Ratio: &ratio, Rounds: rounds}
 }
 
 // atLeast and atMost say what is asked of a row, and whether it is so.
