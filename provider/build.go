@@ -82,7 +82,7 @@ func (c *compiler) build(f file) *Provider {
 	}
 	p.Listed = f.Claims.Source
 	p.Subject = c.subject(f.Subject)
-	p.schema = c.schema(f.Claims.Schema)
+	c.schema(f.Claims.Schema, p)
 	p.Sources = c.sources(f, claims.Origin{Provider: p.ID, Issuers: p.Issuers, Subject: p.Subject})
 	return p
 }

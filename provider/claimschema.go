@@ -17,24 +17,22 @@ const schemaSuffix = ".schema.json"
 func isSchema(name string) bool { return strings.HasSuffix(name, schemaSuffix) }
 
 // schema reads the schema of the provider's claims. Logins do not ask it.
-func (c *compiler) schema(t *strictyaml.Text) *claimschema.Schema {
+func (c *compiler) schema(t *strictyaml.Text, p *Provider) {
 	if t == nil {
-		return nil
+		return
 	}
 	name := path.Clean(t.Value)
 	if !isSchema(name) || !fs.ValidPath(name) {
 		c.refuse(*t, "schema is a file in this folder or below it, whose name ends with %s", schemaSuffix)
-		return nil
+		return
 	}
 	data, err := read(c.fsys, name)
 	if err != nil {
 		c.refuse(*t, "%s cannot be read: %s", name, reason(err))
-		return nil
+		return
 	}
-	schema, err := claimschema.Parse(data)
-	if err != nil {
+	if p.schema, err = claimschema.Parse(data); err != nil {
 		c.refuse(*t, "%s: %s", name, strings.Join(strings.Fields(err.Error()), " "))
-		return nil
 	}
-	return schema
+	p.schemaFile, p.schemaDigest = name, digest(data)
 }

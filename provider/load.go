@@ -47,11 +47,9 @@ func (l Loader) load(fsys fs.FS, last *Set) (*Set, []Problem) {
 	if err != nil {
 		return nil, []Problem{{File: ".", Message: "the folder cannot be read: " + reason(err)}}
 	}
-	unchanged := make(map[string]*Provider, last.Len()) // by file
+	before := make(map[string]*Provider, last.Len()) // by file
 	for _, p := range last.All() {
-		if p.schema == nil { // which is a file of its own
-			unchanged[p.File] = p
-		}
+		before[p.File] = p
 	}
 	providers := make(map[string]*Provider, len(entries))
 	var problems []Problem
@@ -60,7 +58,7 @@ func (l Loader) load(fsys fs.FS, last *Set) (*Set, []Problem) {
 			continue
 		}
 		runtime.Gosched() // logins go first
-		p, found := l.file(fsys, e.Name(), unchanged[e.Name()])
+		p, found := l.file(fsys, e.Name(), before[e.Name()])
 		problems = append(problems, found...)
 		if p == nil {
 			continue
@@ -104,17 +102,31 @@ func (l Loader) file(fsys fs.FS, name string, last *Provider) (*Provider, []Prob
 	if err != nil {
 		return nil, []Problem{{File: name, Line: 1, Col: 1, Message: reason(err)}}
 	}
-	sum := sha256.Sum256(data)
-	digest := hex.EncodeToString(sum[:])
-	if last != nil && last.Digest == digest {
+	sum := digest(data)
+	if last != nil && last.Digest == sum && last.schemaStands(fsys) {
 		return last, nil
 	}
 	f, p, problems := l.parse(fsys, name, data)
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	p.File, p.Digest, p.place = name, digest, f.Provider.Problemf("")
+	p.File, p.Digest, p.place = name, sum, f.Provider.Problemf("")
 	return p, nil
+}
+
+// schemaStands reports whether the schema, if there is one, is what it was.
+func (p *Provider) schemaStands(fsys fs.FS) bool {
+	if p.schemaFile == "" {
+		return true
+	}
+	data, err := read(fsys, p.schemaFile)
+	return err == nil && digest(data) == p.schemaDigest
+}
+
+// digest is the SHA-256 of what a file has, in hex.
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // parse returns a file as it is written and the provider that it makes, which

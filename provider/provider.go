@@ -43,7 +43,8 @@ type Provider struct {
 	places   map[string]string
 	place    Problem // of its id in the file, without a message
 
-	schema *claimschema.Schema // which claims there are; nil if nobody says
+	schema                   *claimschema.Schema // which claims there are; nil if nobody says
+	schemaFile, schemaDigest string              // where it stands, and what stood there
 }
 
 // TraitNames returns the names of the traits that the file decides, of those in

@@ -303,8 +303,8 @@ func TestOnlyChangesAreCompiled(t *testing.T) {
 	first := load()
 	write("b.yaml", string(named("globex").Data)+"\n# another\n")
 	second := load()
-	if len(second) != 3 || second["acme"] != first["acme"] || second["globex"] == first["globex"] {
-		t.Error("the unchanged file was compiled again, or the changed one was not")
+	if len(second) != 3 || second["acme"] != first["acme"] || second["initech"] != first["initech"] || second["globex"] == first["globex"] {
+		t.Error("an unchanged file was compiled again, or the changed one was not")
 	}
 	write("c.schema.json", "[")
 	load(`c.yaml:1:121: c.schema.json: not JSON: unexpected EOF`) // a change beside the file

@@ -14,6 +14,8 @@ const (
 	// however little is in use: the collector of a small server would run ten times a
 	// second under load.
 	gcRoom = 24 << 20
+	// coarse is what percents are a multiple of: to set them stops the world for a moment.
+	coarse = 25
 )
 
 // collectLess has garbage collected when it is so many percent of what is in use,
@@ -22,6 +24,8 @@ const (
 func collectLess(least int, room uint64) {
 	percent := least
 	debug.SetGCPercent(percent)
+	// Go does not collect below 4 MiB for each hundred percent.
+	most := max(least, int(100*room/(4<<20)))
 	inUse := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/globals:bytes"}, {Name: "/gc/scan/stack:bytes"}}
 	type mark struct{ *mark } // with a pointer in it: things without one share a finalizer
 	var collected func(*mark)
@@ -29,7 +33,8 @@ func collectLess(least int, room uint64) {
 		metrics.Read(inUse)
 		live, enough := inUse[0].Value.Uint64(), least
 		if live < room { // the percents are of all that is looked through
-			enough = max(least, int(100*(room-live)/max(1, live+inUse[1].Value.Uint64()+inUse[2].Value.Uint64())))
+			enough = int(100 * (room - live) / max(1, live+inUse[1].Value.Uint64()+inUse[2].Value.Uint64()))
+			enough = min(max(least, enough/coarse*coarse), most)
 		}
 		if enough != percent {
 			percent = enough
