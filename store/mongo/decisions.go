@@ -197,6 +197,10 @@ func inSteps(limit int, step func(want int) (int, error)) (int, error) {
 // replicas.
 const outOfOrder = 100
 
+// indexIDs is the name of the index that every collection has. FerretDB would sort all
+// records to find the first, as long as PostgreSQL has no statistics of them.
+const indexIDs = "_id_"
+
 // dropRecords goes by the ids, which begin with the time: an index of the times
 // would cost every login an entry.
 func (db *database) dropRecords(ctx context.Context, cut string, want int) (int, error) {
@@ -204,7 +208,7 @@ func (db *database) dropRecords(ctx context.Context, cut string, want int) (int,
 		ID string `bson:"_id"`
 		At string `bson:"at"`
 	}](ctx, db.decisions, bson.D{}, options.Find().
-		SetProjection(bson.D{{Key: fieldAt, Value: 1}}).SetSort(byIDs(1)).SetLimit(int64(want+outOfOrder)))
+		SetProjection(bson.D{{Key: fieldAt, Value: 1}}).SetSort(byIDs(1)).SetLimit(int64(want+outOfOrder)).SetHint(indexIDs))
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"reflect"
 	"strings"
 	"time"
 
@@ -20,7 +21,6 @@ type decisionDoc struct {
 
 // recordDoc is an identity.Record without its id. Nearly all records are those of
 // logins that changed nothing, with half of their fields empty: these are left out.
-// The fields that are must stand in absent.
 type recordDoc struct {
 	At          string      `bson:"at"`
 	Hook        string      `bson:"hook"`
@@ -52,12 +52,10 @@ type recordDoc struct {
 // absent are the fields of d that are left out.
 func (d recordDoc) absent() bson.D {
 	fields := bson.D{}
-	for name, empty := range map[string]bool{
-		"rule": d.Rule == "", "claims_normalised": !d.Normalised, "changes": len(d.Change) == 0, "claims": d.Claims == nil,
-		"shadow": d.Shadow == nil, fieldFlowID: d.FlowID == "", "delivery_id": d.DeliveryID == "", "committed_at": d.CommittedAt == "",
-		fieldNotable: !d.Notable,
-	} {
-		if empty {
+	v := reflect.ValueOf(d)
+	for n := range v.NumField() {
+		name, how, _ := strings.Cut(v.Type().Field(n).Tag.Get("bson"), ",")
+		if f := v.Field(n); how == "omitempty" && (f.IsZero() || f.Kind() == reflect.Slice && f.Len() == 0) {
 			fields = append(fields, bson.E{Key: name, Value: ""})
 		}
 	}

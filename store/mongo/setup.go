@@ -266,7 +266,7 @@ func identityIndexes() []driver.IndexModel {
 // login's look-up does. So there are no more of them than questions that a person
 // asks, and none of what nearly all records have in common.
 func decisionIndexes() []driver.IndexModel {
-	flow := indexOn("flows", fieldFlowID) // without the id: a flow has few records
+	flow := indexOn("flows", fieldFlowID, fieldID)
 	flow.Options.SetPartialFilterExpression(bson.D{{Key: fieldFlowID, Value: bson.D{{Key: "$exists", Value: true}}}})
 	decision := indexOn("notable", fieldDecision, fieldID)
 	decision.Options.SetPartialFilterExpression(bson.D{{Key: fieldNotable, Value: true}})

@@ -250,4 +250,13 @@ func testDropDecisions(t *testing.T, s store.Store) {
 	wantIDs(t, "Decisions of a flow", decisions(t, s, store.DecisionQuery{FlowID: "flow"}),
 		recordIDs(records[:5], func(r identity.Record) bool { return r.FlowID == "flow" }))
 	wantNoRecord(t, s, records[9])
+
+	// Ids are in the order of the times, but for those of a moment.
+	young, old := newRecord(newIdentity(), identity.Denied), newRecord(newIdentity(), identity.Denied)
+	young.At, old.At = cut.Add(time.Hour), cut.Add(-time.Hour)
+	must(t, s.Record(t.Context(), []identity.Record{young, old}, nil))
+	drop(clock.Add(-time.Hour), 100, 0)
+	drop(cut, 1, 1)
+	wantNoRecord(t, s, old)
+	wantRecord(t, s, young)
 }
