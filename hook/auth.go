@@ -71,6 +71,7 @@ type Credentials struct {
 // Auth knows the credentials, and who has failed to have one. NewAuth makes it.
 type Auth struct {
 	entries  []entry
+	headers  []string // that keys are sent in, each once
 	signers  []signer
 	now      func() time.Time
 	large    chan struct{} // places for large bodies of strangers
@@ -79,9 +80,12 @@ type Auth struct {
 
 type entry struct {
 	caller Caller
-	header string // empty for basic
+	header int // which of the headers; basic for none
 	digest [sha256.Size]byte
 }
+
+// basic stands in an entry's header for HTTP basic authentication.
+const basic = -1
 
 // NewAuth returns an Auth that admits these credentials. Errors: none given; one
 // without a secret, with an empty one or with more than MaxValues, or one that
@@ -93,8 +97,13 @@ func NewAuth(c Credentials) (*Auth, error) {
 		if err := checkValues(k.Values); err != nil {
 			return nil, fmt.Errorf("api key %q %w", k.Name, err)
 		}
+		name := http.CanonicalHeaderKey(k.Header)
+		at := slices.Index(a.headers, name)
+		if at < 0 {
+			at, a.headers = len(a.headers), append(a.headers, name)
+		}
 		for _, v := range k.Values {
-			a.entries = append(a.entries, entry{k.Caller, http.CanonicalHeaderKey(k.Header), digest(v)})
+			a.entries = append(a.entries, entry{k.Caller, at, digest(v)})
 		}
 	}
 	for _, b := range c.Basics {
@@ -102,7 +111,7 @@ func NewAuth(c Credentials) (*Auth, error) {
 			return nil, fmt.Errorf("basic credential %q %w", b.Name, cmp.Or(err, errNoUser))
 		}
 		for _, p := range b.Passwords {
-			a.entries = append(a.entries, entry{b.Caller, "", digest(b.User, p)})
+			a.entries = append(a.entries, entry{b.Caller, basic, digest(b.User, p)})
 		}
 	}
 	for _, w := range c.Webhooks {
@@ -183,26 +192,39 @@ func (a *Auth) Authenticate(r *http.Request) (Caller, *provision.Delivery, error
 // hasOther reports whether r has anything of a credential that is sent.
 func (a *Auth) hasOther(r *http.Request) bool {
 	return r.Header.Get("Authorization") != "" ||
-		slices.ContainsFunc(a.entries, func(e entry) bool { return e.header != "" && r.Header.Get(e.header) != "" })
+		slices.ContainsFunc(a.headers, func(name string) bool { return r.Header.Get(name) != "" })
+}
+
+// part is what a request has in one of the headers.
+type part struct {
+	digest [sha256.Size]byte
+	there  int // 1 if it has something
 }
 
 // sent returns whose credential the request has in its headers. It compares
 // digests in constant time and looks at every credential whatever matched, so
-// that neither a prefix nor a position can be timed.
+// that neither a prefix nor a position can be timed. What was sent is digested once,
+// however many credentials there are.
 func (a *Auth) sent(r *http.Request) (Caller, bool) {
 	token, hasBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	bearer := digest(token)
 	user, password, hasBasic := r.BasicAuth()
-	basic := digest(user, password)
+	pair := digest(user, password)
+	var few [4]part
+	parts := few[:0]
+	for _, name := range a.headers {
+		value := r.Header.Get(name)
+		parts = append(parts, part{digest(value), truth(value != "")})
+	}
 	found := -1
-	for i, e := range a.entries {
+	for i := range a.entries {
+		e := &a.entries[i]
 		match := 0
-		if e.header == "" {
-			match = subtle.ConstantTimeCompare(basic[:], e.digest[:]) & truth(hasBasic)
+		if e.header == basic {
+			match = subtle.ConstantTimeCompare(pair[:], e.digest[:]) & truth(hasBasic)
 		} else {
-			sent := r.Header.Get(e.header)
-			own := digest(sent)
-			match = subtle.ConstantTimeCompare(own[:], e.digest[:])&truth(sent != "") |
+			own := &parts[e.header]
+			match = subtle.ConstantTimeCompare(own.digest[:], e.digest[:])&own.there |
 				subtle.ConstantTimeCompare(bearer[:], e.digest[:])&truth(hasBearer)
 		}
 		if match == 1 && found < 0 {
