@@ -13,10 +13,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/hook/generic"
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/provider"
+	"github.com/jithook/jithook/store"
 )
 
 // populate signs in n people.
@@ -235,7 +238,7 @@ func TestBadQueries(t *testing.T) {
 		"decision misspelt":        {"/decisions?decision=denid", "denied"},
 		"parameter misspelt":       {"/identities?sate=active", "state"},
 		"parameter of another":     {"/decisions?state=active", "decision"},
-		"parameter of none":        {"/providers?state=active", "none"},
+		"parameter of none":        {"/outbound?state=active", "none"},
 		"parameter twice":          {"/identities?state=active&state=pending", "more than once"},
 		"state empty":              {"/identities?state=", "empty"},
 		"identity empty":           {"/decisions?identity=", "empty"},
@@ -308,6 +311,45 @@ func TestProviders(t *testing.T) {
 	}
 	if !list[0].Enabled || list[0].Userstore != "default" {
 		t.Errorf("acme: %+v", list[0])
+	}
+}
+
+// TestProvidersInPages: every page holds what it was asked for and no more, and
+// together they hold everybody once, whatever goes in between.
+func TestProvidersInPages(t *testing.T) {
+	w := newWorld(t)
+	files := fstest.MapFS{}
+	load := func() {
+		set, problems := loader(t).Load(files)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		w.api.Providers = func() *provider.Set { return set }
+	}
+	for n := range 120 {
+		files[fmt.Sprintf("%d.json", n)] = &fstest.MapFile{Data: fmt.Appendf(nil, `{"version": 1, "provider": "idp-%03d", "issuer": "https://%d.example", "jit": {"enabled": true}, "traits": {"name": {"value": "claims.name"}}}`, n, n)}
+	}
+	load()
+	first := into[admin.Providers](t, w.get(t, "/providers"))
+	if len(first.Providers) != 50 || first.NextPageToken == "" {
+		t.Fatalf("%d on a page, token %q", len(first.Providers), first.NextPageToken)
+	}
+	delete(files, "49.json") // which the token names
+	load()
+	var ids []string
+	for page := first; ; page = into[admin.Providers](t, w.get(t, "/providers?page_size=35&page_token="+page.NextPageToken)) {
+		for _, p := range page.Providers {
+			ids = append(ids, p.Provider)
+		}
+		if page.NextPageToken == "" {
+			break
+		}
+	}
+	if want := len(slices.Compact(slices.Sorted(slices.Values(ids)))); len(ids) != 120 || want != 120 || !slices.IsSorted(ids) {
+		t.Errorf("%d in all, %d of them distinct", len(ids), want)
+	}
+	for _, query := range []string{"page_size=0", "page_size=501", "page_token=x", "page_token=" + store.NewPageToken(store.TokenIdentities, "idp-001"), "state=active"} {
+		refused(t, w.get(t, "/providers?"+query), http.StatusBadRequest)
 	}
 }
 
