@@ -132,10 +132,6 @@ func (p *Policy) Userstore() (name, from string) {
 	return p.userstore, ""
 }
 
-// MayPlace reports whether new identities may go to the userstore. Of an
-// expression nobody knows before it has seen the claims.
-func (p *Policy) MayPlace(userstore string) bool { return p.from != nil || p.userstore == userstore }
-
 // Place returns the name of the userstore in which a login's identity is
 // created, unless the verdict refuses: the expression that yields it could not
 // be evaluated. Whether there is such a userstore it does not know. The error is

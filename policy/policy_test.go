@@ -190,8 +190,8 @@ func TestPlace(t *testing.T) {
 			if n := len(p.Programs()); (n == 1) != (c.from != "") {
 				t.Errorf("%d expressions", n)
 			}
-			if !p.MayPlace("employees") || p.MayPlace("others") != (c.from != "") {
-				t.Error("MayPlace")
+			if name, from := p.Userstore(); (name == "employees") != (c.from == "") || from != c.from {
+				t.Errorf("userstore %q from %q", name, from)
 			}
 		})
 	}

@@ -96,11 +96,12 @@ type Set struct {
 	issuers   map[string][]*Provider
 	sought    map[string]bool // the paths of lookup rules
 	leases    bool
+	placed    placing
 }
 
 // newSet looks through the providers once, so that no login has to.
 func newSet(providers map[string]*Provider) *Set {
-	s := &Set{providers: providers, sorted: make([]*Provider, 0, len(providers)), issuers: map[string][]*Provider{}, sought: map[string]bool{}}
+	s := &Set{providers: providers, sorted: make([]*Provider, 0, len(providers)), issuers: map[string][]*Provider{}, sought: map[string]bool{}, placed: placing{}}
 	for _, id := range slices.Sorted(maps.Keys(providers)) {
 		p := providers[id]
 		s.sorted = append(s.sorted, p)
@@ -110,6 +111,7 @@ func newSet(providers map[string]*Provider) *Set {
 		for _, r := range p.Policy.Lookup() {
 			s.sought[r.Path] = true
 		}
+		s.placed.add(p)
 		s.leases = s.leases || p.Policy.Lifecycle().InactiveAfter > 0
 	}
 	return s

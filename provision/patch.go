@@ -80,14 +80,11 @@ func Amend(patch Patch) Edit {
 // traitsOf are the traits of every provider's file that may write the identity,
 // or one that must not share a unique trait with it.
 func (s *Service) traitsOf(i *identity.Identity) []mapper.TraitInfo {
-	var all []mapper.TraitInfo
-	for _, prov := range s.Providers().All() {
-		linked := slices.ContainsFunc(i.Links, func(l identity.Link) bool { return l.Provider == prov.ID })
-		if linked || prov.Policy.MayPlace(i.Userstore) {
-			all = append(all, prov.Mapping.Traits()...)
-		}
+	linked := make([]string, len(i.Links))
+	for n, l := range i.Links {
+		linked[n] = l.Provider
 	}
-	return all
+	return s.Providers().TraitsIn(i.Userstore, linked)
 }
 
 // amendTraits writes the traits, and returns the paths of those whose value is

@@ -6,6 +6,7 @@ package provision_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -189,5 +190,38 @@ func TestReturnReachesKratos(t *testing.T) {
 	want(t, h.Provision(t.Context(), kratos(identity.HookLogin, "k-1", "s-1", ann())), identity.Activated)
 	if i := h.only(); len(i.Outbox) != 1 || i.Outbox[0].Target != "kratos:main" || h.MayReturn(&i) {
 		t.Errorf("outbox %+v", i.Outbox)
+	}
+}
+
+// What it takes to give names back does not grow with the providers' files.
+func TestReturnWithManyFiles(t *testing.T) {
+	taken := func(files int) uint64 {
+		h := open(t)
+		h.signsIn()
+		external1(h)
+		before := h.only()
+		h.barredBy("provider:acme", identity.StateDeprovisioned)
+		h.Quarantine = day
+		h.now = h.now.Add(2 * day)
+		h.swept(provision.RuleQuarantine, provision.FateDone)
+		all := []string{returning("deny", "activate")}
+		for n := range files {
+			id := fmt.Sprintf("idp-%d", n)
+			all = append(all, replace(replace(acme, "provider: acme", "provider: "+id), "issuer: https://acme.example", "issuer: https://"+id+".example"))
+		}
+		h.edit(all...)
+		var start, end runtime.MemStats
+		runtime.ReadMemStats(&start)
+		out := h.Provision(t.Context(), generic("s-1", ann()))
+		runtime.ReadMemStats(&end)
+		want(t, out, identity.Activated)
+		if i := h.only(); !slices.Equal(i.Keys, before.Keys) {
+			t.Errorf("keys %v, before %v", i.Keys, before.Keys)
+		}
+		return end.Mallocs - start.Mallocs
+	}
+	taken(1)
+	if few, many := taken(1), taken(100); many > few+100 {
+		t.Errorf("%d allocations with few files, %d with a hundred more", few, many)
 	}
 }

@@ -5,6 +5,7 @@ package provision
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jithook/jithook/identity"
 )
@@ -114,13 +115,17 @@ func ofName(k identity.Key) bool { return k.Kind() == identity.KeyMail || k.Kind
 // stands for. Whether a trait is unique is its writer's business; of one that no
 // provider wrote, that of every file that may write the identity.
 func (s *Service) nameKeys(i *identity.Identity) map[identity.Key]string {
-	var writers []string
+	writers := map[string]bool{} // sources that are a provider with a file
 	keys := map[identity.Key]string{}
-	for _, prov := range s.Providers().All() {
-		own := identity.ProviderSource(prov.ID)
-		writers = append(writers, own)
-		maps.Copy(keys, uniqueKeys(i, prov.Mapping.Traits(), func(_, source string) bool { return source == own }))
+	for _, by := range i.Provenance {
+		id, ok := strings.CutPrefix(by.Source, identity.ProviderSource(""))
+		prov, has := s.Providers().Get(id)
+		if !ok || !has || writers[by.Source] {
+			continue
+		}
+		writers[by.Source] = true
+		maps.Copy(keys, uniqueKeys(i, prov.Mapping.Traits(), func(_, source string) bool { return source == by.Source }))
 	}
-	maps.Copy(keys, uniqueKeys(i, s.traitsOf(i), func(_, source string) bool { return !slices.Contains(writers, source) }))
+	maps.Copy(keys, uniqueKeys(i, s.traitsOf(i), func(_, source string) bool { return !writers[source] }))
 	return keys
 }
