@@ -14,6 +14,10 @@ const (
 	// a Kratos is asked about, each of them with calls of a second.
 	sweepPage  = 200
 	askingPage = 20
+	// maxIdentifiers is how many credentials a Kratos is asked for about one
+	// identity. Thousands of providers may share an issuer, and the person may have
+	// come by any of them.
+	maxIdentifiers = 50
 )
 
 // expiry returns how a rule is carried out; ok is false where it is off.
@@ -71,8 +75,12 @@ func (s *Service) claimed() func(context.Context, *identity.Identity) Fate {
 		case down:
 			return FateUnheard
 		}
+		identifiers := s.identifiers(i)
+		if len(identifiers) > maxIdentifiers {
+			return FateUnasked
+		}
 		for instance, admin := range s.Kratos {
-			for _, identifier := range s.identifiers(i) {
+			for _, identifier := range identifiers {
 				held, err := admin.Holds(ctx, identifier)
 				if err != nil {
 					s.Log.ErrorContext(ctx, "Kratos's Admin API not heard: a pending identity stays", "instance", instance, "identity_id", i.ID, "error", err)

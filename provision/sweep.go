@@ -85,7 +85,8 @@ const (
 	// FateUnheard: a Kratos did not answer.
 	FateUnheard Fate = "kratos_unheard"
 	// FateUnasked: a Kratos that may have the person has no Admin API here, or
-	// there is no subject to ask for.
+	// there is no subject to ask for, or the subject's issuer is that of too many
+	// providers.
 	FateUnasked Fate = "cannot_ask"
 	// FateDamaged: the identity cannot be read, nor is its Userstore or Since
 	// known. For a backup.

@@ -9,6 +9,7 @@ package provision_test
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -211,6 +212,30 @@ func TestPendingSweepAsksNoKratosThatIsDown(t *testing.T) {
 	h.now = h.now.Add(2 * day)
 	if found := h.sweep(provision.RulePending, true); len(found) != 3 || len(k.calls) != 1 {
 		t.Errorf("found %+v after %d calls", found, len(k.calls))
+	}
+}
+
+// A person may have come by any provider that has the issuer. Kratos is asked for
+// each, or, where there are very many, nobody is and the identity stays.
+func TestPendingSweepAsksForFew(t *testing.T) {
+	for others, c := range map[int]struct {
+		calls int
+		fate  provision.Fate
+	}{3: {4, provision.FateDone}, 49: {50, provision.FateDone}, 50: {0, provision.FateUnasked}} {
+		h := open(t)
+		want(t, h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann())), identity.Created)
+		files := []string{acme}
+		for n := range others {
+			files = append(files, replace(acme, "provider: acme", fmt.Sprintf("provider: acme%d", n)))
+		}
+		h.edit(files...)
+		k := &knows{}
+		h.asks(map[string]*knows{"main": k})
+		h.now = h.now.Add(2 * day)
+		found := h.sweep(provision.RulePending, true)
+		if len(found) != 1 || found[0].Fate != c.fate || len(k.calls) != c.calls {
+			t.Errorf("%d others: found %+v after %d calls, want %s after %d", others, found, len(k.calls), c.fate, c.calls)
+		}
 	}
 }
 
