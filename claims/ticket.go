@@ -23,12 +23,17 @@ var ErrSpent = errors.New("used in another flow before")
 // another one for it would open the door that it closed.
 var ErrTicketsFull = errors.New("too many tickets are remembered")
 
-// MaxTickets bounds how many tickets are remembered at a time: some 100 MB, and
+// MaxTickets bounds how many tickets are remembered at a time: some 150 MB, and
 // at a life of ten minutes 1,700 logins a second.
 const MaxTickets = 1 << 20
 
-// ticketSweep is how often tickets that have run out are forgotten.
-const ticketSweep = time.Minute
+const (
+	// ticketsForgotten is how many tickets each new one looks at, to forget them if
+	// they have run out: the table stays near what is good, and nobody waits.
+	ticketsForgotten = 8
+	// ticketSweep is how often all are looked at, where the table is full.
+	ticketSweep = time.Minute
+)
 
 // Tickets remembers in which flow each ticket was first used, until it runs out.
 // It remembers in memory: a second server, or this one after a restart, knows
@@ -37,6 +42,8 @@ const ticketSweep = time.Minute
 type Tickets struct {
 	mu    sync.Mutex
 	spent map[[sha256.Size]byte]spending
+	all   [][sha256.Size]byte // of spent, for forget
+	next  int                 // of all, at which forget looks next
 	sweep time.Time
 }
 
@@ -51,19 +58,15 @@ func (t *Tickets) Spend(ticket Ticket, flow string, now time.Time) error {
 	digest := sha256.Sum256([]byte(flow))
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !now.Before(t.sweep) {
-		for id, s := range t.spent {
-			if s.until < now.Unix() {
-				delete(t.spent, id)
-			}
-		}
-		t.sweep = now.Add(ticketSweep)
-	}
 	if first, ok := t.spent[ticket.ID]; ok {
 		if first.flow != digest {
 			return ErrSpent
 		}
 		return nil
+	}
+	if t.forget(now, ticketsForgotten); len(t.spent) >= MaxTickets && !now.Before(t.sweep) {
+		t.forget(now, len(t.all))
+		t.sweep = now.Add(ticketSweep)
 	}
 	if len(t.spent) >= MaxTickets {
 		return ErrTicketsFull
@@ -72,5 +75,23 @@ func (t *Tickets) Spend(ticket Ticket, flow string, now time.Time) error {
 		t.spent = map[[sha256.Size]byte]spending{}
 	}
 	t.spent[ticket.ID] = spending{digest, ticket.Until.Unix() + 1}
+	t.all = append(t.all, ticket.ID)
 	return nil
+}
+
+// forget looks at some of the tickets, round and round, and forgets those that have
+// run out.
+func (t *Tickets) forget(now time.Time, some int) {
+	for range min(some, len(t.all)) {
+		if t.next >= len(t.all) {
+			t.next = 0
+		}
+		id, last := t.all[t.next], len(t.all)-1
+		if t.spent[id].until >= now.Unix() {
+			t.next++
+			continue
+		}
+		delete(t.spent, id)
+		t.all[t.next], t.all = t.all[last], t.all[:last]
+	}
 }

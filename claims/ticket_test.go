@@ -81,3 +81,32 @@ func TestTicketsAreBounded(t *testing.T) {
 		t.Errorf("with room again: %v", err)
 	}
 }
+
+// TestTicketsAreForgottenByTheWay: a login forgets a few of the tickets that have run
+// out, and does not wait for all of them to be looked at. How many, the room tells
+// that there is then by a clock at which all are good.
+func TestTicketsAreForgottenByTheWay(t *testing.T) {
+	var spent claims.Tickets
+	spend := func(n int, at time.Time) error {
+		next := claims.Ticket{Until: noon.Add(time.Minute)}
+		binary.BigEndian.PutUint32(next.ID[:], uint32(n))
+		return spent.Spend(next, "f-1", at)
+	}
+	for n := range claims.MaxTickets - 1 {
+		if err := spend(n, noon); err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if err := spend(claims.MaxTickets, noon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	room := 0
+	for ; room < 100; room++ {
+		if errors.Is(spend(claims.MaxTickets+1+room, noon), claims.ErrTicketsFull) {
+			break
+		}
+	}
+	if room == 0 || room == 100 {
+		t.Errorf("room for %d after one login, want a few", room)
+	}
+}
