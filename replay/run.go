@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"time"
 
@@ -33,9 +34,26 @@ type Replay struct {
 	// Workers is how many logins are decided at a time; 0 is one a processor.
 	Workers int
 
-	seen  map[identity.Key]bool // newest first: whose newest login was met
-	begun map[identity.Key]bool // and whose newest of those that made or linked them
+	met map[subject]met // newest first
 }
+
+// subject tells subjects apart in less memory than their keys, of which a replay may
+// meet a million inside a server.
+type subject [16]byte
+
+func subjectOf(k identity.Key) (s subject) {
+	sum := sha256.Sum256([]byte(k))
+	copy(s[:], sum[:])
+	return s
+}
+
+// met is what was met of a subject.
+type met uint8
+
+const (
+	newest met = 1 << iota // the newest login
+	begun                  // the newest of those that made or linked them
+)
 
 // Left says why a login was not replayed.
 type Left string
@@ -77,7 +95,7 @@ type Summary struct {
 func (r *Replay) Run(ctx context.Context, step func(Summary, []Difference) error) (Summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r.seen, r.begun = map[identity.Key]bool{}, map[identity.Key]bool{}
+	r.met = map[subject]met{}
 	sum := Summary{LeftOut: map[Left]int{}, Kinds: map[Kind]int{}}
 	for page := range r.pages(ctx) {
 		if page.err != nil {
@@ -149,15 +167,16 @@ func (r *Replay) choose(records []identity.Record, sum *Summary) []job {
 			sum.LeftOut[LeftNoClaims]++
 			continue
 		}
-		j := job{record: rec}
-		if r.All || !r.seen[rec.SubjectKey] {
+		j, who := job{record: rec}, subjectOf(rec.SubjectKey)
+		before := r.met[who]
+		r.met[who] |= newest
+		if r.All || before&newest == 0 {
 			j.as = append(j.as, Returning)
 		}
-		if begins(rec) && (r.All || !r.begun[rec.SubjectKey]) {
+		if begins(rec) && (r.All || before&begun == 0) {
 			j.as = append(j.as, First)
-			r.begun[rec.SubjectKey] = true
+			r.met[who] |= begun
 		}
-		r.seen[rec.SubjectKey] = true
 		if len(j.as) == 0 {
 			sum.LeftOut[LeftOlder]++
 			continue
