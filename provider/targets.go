@@ -22,9 +22,10 @@ func (s *Set) Targets(i *identity.Identity) []string {
 // Sends reports whether the file of a linked provider sends the identity to the
 // target; unknown says that a linked provider has no file.
 func (s *Set) Sends(i *identity.Identity, target string) (sends, unknown bool) {
-	unknown = slices.ContainsFunc(i.Links, func(l identity.Link) bool {
-		_, ok := s.Get(l.Provider)
-		return !ok
-	})
-	return slices.Contains(s.Targets(i), target), unknown
+	for _, l := range i.Links {
+		p, ok := s.Get(l.Provider)
+		unknown = unknown || !ok
+		sends = sends || ok && slices.Contains(p.outbound, target)
+	}
+	return sends, unknown
 }

@@ -44,3 +44,20 @@ func TestTargets(t *testing.T) {
 		}
 	}
 }
+
+// TestSendsTakesNoMemory: it is asked for every delivery of every target. Those of all
+// links are not put together for one.
+func TestSendsTakesNoMemory(t *testing.T) {
+	set, problems := loader(t).Load(fstest.MapFS{"a.yaml": {Data: []byte("version: 1\nprovider: acme\nissuer: https://acme.example\njit: {enabled: true}\ntraits: {name: {value: claims.name}}\noutbound: [hr, crm]\n")}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	i := identity.Identity{Links: slices.Repeat([]identity.Link{{Provider: "acme"}}, 200)}
+	if n := testing.AllocsPerRun(20, func() {
+		if sends, unknown := set.Sends(&i, "crm"); !sends || unknown {
+			t.Error(sends, unknown)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
