@@ -31,6 +31,9 @@ const (
 	// ticketsForgotten is how many tickets each new one looks at, to forget them if
 	// they have run out: the table stays near what is good, and nobody waits.
 	ticketsForgotten = 8
+	// ticketGrace is how long a ticket is remembered after it has run out: a login that is
+	// under way looked at the clock before, and none takes so long.
+	ticketGrace = 10 * time.Second
 	// ticketSweep is how often all are looked at, where the table is full.
 	ticketSweep = time.Minute
 )
@@ -49,7 +52,7 @@ type Tickets struct {
 
 type spending struct {
 	flow  [sha256.Size]byte
-	until int64 // Unix time in seconds, rounded up
+	until int64 // Unix time in seconds, rounded up, with grace
 }
 
 // Spend ties the ticket to the flow, or confirms that it is tied to it already.
@@ -74,7 +77,7 @@ func (t *Tickets) Spend(ticket Ticket, flow string, now time.Time) error {
 	if t.spent == nil {
 		t.spent = map[[sha256.Size]byte]spending{}
 	}
-	t.spent[ticket.ID] = spending{digest, ticket.Until.Unix() + 1}
+	t.spent[ticket.ID] = spending{digest, ticket.Until.Add(ticketGrace).Unix() + 1}
 	t.all = append(t.all, ticket.ID)
 	return nil
 }

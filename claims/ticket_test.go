@@ -40,6 +40,23 @@ func TestTicketIsGoodForOneFlow(t *testing.T) {
 	}
 }
 
+// TestTicketOfALoginUnderWay: a login that looked at the clock when the ticket was good
+// finds it used, although another login has seen it run out since.
+func TestTicketOfALoginUnderWay(t *testing.T) {
+	var spent claims.Tickets
+	until := noon.Add(10*time.Minute + 500*time.Millisecond)
+	spend := func(name, flow string, at time.Time) error { return spent.Spend(ticket(name, until), flow, at) }
+	if err := spend("a", "f-1", noon); err != nil {
+		t.Fatal(err)
+	}
+	if err := spend("b", "f-3", until.Add(5*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := spend("a", "f-2", until.Add(-time.Millisecond)); !errors.Is(err, claims.ErrSpent) {
+		t.Errorf("in another flow: %v", err)
+	}
+}
+
 // TestTicketInManyFlowsAtOnce: one of them wins.
 func TestTicketInManyFlowsAtOnce(t *testing.T) {
 	var spent claims.Tickets

@@ -94,7 +94,7 @@ func (i *Identity) Having() []string {
 		has = append(has, HavingHold)
 	}
 	for _, d := range i.Outbox {
-		if d.Dead {
+		if d.Dead && i.State != StatePending { // for whom nothing is sent
 			has = append(has, HavingGivenUp(d.Target))
 		}
 	}

@@ -64,11 +64,6 @@ func terms(i *identity.Identity) [][]byte {
 		term("userstore", i.Userstore),
 		term("userstore,state", i.Userstore, string(i.State)),
 	}
-	for _, d := range i.Outbox {
-		if d.Dead && i.State != identity.StatePending {
-			out = append(out, term("dead", d.Target))
-		}
-	}
 	for _, h := range i.Having() {
 		out = append(out, term("having", h))
 	}

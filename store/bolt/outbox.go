@@ -103,7 +103,7 @@ func (s *Store) Backlog(ctx context.Context, target string) (store.Backlog, erro
 		if n > 0 && len(first) > dueTermLength {
 			out.Waiting, out.Due = n, parseMoment(first[termLength:])
 		}
-		_, out.Dead = rows(tx.Bucket(bucketIdentitiesBy), term("dead", target))
+		_, out.Dead = rows(tx.Bucket(bucketIdentitiesBy), term("having", identity.HavingGivenUp(target)))
 		return nil
 	})
 	if err != nil {

@@ -284,6 +284,13 @@ func testBacklog(t *testing.T, s store.Store) {
 	wantBacklog(t, s, "crm", store.Backlog{Waiting: 2, Due: clock})
 	wantDue(t, s, "crm", clock.Add(-1))
 
+	// Of who is pending nothing counts, given up or not.
+	pending := armed(t, s, identity.StatePending, hr)
+	pending.OutboxVersion++
+	pending.Outbox[0].Dead = true
+	must(t, s.SetOutbox(t.Context(), pending))
+	wantBacklog(t, s, hr, store.Backlog{Waiting: 2, Dead: 1, Due: clock})
+
 	// The next revision revives it.
 	dead = next(dead, dead.Keys...)
 	dead.Arm(hr, clock.Add(-time.Minute))

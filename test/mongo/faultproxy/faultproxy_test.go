@@ -133,7 +133,11 @@ func TestFaults(t *testing.T) {
 			rule := w.proxy.On(faultproxy.Match{Command: "insert", Nth: 2}, tc.fault)
 			w.insert(t, w.faulty, "before")
 
-			ctx, cancel := context.WithTimeout(t.Context(), short)
+			limit := patience // of who is not to lose theirs
+			if tc.atLeast >= short {
+				limit = short
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			began := time.Now()
 			_, err := w.faulty.InsertOne(ctx, bson.D{{Key: "_id", Value: "hit"}})
