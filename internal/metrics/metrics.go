@@ -39,10 +39,9 @@ type Metrics struct {
 func New(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		labels:   &providerLabels{named: map[string]bool{}},
 		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jithook_logins_total",
-			Help: "Logins decided, by hook, provider, decision and first reason code. provider is empty for logins without a known one, and (others) for those beyond the first thousand providers.",
+			Help: "Logins decided, by hook, provider, decision and first reason code. provider is empty for logins of which no provider's file was read, and (others) for those beyond the first thousand providers that this server has met.",
 		}, []string{"hook", "provider", "decision", "reason"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "jithook_login_duration_seconds",
@@ -51,7 +50,7 @@ func New(version string) *Metrics {
 		}, []string{"hook", "decision"}),
 		held: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jithook_group_changes_held_total",
-			Help: "Logins that passed while a change of the person's groups waits for an administrator, by provider.",
+			Help: "Logins that passed while a change of the person's groups waits for an administrator, by provider; (others) are those beyond the first thousand that this server has met.",
 		}, []string{"provider"}),
 		storeErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jithook_store_errors_total", Help: "Failed store operations.",
@@ -78,6 +77,7 @@ func New(version string) *Metrics {
 			Name: "jithook_provider_load_timestamp_seconds", Help: "Unix time of the newest good load.",
 		}),
 	}
+	m.labels = &providerLabels{named: map[string]bool{}, early: map[string]bool{}, held: m.held}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "jithook_build_info", Help: "Always 1; the version is the label.",
 	}, []string{"version"})
@@ -113,9 +113,9 @@ func (m *Metrics) Login(r identity.Record) {
 	}
 	provider := r.Provider
 	if reason == identity.CodeUnknownProvider {
-		provider = "" // a caller could send any name: labels must stay bounded
+		provider = "" // also if it had a file, and a name here
 	}
-	provider = m.labels.of(provider)
+	provider = m.labels.of(provider, r.Policy != "")
 	m.logins.WithLabelValues(string(r.Hook), provider, string(r.Decision), string(reason)).Inc()
 	m.durations.WithLabelValues(string(r.Hook), string(r.Decision)).Observe(r.Duration.Seconds())
 	if slices.ContainsFunc(r.Reasons, func(why identity.Reason) bool { return why.Code == identity.CodeGroupChangeHeld }) {
@@ -140,13 +140,12 @@ func (m *Metrics) CallerRefused(reason string, n float64) {
 func (m *Metrics) RequestShed() { m.shed.Inc() }
 
 // ProvidersLoaded notes a load of the providers' folder. holding are those in force
-// which may hold a change of groups: each has its counter from then on, at 0, since
-// an alert on an increase would miss a first one that also makes the counter.
+// which may hold a change of groups: up to MaxProviders have their counters from then
+// on, at 0, since an alert on an increase would miss a first one that also makes the
+// counter.
 func (m *Metrics) ProvidersLoaded(inForce int, holding []string, good bool) {
 	m.providers.Set(float64(inForce))
-	for _, id := range holding {
-		m.held.WithLabelValues(m.labels.of(id))
-	}
+	m.labels.loaded(holding)
 	if !good {
 		m.reloads.WithLabelValues("broken").Inc()
 		m.reloadGood.Set(0)

@@ -70,8 +70,8 @@ func TestHeldChanges(t *testing.T) {
 	if got := scrape(t, m, "jithook_group_changes_held_total"); !slices.Equal(got, []string{`jithook_group_changes_held_total{provider="acme"} 0`}) {
 		t.Errorf("from the load on: %v", got)
 	}
-	m.Login(identity.Record{Provider: "acme", Reasons: []identity.Reason{identity.Because(identity.CodeUpdated)}})
-	m.Login(identity.Record{Provider: "acme", Reasons: []identity.Reason{identity.Because(identity.CodeUnchanged), identity.Because(identity.CodeGroupChangeHeld)}})
+	m.Login(identity.Record{Provider: "acme", Policy: "d1", Reasons: []identity.Reason{identity.Because(identity.CodeUpdated)}})
+	m.Login(identity.Record{Provider: "acme", Policy: "d1", Reasons: []identity.Reason{identity.Because(identity.CodeUnchanged), identity.Because(identity.CodeGroupChangeHeld)}})
 	if got := scrape(t, m, "jithook_group_changes_held_total"); !slices.Equal(got, []string{`jithook_group_changes_held_total{provider="acme"} 1`}) {
 		t.Errorf("%v", got)
 	}

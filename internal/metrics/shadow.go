@@ -18,7 +18,7 @@ func (m *Metrics) Shadow() *Shadow {
 	s := &Shadow{
 		labels: m.labels,
 		compared: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "jithook_shadow_logins_total", Help: "Logins that were compared with candidate files, by provider.",
+			Name: "jithook_shadow_logins_total", Help: "Logins that were compared with candidate files, by provider; (others) are those beyond the first thousand that this server has met.",
 		}, []string{"provider"}),
 		differences: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jithook_shadow_differences_total", Help: "Those of them that candidate files would decide otherwise, by provider and by what differs.",
@@ -40,7 +40,7 @@ func (m *Metrics) Shadow() *Shadow {
 // Shadowed counts a comparison. The provider is one that has a file, the kinds
 // are of a closed list.
 func (s *Shadow) Shadowed(provider string, kinds []string) {
-	provider = s.labels.of(provider)
+	provider = s.labels.of(provider, true)
 	s.compared.WithLabelValues(provider).Inc()
 	for _, k := range kinds {
 		s.differences.WithLabelValues(provider, k).Inc()

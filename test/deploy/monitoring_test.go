@@ -25,7 +25,7 @@ import (
 func exported(t *testing.T) map[string][]string {
 	t.Helper()
 	m := metrics.New("test")
-	m.Login(identity.Record{Provider: "acme", Decision: identity.Denied, Reasons: []identity.Reason{identity.Because(identity.CodeGroupChangeHeld)}})
+	m.Login(identity.Record{Provider: "acme", Policy: "d1", Decision: identity.Denied, Reasons: []identity.Reason{identity.Because(identity.CodeGroupChangeHeld)}})
 	m.StoreError("ping")
 	m.CallerRefused("unknown", 1)
 	m.ProvidersLoaded(1, []string{"acme"}, true)

@@ -148,7 +148,7 @@ func (w *watched) alerts(t *testing.T, engine *promql.Engine, rule rulefmt.Rule)
 func TestAlertsFire(t *testing.T) {
 	login := func(d identity.Decision, code identity.Code, took time.Duration) func(*watched) {
 		return func(w *watched) {
-			w.Login(identity.Record{Hook: identity.HookLogin, Provider: "acme", Decision: d, Reasons: []identity.Reason{identity.Because(code)}, Duration: took})
+			w.Login(identity.Record{Hook: identity.HookLogin, Provider: "acme", Policy: "d1", Decision: d, Reasons: []identity.Reason{identity.Because(code)}, Duration: took})
 		}
 	}
 	good := login(identity.Unchanged, identity.CodeUnchanged, time.Millisecond)
