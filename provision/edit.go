@@ -86,6 +86,7 @@ func (s *Service) planEdit(ctx context.Context, t Target, e Edit) (Plan, error) 
 
 // edited names the decision of an edit and chooses the write.
 func (p *Plan) edited(code identity.Code) {
+	p.once()
 	switch {
 	case p.refused():
 	case p.op == opDelete:

@@ -146,18 +146,11 @@ func acknowledged(i *identity.Identity) bool {
 
 // revoke removes the memberships that are meant.
 func (p *Plan) revoke(meant func(identity.Group) bool) {
-	var gone map[string]bool // by name: several may have granted one
 	p.After.Groups = slices.DeleteFunc(p.After.Groups, func(g identity.Group) bool {
 		if !meant(g) {
 			return false
 		}
-		if gone == nil {
-			gone = map[string]bool{}
-		}
-		if !gone[g.Name] {
-			gone[g.Name] = true
-			p.changed("/groups/"+escape(g.Name), identity.OpRemove)
-		}
+		p.changed("/groups/"+escape(g.Name), identity.OpRemove)
 		return true
 	})
 	p.trimHolds()
@@ -165,4 +158,15 @@ func (p *Plan) revoke(meant func(identity.Group) bool) {
 
 func (p *Plan) changed(path, op string) {
 	p.Record.Change = append(p.Record.Change, identity.Change{Path: path, Op: op})
+}
+
+// once drops the changes that the record has already: several sources may have
+// granted one group, and more than one thing may take it.
+func (p *Plan) once() {
+	seen := make(map[identity.Change]bool, len(p.Record.Change))
+	p.Record.Change = slices.DeleteFunc(p.Record.Change, func(c identity.Change) bool {
+		again := seen[c]
+		seen[c] = true
+		return again
+	})
 }

@@ -77,6 +77,7 @@ func (s *Service) await(l identity.Login, prov *provider.Provider, e claims.Evid
 		Provider: link.Provider, Issuer: link.Issuer, Subject: link.Subject, Credential: link.Credential,
 		State: identity.ProposalAwaited, At: p.now, Expires: p.now.Add(proofLife), Match: link.Match,
 	})
+	p.once()
 	p.op = opSwap
 	p.After.Revision++
 	p.After.UpdatedAt, p.After.DecisionID = p.now, p.Record.ID

@@ -82,6 +82,7 @@ func (p *Plan) veto() bool {
 // settle names the decision by what changed, and chooses the write. why, if
 // not empty, is a further reason.
 func (p *Plan) settle(l identity.Login, why identity.Code) {
+	p.once()
 	p.After.DecisionID = p.Record.ID
 	switch {
 	case p.Before == nil:

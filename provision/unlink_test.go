@@ -126,6 +126,48 @@ func TestDisconnectedInKratos(t *testing.T) {
 	}
 }
 
+// A group that several sources granted, and that several things take in one login,
+// stands once in the record: the provider whose link Kratos dropped and two without
+// a file; one without a file, this provider and an import.
+func TestRevokedMoreThanOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		sources []string
+		login   identity.Login
+		want    []identity.Change
+	}{
+		"with a link": {
+			[]string{"provider:gone", "provider:globex", "provider:lost"}, kratos(identity.HookLogin, "k-1", "s-1", ann()),
+			[]identity.Change{remove("/links/globex"), remove("/groups/partners"), remove("/groups/staff"), set("/traits/phone")},
+		},
+		"by the mapping": {
+			[]string{"provider:acme", "provider:gone", identity.SourceImport}, generic("s-1", ann(with("groups", []any{"eng"}))),
+			[]identity.Change{set("/traits/phone"), remove("/groups/partners"), remove("/groups/staff")},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := linked(t)
+			i := h.only()
+			i.ExternalIDs = []identity.ExternalID{{System: identity.SystemKratos, Instance: "main", ID: "k-1"}}
+			i.Links[1].Evidence = identity.SourceKratosAdmin
+			for _, source := range c.sources {
+				i.Groups = append(i.Groups, identity.Group{Name: "staff", Source: source})
+			}
+			i.Keys = append(i.Keys, identity.ExtKey(i.ExternalIDs[0]))
+			slices.Sort(i.Keys)
+			i.Revision++
+			if err := h.store.Swap(t.Context(), i, identity.Record{}); err != nil {
+				t.Fatal(err)
+			}
+			h.holds("acme:s-1")
+			h.now = h.now.Add(time.Minute)
+			out := h.Provision(t.Context(), c.login)
+			if !slices.Equal(out.Record.Change, c.want) || slices.Contains(groups(h.only()), "staff") {
+				t.Errorf("changes %v, want %v; groups %v", out.Record.Change, c.want, h.only().Groups)
+			}
+		})
+	}
+}
+
 // In front of Kratos the account is reached by its Kratos id: a sign-in through
 // the provider that was removed is refused, another method still passes. So does
 // the last link go.
