@@ -14,7 +14,7 @@ const (
 	// a Kratos is asked about, each of them with calls of a second.
 	sweepPage  = 200
 	askingPage = 20
-	// maxIdentifiers is how many credentials a Kratos is asked for about one
+	// maxIdentifiers is for how many credentials a Kratos is asked about one
 	// identity. Thousands of providers may share an issuer, and the person may have
 	// come by any of them.
 	maxIdentifiers = 50
@@ -24,9 +24,10 @@ const (
 func (s *Service) expiry(w Sweep) (e expiry, ok bool) {
 	switch w.Rule {
 	case RulePending:
+		spared, summary := s.claimed()
 		return expiry{
 			code: identity.CodePendingSwept, state: identity.StatePending, page: askingPage,
-			over: (*Service).abandoned, spared: s.claimed(), change: func(_ *Service, p *Plan) { p.erase(p.Before.StateSource) },
+			over: (*Service).abandoned, spared: spared, summary: summary, change: func(_ *Service, p *Plan) { p.erase(p.Before.StateSource) },
 		}, true
 	case RuleQuarantine:
 		return expiry{
@@ -64,10 +65,17 @@ func (s *Service) abandoned(now time.Time, i *identity.Identity) (since time.Tim
 
 // claimed returns what keeps a pending identity: a Kratos has the person, or it
 // cannot be told that none has. Whoever did not answer once is not asked again
-// in this step.
-func (s *Service) claimed() func(context.Context, *identity.Identity) Fate {
-	down := false
-	return func(ctx context.Context, i *identity.Identity) Fate {
+// in this step; for how many there were too many credentials to ask for, its
+// summary logs.
+func (s *Service) claimed() (spared func(context.Context, *identity.Identity) Fate, summary func(context.Context)) {
+	down, crowded, most := false, 0, 0
+	summary = func(ctx context.Context) {
+		if crowded > 0 {
+			s.Log.WarnContext(ctx, "too many providers have the issuer to ask Kratos under the name of each: pending identities stay",
+				"identities", crowded, "credentials", most, "asked", maxIdentifiers)
+		}
+	}
+	spared = func(ctx context.Context, i *identity.Identity) Fate {
 		lacks := slices.ContainsFunc(s.Instances, func(name string) bool { return s.Kratos[name] == nil })
 		switch {
 		case len(s.Instances) == 0 || lacks || len(i.Links) == 0 || len(i.ExternalIDs) > 0:
@@ -75,10 +83,7 @@ func (s *Service) claimed() func(context.Context, *identity.Identity) Fate {
 		case down:
 			return FateUnheard
 		}
-		identifiers := s.identifiers(i)
-		if len(identifiers) > maxIdentifiers {
-			return FateUnasked
-		}
+		identifiers, all := s.identifiers(i)
 		for instance, admin := range s.Kratos {
 			for _, identifier := range identifiers {
 				held, err := admin.Holds(ctx, identifier)
@@ -92,25 +97,36 @@ func (s *Service) claimed() func(context.Context, *identity.Identity) Fate {
 				}
 			}
 		}
+		if all > len(identifiers) {
+			crowded, most = crowded+1, max(most, all)
+			return FateUnasked
+		}
 		return ""
 	}
+	return spared, summary
 }
 
 // identifiers are those of the credentials that a Kratos may have for the
-// identity's links: under the provider's name then, or its name now.
-func (s *Service) identifiers(i *identity.Identity) []string {
-	var all []string
-	for _, l := range i.Links {
-		names := []string{l.Provider}
-		for _, prov := range s.Providers().OfIssuer(l.Issuer) {
-			names = append(names, prov.ID)
-		}
-		slices.Sort(names)
-		for _, name := range slices.Compact(names) {
-			all = append(all, name+":"+cmp.Or(l.Credential, l.Subject))
+// identity's links, the likeliest first: under the provider's name then, or its
+// name now, which may be that of any provider with the issuer. They are no more
+// than maxIdentifiers; all is how many there are.
+func (s *Service) identifiers(i *identity.Identity) (some []string, all int) {
+	add := func(name string, l identity.Link) {
+		if all++; all <= maxIdentifiers {
+			some = append(some, name+":"+cmp.Or(l.Credential, l.Subject))
 		}
 	}
-	return all
+	for _, l := range i.Links {
+		add(l.Provider, l)
+	}
+	for _, l := range i.Links {
+		for _, prov := range s.Providers().OfIssuer(l.Issuer) {
+			if prov.ID != l.Provider {
+				add(prov.ID, l)
+			}
+		}
+	}
+	return some, all
 }
 
 // quarantined reports whether a closed account has kept its names for long

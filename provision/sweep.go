@@ -85,8 +85,8 @@ const (
 	// FateUnheard: a Kratos did not answer.
 	FateUnheard Fate = "kratos_unheard"
 	// FateUnasked: a Kratos that may have the person has no Admin API here, or
-	// there is no subject to ask for, or the subject's issuer is that of too many
-	// providers.
+	// there is no subject to ask for, or there are too many names of providers to
+	// ask under, and the person was not found under the likeliest.
 	FateUnasked Fate = "cannot_ask"
 	// FateDamaged: the identity cannot be read, nor is its Userstore or Since
 	// known. For a backup.
@@ -111,7 +111,9 @@ type expiry struct {
 	// spared, if not nil, says what keeps an identity whose time is over;
 	// empty if nothing does.
 	spared func(ctx context.Context, i *identity.Identity) Fate
-	change func(s *Service, p *Plan)
+	// summary, if not nil, logs at the end of a step what is worth a line.
+	summary func(ctx context.Context)
+	change  func(s *Service, p *Plan)
 }
 
 var errEarly = errors.New("the identity's time is not over any more")
@@ -132,6 +134,9 @@ func (s *Service) Sweep(ctx context.Context, w Sweep) (Swept, error) {
 	page, err := s.Editable.List(ctx, store.Query{State: rule.state, PageSize: rule.page, PageToken: w.PageToken, Damaged: true})
 	if err != nil {
 		return Swept{}, err
+	}
+	if rule.summary != nil {
+		defer rule.summary(ctx)
 	}
 	out := Swept{Found: []Expired{}, Checked: len(page.Identities) + len(page.Damaged), NextPageToken: page.NextPageToken}
 	for _, id := range page.Damaged {

@@ -7,9 +7,11 @@ package provision_test
 // has set or whom one provider gives for ever.
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -216,26 +218,46 @@ func TestPendingSweepAsksNoKratosThatIsDown(t *testing.T) {
 }
 
 // A person may have come by any provider that has the issuer. Kratos is asked for
-// each, or, where there are very many, nobody is and the identity stays.
+// each, the link's own first; where there are too many, whoever is not found stays,
+// and one line of the log says how many do, and names nobody.
 func TestPendingSweepAsksForFew(t *testing.T) {
-	for others, c := range map[int]struct {
-		calls int
-		fate  provision.Fate
-	}{3: {4, provision.FateDone}, 49: {50, provision.FateDone}, 50: {0, provision.FateUnasked}} {
-		h := open(t)
-		want(t, h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, "s-1", ann())), identity.Created)
-		files := []string{acme}
-		for n := range others {
-			files = append(files, replace(acme, "provider: acme", fmt.Sprintf("provider: acme%d", n)))
-		}
-		h.edit(files...)
-		k := &knows{}
-		h.asks(map[string]*knows{"main": k})
-		h.now = h.now.Add(2 * day)
-		found := h.sweep(provision.RulePending, true)
-		if len(found) != 1 || found[0].Fate != c.fate || len(k.calls) != c.calls {
-			t.Errorf("%d others: found %+v after %d calls, want %s after %d", others, found, len(k.calls), c.fate, c.calls)
-		}
+	type are struct {
+		others int
+		held   string
+		calls  int // about each of two people
+		fate   provision.Fate
+		log    string
+	}
+	for name, c := range map[string]are{
+		"few":                        {others: 3, calls: 4, fate: provision.FateDone},
+		"as many as may be":          {others: 49, calls: 50, fate: provision.FateDone},
+		"too many":                   {others: 50, calls: 50, fate: provision.FateUnasked, log: "identities=2 credentials=51 asked=50\n"},
+		"too many, but one is known": {others: 60, held: "acme", calls: 1, fate: provision.FateKnown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t)
+			var log bytes.Buffer
+			h.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			k := &knows{}
+			for _, subject := range []string{"s-1", "s-2"} {
+				want(t, h.Provision(t.Context(), kratos(identity.HookPrepare, nobody, subject, ann(with("email", subject+"@acme.example"), without("preferred_username")))), identity.Created)
+				k.identifiers = append(k.identifiers, c.held+":"+subject)
+			}
+			files := []string{acme}
+			for n := range c.others { // before acme in the order of their names
+				files = append(files, replace(acme, "provider: acme", fmt.Sprintf("provider: aaa%d", n)))
+			}
+			h.edit(files...)
+			h.asks(map[string]*knows{"main": k})
+			h.now = h.now.Add(2 * day)
+			found := h.sweep(provision.RulePending, true)
+			if len(found) != 2 || found[0].Fate != c.fate || found[1].Fate != c.fate || len(k.calls) != 2*c.calls {
+				t.Errorf("found %+v after %d calls, want %s after %d each", found, len(k.calls), c.fate, c.calls)
+			}
+			if got := log.String(); strings.Count(got, "\n") != strings.Count(c.log, "\n") || !strings.HasSuffix(got, c.log) || strings.Contains(got, found[0].IdentityID) {
+				t.Errorf("log %q, want one line ending in %q", got, c.log)
+			}
+		})
 	}
 }
 
