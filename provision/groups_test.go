@@ -471,6 +471,47 @@ func TestGroupLedger(t *testing.T) {
 	})
 }
 
+// TestGroupsInAnyOrder: what a mapping grants may come in any order, and more than
+// once under several of the provider's names: each is granted and revoked once, and
+// counted once where a change of many is held back.
+func TestGroupsInAnyOrder(t *testing.T) {
+	const maps = "map: {zz: alpha, yy: zulu, xx: mike, ww: alpha, vv: golf, uu: mike}"
+	file := replace(grouped("limits: {max_group_removals: 1}"), "allow: [staff], map: {eng: engineering}", maps)
+	for name, c := range map[string]struct {
+		sent    []any
+		groups  string // in the end
+		changes []identity.Change
+		held    string
+	}{
+		"the same":            {sent: []any{"zz", "yy", "xx", "ww", "vv", "uu"}, groups: "alpha,golf,mike,zulu"},
+		"the same, once each": {sent: []any{"yy", "xx", "ww", "vv"}, groups: "alpha,golf,mike,zulu"},
+		"the other way":       {sent: []any{"vv", "ww", "xx", "yy"}, groups: "alpha,golf,mike,zulu"},
+		"one less":            {sent: []any{"zz", "yy", "xx", "ww", "uu"}, groups: "alpha,mike,zulu", changes: []identity.Change{remove("/groups/golf")}},
+		"two less, held":      {sent: []any{"zz", "yy", "ww"}, groups: "alpha,golf,mike,zulu", changes: []identity.Change{set("/holds/acme")}, held: "golfmike"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, file)
+			h.Provision(t.Context(), sends("zz", "yy", "xx", "ww", "vv", "uu"))
+			if got := strings.Join(groups(h.only()), ","); got != "alpha,golf,mike,zulu" {
+				t.Fatalf("granted %s", got)
+			}
+			h.now = h.now.Add(time.Minute)
+			out := h.Provision(t.Context(), sends(c.sent...))
+			i := h.only()
+			if got := strings.Join(groups(i), ","); got != c.groups || !slices.Equal(out.Record.Change, c.changes) {
+				t.Errorf("groups %s, want %s; changes %v, want %v", got, c.groups, out.Record.Change, c.changes)
+			}
+			held := ""
+			for _, hold := range i.Holds {
+				held += named(hold.Groups)
+			}
+			if held != c.held {
+				t.Errorf("held %q, want %q", held, c.held)
+			}
+		})
+	}
+}
+
 // TestManyGroups: what a login asks of the providers' files does not grow with the
 // person's groups, whoever granted them.
 func TestManyGroups(t *testing.T) {
