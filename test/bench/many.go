@@ -174,7 +174,7 @@ func (w *World) overload(t testing.TB, kind string) []Row {
 			p, number = Closed(crush, w.Size.Part, number, call)
 			return p
 		})
-		peak = max(peak, one.Rate())
+		peak = one.Rate()
 		return one
 	}, func() turn {
 		return s.run(t, func() (p Part) {
