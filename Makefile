@@ -77,8 +77,8 @@ benchmarks: ## all of docs/benchmarks.md anew, each table by its own command (an
 	@./tools/bench-page.sh bench-trust bench-mapping bench-outbound
 
 .PHONY: soak
-soak: ## ten minutes of load, into docs/benchmarks.md
-	@$(MAKE) bench ONLY=soak
+soak: ## ten minutes of load for each store, into docs/benchmarks.md
+	@$(MAKE) bench ONLY="soak soak-mongo"
 
 .PHONY: bench-trust
 bench-trust: ## what checking tokens costs, and what strangers cost good callers, as a table (Linux, 5 minutes, nothing else running)

@@ -34,15 +34,15 @@ func (w *World) memory(t testing.TB) []Row {
 }
 
 // soak is a long time of logins, a tenth of them first ones: does anything grow?
-func (w *World) soak(t testing.TB) []Row {
+func (w *World) soak(t testing.TB, kind string) []Row {
 	const tenths = 10
-	s, run := w.serve(t, w.storage(t, "bolt"))
+	s, run := w.serve(t, w.storage(t, kind))
 	w.invite(t, w.Size.People, acme, s)
 	number := int64(0)
 	var turns []turn
 	var goroutines []float64
 	memory := Curve{Label: "RssAnon"}
-	plot := Plot{Title: "Memory under load, by tenths of the time", Unit: "MiB", Linear: true}
+	plot := Plot{Title: "Memory under load, by tenths of the time, store " + kind, Unit: "MiB", Linear: true}
 	for n := range tenths {
 		turns = append(turns, s.run(t, func() (p Part) {
 			p, number = Closed(w.Size.Callers, w.Size.Soak/tenths, number, func(n int64) Answer {

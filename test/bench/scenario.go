@@ -31,6 +31,7 @@ const (
 	theHook    = "jithook. Eight callers each, who wait for their answer"
 	atMost     = "a closed loop of 64 callers, the most that the server does"
 	twice      = "twice that many, answered or not"
+	beginning  = "the beginning of ten minutes of logins, a tenth of which are first ones"
 )
 
 // Scenarios is the table.
@@ -49,7 +50,8 @@ func Scenarios() []Scenario {
 		{Name: "kratos-share", A: "a whole sign-in by a browser at a real Kratos with a real OpenID provider", B: "all calls of jithook in it, store mongo, one person after the other", measure: func(t testing.TB, w *World) []Row { return w.share(t) }},
 		{Name: "crowd-bolt", A: "a store of 1000 identities", B: "one of a million, of which anybody signs in", Long: true, measure: func(t testing.TB, w *World) []Row { return w.crowd(t, "bolt") }},
 		{Name: "crowd-mongo", A: "a store of 1000 identities", B: "one of a million, of which anybody signs in", Long: true, measure: func(t testing.TB, w *World) []Row { return w.crowd(t, "mongo") }},
-		{Name: "soak", A: "the beginning of ten minutes of logins, a tenth of which are first ones", B: "their end", Long: true, measure: func(t testing.TB, w *World) []Row { return w.soak(t) }},
+		{Name: "soak", A: beginning, B: "their end", Long: true, measure: func(t testing.TB, w *World) []Row { return w.soak(t, "bolt") }},
+		{Name: "soak-mongo", A: beginning, B: "their end", Long: true, measure: func(t testing.TB, w *World) []Row { return w.soak(t, "mongo") }},
 	}
 }
 
