@@ -168,17 +168,17 @@ func (w *World) overload(t testing.TB, kind string) []Row {
 	number := int64(0)
 	by := newWire(t, run.Hooks+"/hooks/login")
 	call := func(n int64) Answer { return by.login("acme", n%int64(w.Size.People)) }
-	peak := 0.0
+	latest := 0.0
 	as, bs := takeTurns(t, w.Size.Rounds, func() turn {
 		one := s.run(t, func() (p Part) {
 			p, number = Closed(crush, w.Size.Part, number, call)
 			return p
 		})
-		peak = one.Rate()
+		latest = one.Rate()
 		return one
 	}, func() turn {
 		return s.run(t, func() (p Part) {
-			p, number = Open(2*max(peak, 1), w.Size.Part, number, call)
+			p, number = Open(2*max(latest, 1), w.Size.Part, number, call)
 			return p
 		})
 	})
