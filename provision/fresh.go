@@ -15,7 +15,7 @@ func (s *Service) takes(e claims.Evidence, p *Plan) bool {
 		return true
 	}
 	applied := p.After.Links[at]
-	if e.Time.Before(applied.ClaimsTime) || e.Time.Before(s.Later.Seen(e.Issuer, e.Subject)) {
+	if e.Time.Before(applied.ClaimsTime) || e.Time.Before(s.Later.Seen(p.After.ID, e.Issuer, e.Subject)) {
 		return false
 	}
 	// What was received in our future was dated by a clock that is wrong, or

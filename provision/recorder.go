@@ -25,8 +25,12 @@ type Recorder struct {
 	dropped func()
 
 	mu   sync.Mutex
-	seen map[identity.Key]time.Time // of queued touches: the newest claims of a link
+	seen map[link]time.Time // of queued touches: the newest claims
 }
+
+// link is one of an identity's: who comes again after a deletion has the subject,
+// and another identity, of which nothing has been seen.
+type link struct{ id, issuer, subject string }
 
 type entry struct {
 	record identity.Record
@@ -48,7 +52,7 @@ const (
 func NewRecorder(j Journal, log *slog.Logger, dropped func()) *Recorder {
 	return &Recorder{
 		journal: j, log: log, queue: make(chan entry, recorderQueue), full: make(chan struct{}, 1), dropped: dropped,
-		seen: map[identity.Key]time.Time{},
+		seen: map[link]time.Time{},
 	}
 }
 
@@ -70,12 +74,12 @@ func (r *Recorder) Add(record identity.Record, touch *store.Touch) {
 	}
 }
 
-// Seen returns the time of the newest claims of a subject that are queued and
-// not in the store yet; zero if there are none.
-func (r *Recorder) Seen(issuer, subject string) time.Time {
+// Seen returns the time of the newest claims for a link of the identity with that
+// ID that are queued and not in the store yet; zero if there are none.
+func (r *Recorder) Seen(id, issuer, subject string) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.seen[identity.FedKey(issuer, subject)]
+	return r.seen[link{id, issuer, subject}]
 }
 
 func (r *Recorder) note(t *store.Touch) {
@@ -84,8 +88,8 @@ func (r *Recorder) note(t *store.Touch) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if link := identity.FedKey(t.Issuer, t.Subject); t.ClaimsTime.After(r.seen[link]) {
-		r.seen[link] = t.ClaimsTime
+	if l := (link{t.ID, t.Issuer, t.Subject}); t.ClaimsTime.After(r.seen[l]) {
+		r.seen[l] = t.ClaimsTime
 	}
 }
 
@@ -98,8 +102,8 @@ func (r *Recorder) forget(entries []entry) {
 		if e.touch == nil {
 			continue
 		}
-		if link := identity.FedKey(e.touch.Issuer, e.touch.Subject); !r.seen[link].After(e.touch.ClaimsTime) {
-			delete(r.seen, link)
+		if l := (link{e.touch.ID, e.touch.Issuer, e.touch.Subject}); !r.seen[l].After(e.touch.ClaimsTime) {
+			delete(r.seen, l)
 		}
 	}
 }
