@@ -36,7 +36,7 @@ import (
 const (
 	benchRounds  = 7
 	benchPeople  = 1000
-	benchPart    = 1500 // logins in one part of a round
+	benchPart    = 6000 // logins in one part of a round
 	benchCallers = 8
 	drainRuns    = 5
 	drainPeople  = 2000
