@@ -98,7 +98,6 @@ func (r *registrar) list(want kratos.List) {
 // the index after it.
 func (r *registrar) place(path []string, want kratos.Hook, next int) int {
 	hooks, _ := At(r.tree, path...).([]any)
-	value, _ := plain(want) // our own struct
 	for i, h := range hooks {
 		switch {
 		case want.Config == nil && At(h, "hook") == want.Hook:
@@ -106,16 +105,31 @@ func (r *registrar) place(path []string, want kratos.Hook, next int) int {
 		case want.Config == nil || r.ours.Endpoint(h) != want.Endpoint():
 			continue
 		}
+		value := keeping(h, want)
 		if names := r.differs(h, value); len(names) > 0 {
-			r.change(Replace, element(path, i), want, fmt.Sprintf("%s: %s", describe(value), strings.Join(names, ", ")))
+			r.change(Replace, element(path, i), value, fmt.Sprintf("%s: %s", describe(value), strings.Join(names, ", ")))
 		}
 		return i + 1
 	}
+	value, _ := plain(want) // our own struct
 	if want.Config == nil { // session: Kratos runs it last wherever it stands
 		next = len(hooks)
 	}
 	r.change(Add, element(path, next), want, describe(value))
 	return next + 1
+}
+
+// keeping is what a hook of ours has to be, with what it has that changes neither
+// what is asked nor what is answered: an operator's, or Ory Network's own.
+func keeping(had any, want kratos.Hook) any {
+	value, _ := plain(want) // our own struct
+	config, _ := At(value, "config").(map[string]any)
+	for _, name := range []string{"id", "emit_analytics_event"} {
+		if set := At(had, "config", name); set != nil {
+			config[name] = set
+		}
+	}
+	return value
 }
 
 // newList adds a list. Kratos then no longer runs the flow's global one for this
@@ -142,7 +156,7 @@ func (r *registrar) inherited(path []string) []any {
 	var hooks []any
 	global, _ := At(r.tree, append(slices.Clone(path[:4]), "hooks")...).([]any)
 	for _, h := range global {
-		never := path[2] != "login" && At(h, "config", "response", "parse") == true
+		never := path[2] != "login" && (At(h, "config", "response", "parse") == true || At(h, "config", "can_interrupt") == true)
 		if !never && r.ours.Endpoint(h) == "" && At(h, "hook") != "session" {
 			hooks = append(hooks, h)
 		}

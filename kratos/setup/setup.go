@@ -45,7 +45,7 @@ type Fetch func(url string) ([]byte, error)
 
 // Register plans how live comes to hold what doc says. hookURL is that of the
 // document's hooks. Hooks of other people stay, in their order: where a list is
-// new, it begins with those of the flow's global list, which it replaces. A
+// new, those of the flow's global list, which it replaces, come after ours. A
 // configuration that holds everything already needs no change.
 func Register(live map[string]any, doc kratos.Document, hookURL string, fetch Fetch) (Plan, error) {
 	r, err := newRegistrar(live, hookURL, fetch)
@@ -55,7 +55,7 @@ func Register(live map[string]any, doc kratos.Document, hookURL string, fetch Fe
 	for _, p := range doc.SelfService.Methods.OIDC.Config.Providers {
 		r.mapper(p)
 	}
-	lists := doc.Lists()
+	lists := Wanted(r.tree, doc)
 	for _, l := range lists {
 		r.list(l)
 	}

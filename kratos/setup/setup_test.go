@@ -126,12 +126,18 @@ func TestRegister(t *testing.T) {
 		"global never ran": {"\n  flows:\n    settings:\n      after:\n        hooks:\n          - {hook: web_hook, config: {url: 'http://x', response: {parse: true}}}", map[string]string{"settings.after": "http://x"}},
 		"other order": {"\n  flows:\n    registration:\n      after:\n        oidc:\n          hooks:\n            - " + ours("registration/commit") + "\n            - hook: theirs\n            - " + ours("registration/prepare"),
 			map[string]string{"registration.after.oidc": "registration/prepare registration/commit theirs session"}},
-		"twice":          {"\n  flows:\n    recovery:\n      after:\n        hooks:\n          - " + ours("login") + "\n          - " + ours("login"), nil},
-		"in between":     {"\n  flows:\n    recovery:\n      after:\n        hooks:\n          - hook: theirs\n          - " + ours("login"), map[string]string{"recovery.after": "theirs login"}},
-		"wrong endpoint": {"\n  flows:\n    recovery:\n      after:\n        hooks:\n          - " + ours("settings/check"), nil},
-		"global stray":   {"\n  flows:\n    login:\n      after:\n        hooks:\n          - " + ours("login") + "\n          - hook: theirs", map[string]string{"login.after": "theirs", "login.after.oidc": "login theirs", "login.after.password": "login theirs"}},
-		"stray alone":    {"\n  flows:\n    login:\n      after:\n        code:\n          hooks:\n            - " + ours("login"), nil},
-		"stray before":   {"\n  flows:\n    login:\n      before:\n        hooks:\n          - " + ours("login"), map[string]string{}},
+		"twice":                       {"\n  flows:\n    recovery:\n      after:\n        hooks:\n          - " + ours("login") + "\n          - " + ours("login"), nil},
+		"in between":                  {"\n  flows:\n    recovery:\n      after:\n        hooks:\n          - hook: theirs\n          - " + ours("login"), map[string]string{"recovery.after": "theirs login"}},
+		"wrong endpoint":              {"\n  flows:\n    recovery:\n      after:\n        hooks:\n          - " + ours("settings/check"), nil},
+		"global stray":                {"\n  flows:\n    login:\n      after:\n        hooks:\n          - " + ours("login") + "\n          - hook: theirs", map[string]string{"login.after": "theirs", "login.after.oidc": "login theirs", "login.after.password": "login theirs"}},
+		"stray alone":                 {"\n  flows:\n    login:\n      after:\n        code:\n          hooks:\n            - " + ours("login"), nil},
+		"stray before":                {"\n  flows:\n    login:\n      before:\n        hooks:\n          - " + ours("login"), map[string]string{}},
+		"global interrupts":           {"\n  flows:\n    settings:\n      after:\n        hooks:\n          - {hook: web_hook, config: {url: 'http://x', can_interrupt: true}}", map[string]string{"settings.after": "http://x"}},
+		"a method of Ory Network's":   {"\n    saml: {enabled: true}", map[string]string{"login.after": "login"}},
+		"and a global list":           {"\n    saml: {enabled: true}\n  flows:\n    login:\n      after:\n        hooks:\n          - hook: theirs", map[string]string{"login.after": "login theirs", "login.after.oidc": "login theirs", "login.after.password": "login theirs"}},
+		"or one of its own":           {"\n    saml: {enabled: true}\n  flows:\n    login:\n      after:\n        saml:\n          hooks:\n            - hook: theirs", map[string]string{"login.after.saml": "login theirs"}},
+		"one that is off":             {"\n    saml: {enabled: false}\n  flows:\n    login:\n      after:\n        hooks:\n          - " + ours("login"), nil},
+		"methods that sign nobody in": {"\n    link: {enabled: true}\n    captcha: {enabled: true}", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := "selfservice:" + provider + c.flows + "\n"
@@ -177,6 +183,32 @@ func TestMarked(t *testing.T) {
 	}
 	if len(plan.Changes) != 7 {
 		t.Errorf("%d changes, want one for each hook", len(plan.Changes))
+	}
+}
+
+// TestTheirsOnOurs: a name for the logs, and that nothing is told of the hook, stay
+// on a hook of ours, also when it changes.
+func TestTheirsOnOurs(t *testing.T) {
+	_, text := register(t, "selfservice:"+provider, document(t))
+	var with []string
+	for line := range strings.Lines(text) {
+		with = append(with, line)
+		if before, ok := strings.CutSuffix(line, "url: "+base+"/hooks/kratos/registration/commit\n"); ok {
+			with = append(with, before+"id: commit # mine\n", before+"emit_analytics_event: false\n")
+		}
+	}
+	text = strings.Join(with, "")
+	if again, _ := register(t, text, document(t)); len(again.Changes) != 0 || !strings.Contains(text, "# mine") {
+		t.Fatalf("changes %+v in\n%s", again.Changes, text)
+	}
+	_, text = register(t, text, document(t, func(c *kratos.Config) { c.APIKey.Value = "canary-new" }))
+	for _, want := range []string{"id: commit # mine", "emit_analytics_event: false"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "canary-key") {
+		t.Errorf("the old key is there still:\n%s", text)
 	}
 }
 
