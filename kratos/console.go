@@ -67,6 +67,10 @@ func (c *Console) Project(ctx context.Context, id string) (Project, error) {
 	if err := readConsole(reply, err, "read the project", &tree); err != nil {
 		return Project{}, err
 	}
+	return asProject(tree, "read the project")
+}
+
+func asProject(tree map[string]any, call string) (Project, error) {
 	p := Project{}
 	p.ID, _ = tree["id"].(string)
 	p.Revision, _ = tree["revision_id"].(string)
@@ -74,22 +78,28 @@ func (c *Console) Project(ctx context.Context, id string) (Project, error) {
 	kratos, _ := services["identity"].(map[string]any)
 	p.Config, _ = kratos["config"].(map[string]any)
 	if p.ID == "" || p.Revision == "" || p.Config == nil {
-		return Project{}, errors.New("console of Ory Network: read the project: the reply is no project with a configuration of Kratos")
+		return Project{}, fmt.Errorf("console of Ory Network: %s: the reply is no project with a configuration of Kratos", call)
 	}
 	return p, nil
 }
 
 // Change applies patches, all or none, if the project is still as it was read:
 // else the error is ErrRevision. An error other than that and a refusal leaves
-// open whether they were applied.
-func (c *Console) Change(ctx context.Context, p Project, patches []Patch) error {
+// open whether they were applied. It returns the project as it is then: Ory
+// Network leaves out what it does not know, and answers 200.
+func (c *Console) Change(ctx context.Context, p Project, patches []Patch) (Project, error) {
 	all := make([]ory.JsonPatch, 0, len(patches))
 	for _, patch := range patches {
 		pointer := "/services/identity/config" + identity.Pointer(patch.Path...)
 		all = append(all, ory.JsonPatch{Op: patch.Op, Path: pointer, Value: patch.Value})
 	}
 	_, reply, err := c.api.ProjectAPI.PatchProjectWithRevision(ctx, p.ID, p.Revision).JsonPatch(all).Execute()
-	return readConsole(reply, err, "change the project", nil)
+	var tree map[string]any
+	if err := readConsole(reply, err, "change the project", &tree); err != nil {
+		return Project{}, err
+	}
+	after, _ := tree["project"].(map[string]any)
+	return asProject(after, "change the project")
 }
 
 // readConsole is answers.read of the console's API.

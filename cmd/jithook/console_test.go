@@ -26,15 +26,16 @@ type standInConsole struct {
 	files    []string
 	revision int
 	overtake bool // somebody changes the project after each read
+	forget   bool // it knows no hooks after a recovery
 	asked    []string
 }
 
-// startConsole is the script command "console [overtaken]": it sets CONSOLE to
+// startConsole is the script command "console [overtaken|forgetful]": it sets CONSOLE to
 // the URL of a stand-in.
 func startConsole(ts *testscript.TestScript, neg bool, args []string) {
-	c := &standInConsole{overtake: slices.Equal(args, []string{"overtaken"})}
-	if neg || len(args) > 0 && !c.overtake {
-		ts.Fatalf("usage: console [overtaken]")
+	c := &standInConsole{overtake: slices.Equal(args, []string{"overtaken"}), forget: slices.Equal(args, []string{"forgetful"})}
+	if neg || len(args) > 0 && !c.overtake && !c.forget {
+		ts.Fatalf("usage: console [overtaken|forgetful]")
 	}
 	ts.Check(json.Unmarshal([]byte(`{"selfservice":{"flows":{"recovery":{"enabled":true}},"methods":{"oidc":{"config":{"providers":[
 		{"id":"acme","mapper_url":"https://acme.example/m.jsonnet"}]}}}}}`), &c.config))
@@ -89,6 +90,9 @@ func (c *standInConsole) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, p := range patch {
 			path := strings.Split(strings.TrimPrefix(p.Path, "/services/identity/config/"), "/")
 			c.config = patched(c.config, path, p.Op, c.stored(p.Value))
+		}
+		if c.forget {
+			c.config = patched(c.config, []string{"selfservice", "flows", "recovery", "after"}, "remove", nil)
 		}
 		c.revision++
 		json.NewEncoder(w).Encode(map[string]any{"project": c.project(), "warnings": []any{}})

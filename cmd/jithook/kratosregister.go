@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,11 +39,12 @@ differs and, with --write, change it: a file of a self-hosted Kratos, whose
 comments stay, or a project of Ory Network, whose API key is in
 ` + oryKeyEnv + `. Twice is once. Values are never shown.
 
-Hooks of yours stay. A list for a method, which replaces the flow's global list,
-begins with the hooks of that. --remove takes out what is jithook's, and nothing
+Hooks of yours stay. A list for a method replaces the flow's global list, so the
+hooks of that come along, after ours. --remove takes out what is jithook's, and nothing
 else: hooks below kratos.hook_url, or with jithook's own body.
 
-With --file - --write the whole is written to the standard output.`,
+With --file - --write the whole is written to the standard output. Exit code 2: Ory
+Network has not taken over everything.`,
 		Example: `  jithook kratos register --file kratos.yml
   jithook kratos register --file kratos.yml --write
   jithook kratos register --project ID --write
@@ -150,20 +150,33 @@ func (r registration) inProject(ctx context.Context, c config, w io.Writer) erro
 	if err != nil {
 		return err
 	}
-	plan, err := r.plan(c, project.Config, fromWeb(ctx, r.console))
+	fetch, then := fromWeb(ctx, r.console), "It counts within seconds."
+	plan, err := r.plan(c, project.Config, fetch)
 	if err != nil {
 		return err
 	}
+	var left setup.Plan
 	if r.write && len(plan.Changes) > 0 {
 		patches := make([]kratos.Patch, 0, len(plan.Changes))
 		for _, c := range plan.Changes {
 			patches = append(patches, kratos.Patch{Op: c.Op, Path: c.Path, Value: c.Value})
 		}
-		if err := console.Change(ctx, project, patches); err != nil {
+		after, err := console.Change(ctx, project, patches)
+		if err != nil {
+			return err
+		}
+		if left, err = r.plan(c, after.Config, fetch); err != nil {
 			return err
 		}
 	}
-	return r.report(w, plan, "It counts within seconds.")
+	for _, c := range left.Changes {
+		then = "It is not as it should be."
+		plan.Notes = append(plan.Notes, fmt.Sprintf("Ory Network has not taken over %s (%s)", strings.Join(c.Path, "."), c.Note))
+	}
+	if err := r.report(w, plan, then); err != nil || len(left.Changes) == 0 {
+		return err
+	}
+	return errNo
 }
 
 // report writes what has changed, or would.
@@ -188,19 +201,36 @@ func (r registration) report(w io.Writer, plan setup.Plan, after string) error {
 	return err
 }
 
-// fetchTimeout bounds how long a template of Ory Network is waited for.
-const fetchTimeout = 10 * time.Second
+// fetchTimeout bounds how long a template of Ory Network is waited for, and
+// maxRedirects how often it may be elsewhere.
+const (
+	fetchTimeout = 10 * time.Second
+	maxRedirects = 5
+)
 
 // fromWeb reads what Ory Network has put at an address of its own: it keeps no
 // template in the configuration itself. Over https, so that nobody on the way
 // can say that an old one is the new one; or from the console's own address.
 func fromWeb(ctx context.Context, console string) setup.Fetch {
-	client := &http.Client{Timeout: fetchTimeout}
+	trusted := func(u *url.URL) error {
+		if at, err := url.Parse(console); err != nil || u.Scheme != "https" && (u.Scheme != at.Scheme || u.Host != at.Host) {
+			return errors.New("no https URL")
+		}
+		return nil
+	}
+	client := &http.Client{Timeout: fetchTimeout, CheckRedirect: func(r *http.Request, before []*http.Request) error {
+		if len(before) == maxRedirects {
+			return errors.New("too many redirects")
+		}
+		return trusted(r.URL)
+	}}
 	return func(address string) ([]byte, error) {
 		u, err := url.Parse(address)
-		at, consoleErr := url.Parse(console)
-		if err := cmp.Or(err, consoleErr); err != nil || u.Scheme != "https" && (u.Scheme != at.Scheme || u.Host != at.Host) {
-			return nil, errors.New("no https URL")
+		if err != nil {
+			return nil, err
+		}
+		if err := trusted(u); err != nil {
+			return nil, err
 		}
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 		if err != nil {
