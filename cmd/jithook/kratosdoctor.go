@@ -1,22 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/jithook/jithook/admin"
-	"github.com/jithook/jithook/identity"
-	"github.com/jithook/jithook/internal/problem"
 	"github.com/jithook/jithook/internal/strictyaml"
 	"github.com/jithook/jithook/kratos"
 	"github.com/jithook/jithook/kratos/doctor"
@@ -111,7 +104,7 @@ func (x examination) run(ctx context.Context, stdin io.Reader) ([]diagnosis, err
 		if api := admins[instance]; api != nil {
 			found = append(found, doctor.ProbeAdmin(ctx, api, instance)...)
 		}
-		found = append(found, x.recent(ctx, c)...)
+		found = append(found, x.recent(ctx, c, instance)...)
 		if err := ctx.Err(); err != nil { // what was not waited for is no finding
 			return nil, err
 		}
@@ -185,44 +178,6 @@ func names(texts []strictyaml.Text) []string {
 		out = append(out, t.Value)
 	}
 	return out
-}
-
-// recent is what the newest decisions say, or that nobody can tell.
-func (x examination) recent(ctx context.Context, c config) []doctor.Finding {
-	records, err := x.decisions(ctx, c)
-	if err != nil {
-		return []doctor.Finding{{Code: doctor.CodeDecisionsUnread, Text: err.Error()}}
-	}
-	return doctor.Recent(records)
-}
-
-func (x examination) decisions(ctx context.Context, c config) ([]identity.Record, error) {
-	token, err := c.adminToken.read()
-	if err != nil {
-		return nil, err
-	}
-	base, err := adminURL(cmp.Or(x.admin, "http://"+c.adminListen))
-	if err != nil {
-		return nil, err
-	}
-	reply, err := newClient(base, token).get(ctx, "/decisions", url.Values{"page_size": {"200"}})
-	var refused *problem.Problem
-	var none *noAnswer
-	switch {
-	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
-		return nil, fmt.Errorf("the admin API at %s does not take admin.token", base)
-	case errors.As(err, &refused):
-		return nil, fmt.Errorf("the admin API at %s answers %d", base, refused.Status)
-	case errors.As(err, &none):
-		return nil, fmt.Errorf("no admin API answers at %s (%s)", base, none.why)
-	case err != nil:
-		return nil, err
-	}
-	var list admin.Decisions
-	if err := decode(reply, &list); err != nil {
-		return nil, err
-	}
-	return list.Decisions, nil
 }
 
 func printDiagnosis(w io.Writer, asJSON bool, found []diagnosis, sound string) error {

@@ -105,6 +105,8 @@ func (e *examination) on(standard bool, path ...string) bool {
 func (e *examination) runs(l kratos.List) bool {
 	flow, method := l.Path[2], l.Path[4]
 	switch {
+	case flow == "login" && method == "hooks": // it is wanted for a method that is on
+		return true
 	case flow == "recovery":
 		return e.on(false, "flows", "recovery", "enabled") && (e.on(true, "methods", "code", "enabled") || e.on(false, "methods", "link", "enabled"))
 	case method == "code":
@@ -117,7 +119,7 @@ func (e *examination) runs(l kratos.List) bool {
 
 // lists looks at every list of hooks.
 func (e *examination) lists() {
-	wanted := e.jithook.Document.Lists()
+	wanted := setup.Wanted(e.config, e.jithook.Document)
 	misplaced := map[string]bool{} // flow and endpoint
 	for _, l := range setup.Lists(e.config) {
 		i := slices.IndexFunc(wanted, func(w kratos.List) bool { return slices.Equal(w.Path, l.Path) })
@@ -146,7 +148,7 @@ func (e *examination) list(want kratos.List, misplaced map[string]bool) {
 	path := want.Path
 	hooks, _ := setup.At(e.config, path...).([]any)
 	if len(hooks) == 0 && path[2] == "login" {
-		path = append(slices.Clone(path[:4]), "hooks")
+		path = below(path[:4], "hooks")
 		hooks, _ = setup.At(e.config, path...).([]any)
 	}
 	for _, w := range want.Hooks {
@@ -162,6 +164,8 @@ func (e *examination) list(want kratos.List, misplaced map[string]bool) {
 		case n >= 0 || misplaced[path[2]+" "+w.Endpoint()]:
 		case w.Config == nil:
 			e.find(CodeSessionMissing, want.Path, "without the hook session nobody is signed in after they signed up")
+		case w.Endpoint() == "login" && len(want.Path) == 5:
+			e.find(CodeVetoMissing, want.Path, "whoever is suspended comes in by a method that is on and has no list of its own")
 		case w.Endpoint() == "login":
 			e.find(CodeVetoMissing, want.Path, "whoever is suspended comes in here")
 		default:
@@ -174,22 +178,23 @@ func (e *examination) list(want kratos.List, misplaced map[string]bool) {
 func (e *examination) hook(path []string, have any, want kratos.Hook) {
 	config := func(names ...string) any { return setup.At(have, append([]string{"config"}, names...)...) }
 	if url, _ := config("url").(string); url != want.Config.URL {
-		e.find(CodeHookURL, append(path, "config", "url"), "kratos.hook_url makes it %s", want.Config.URL)
+		e.find(CodeHookURL, below(path, "config", "url"), "kratos.hook_url makes it %s", want.Config.URL)
 	}
-	parse, _ := config("response", "parse").(bool)
-	ignore, _ := config("response", "ignore").(bool)
+	parse, ignore := config("response", "parse") == true, config("response", "ignore") == true
 	switch {
 	case ignore:
-		e.find(CodeHookReply, append(path, "config", "response"), "Kratos does not even wait for the answer of %s", want.Endpoint())
+		e.find(CodeHookReply, below(path, "config", "response"), "Kratos does not even wait for the answer of %s", want.Endpoint())
 	case parse && !want.Config.Response.Parse:
-		e.find(CodeHookReply, append(path, "config", "response"), "%s has to run after Kratos has stored the identity: without parse", want.Endpoint())
+		e.find(CodeHookReply, below(path, "config", "response"), "%s has to run after Kratos has stored the identity: without parse", want.Endpoint())
+	case config("can_interrupt") == true && !want.Config.Response.Parse: // as parse, but that a 200 is not read
+		e.find(CodeHookReply, below(path, "config", "can_interrupt"), "%s has to run after Kratos has stored the identity: without can_interrupt", want.Endpoint())
 	case !parse && want.Config.Response.Parse:
-		e.find(CodeHookReply, append(path, "config", "response"), "Kratos does not obey the answer of %s: response.parse is not true", want.Endpoint())
+		e.find(CodeHookReply, below(path, "config", "response"), "Kratos does not obey the answer of %s: response.parse is not true", want.Endpoint())
 	}
 	if config("method") != want.Config.Method || !e.ours.SameContent(config("body"), want.Config.Body) {
-		e.find(CodeHookOutdated, append(path, "config", "body"), "%s is sent otherwise than by POST with this version's body", want.Endpoint())
+		e.find(CodeHookOutdated, below(path, "config", "body"), "%s is sent otherwise than by POST with this version's body", want.Endpoint())
 	}
-	e.key(append(path, "config", "auth"), config("auth"))
+	e.key(below(path, "config", "auth"), config("auth"))
 }
 
 // key looks at how a hook proves itself. It says what differs, never by what.
@@ -200,10 +205,13 @@ func (e *examination) key(path []string, auth any) {
 	case setup.At(auth, "type") != "api_key" || setup.At(auth, "config", "in") != "header":
 		e.find(CodeKeyDiffers, path, "no key is sent in a header")
 	case !strings.EqualFold(name, e.jithook.Header):
-		e.find(CodeKeyDiffers, append(path, "config", "name"), "the key is sent in another header than %s", e.jithook.Header)
+		e.find(CodeKeyDiffers, below(path, "config", "name"), "the key is sent in another header than %s", e.jithook.Header)
 	case !slices.Contains(e.jithook.Keys, value):
-		e.find(CodeKeyDiffers, append(path, "config", "value"), "the key is not one that jithook's configuration has")
+		e.find(CodeKeyDiffers, below(path, "config", "value"), "the key is not one that jithook's configuration has")
 	}
 }
 
-func at(path []string, i int) []string { return append(slices.Clone(path), fmt.Sprint(i)) }
+func at(path []string, i int) []string { return below(path, fmt.Sprint(i)) }
+
+// below is a place of its own: findings keep theirs.
+func below(path []string, names ...string) []string { return slices.Concat(path, names) }

@@ -1,6 +1,6 @@
 // These tests prove what needs no Kratos: that the page says of every finding
-// what it is and how it is mended, what a probe makes of whoever answers, and
-// what the newest decisions tell. (Each fault in the configuration of a real
+// what it is and how it is mended, that faults are found where they are, what a
+// probe makes of whoever answers, and what the newest decisions tell. (Each fault in the configuration of a real
 // Kratos is put in and found in test/kratos.)
 package doctor_test
 
@@ -148,8 +148,10 @@ func TestDistinct(t *testing.T) {
 // and only what no other person would have been told differently.
 func TestRecent(t *testing.T) {
 	record := func(provider string, hook identity.Hook, code identity.Code) identity.Record {
-		return identity.Record{ID: "d-1", Provider: provider, Hook: hook, Reasons: []identity.Reason{{Code: code}}}
+		return identity.Record{ID: "d-1", Provider: provider, Hook: hook, Caller: "kratos", Reasons: []identity.Reason{{Code: code}}}
 	}
+	of := func(caller string, r identity.Record) identity.Record { r.Caller = caller; return r }
+	shadow := func(r identity.Record) identity.Record { r.Decision = identity.Shadowed; return r }
 	for name, c := range map[string]struct {
 		records []identity.Record
 		want    []doctor.Code
@@ -168,17 +170,59 @@ func TestRecent(t *testing.T) {
 			record("acme", identity.HookPrepare, identity.CodeUnknownProvider), record("globex", identity.HookPrepare, identity.CodeIssuerUnknown),
 			record("initech", identity.HookPrepare, identity.CodeCallerScope),
 		}, []doctor.Code{doctor.CodeProviderUnknown, doctor.CodeIssuerDiffers, doctor.CodeProviderUnknown}},
-		"too late":      {[]identity.Record{record("acme", identity.HookPrepare, identity.CodeDeadlineExceeded)}, []doctor.Code{doctor.CodeDecisionLate}},
-		"no store":      {[]identity.Record{record("acme", identity.HookLogin, identity.CodeStoreUnavailable)}, []doctor.Code{doctor.CodeStoreAway}},
+		"too late":                     {[]identity.Record{record("acme", identity.HookPrepare, identity.CodeDeadlineExceeded)}, []doctor.Code{doctor.CodeDecisionLate}},
+		"no store":                     {[]identity.Record{record("acme", identity.HookLogin, identity.CodeStoreUnavailable)}, []doctor.Code{doctor.CodeStoreAway}},
+		"another key of this Kratos's": {[]identity.Record{of("kratos-new", record("acme", identity.HookPrepare, identity.CodeClaimsAbsent))}, []doctor.Code{doctor.CodeClaimsMissing}},
+		"another Kratos":               {[]identity.Record{of("b2b", record("acme", identity.HookPrepare, identity.CodeClaimsAbsent))}, nil},
+		"another Kratos is well": {[]identity.Record{
+			of("b2b", record("acme", identity.HookPrepare, identity.CodeCreated)), record("acme", identity.HookPrepare, identity.CodeClaimsAbsent),
+		}, []doctor.Code{doctor.CodeClaimsMissing}},
+		"a candidate's fault": {[]identity.Record{shadow(record("acme", identity.HookPrepare, identity.CodeIssuerUnknown))}, nil},
+		"a candidate would mend it": {[]identity.Record{
+			shadow(record("acme", identity.HookPrepare, identity.CodeCreated)), record("acme", identity.HookPrepare, identity.CodeClaimsAbsent),
+		}, []doctor.Code{doctor.CodeClaimsMissing}},
 		"other callers": {[]identity.Record{record("acme", identity.HookGeneric, identity.CodeClaimsAbsent)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []doctor.Code
-			for _, f := range doctor.Recent(c.records) {
+			for _, f := range doctor.Recent(c.records, []string{"kratos", "kratos-new"}) {
 				got = append(got, f.Code)
 			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("found %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestWithFirst: what became of a first login is found behind many later ones, and
+// only where nothing newer about it can have been left out.
+func TestWithFirst(t *testing.T) {
+	at := func(minute int, hook identity.Hook, id string) identity.Record {
+		return identity.Record{ID: id, Hook: hook, At: time.Unix(int64(60*minute), 0)}
+	}
+	newest := doctor.Page{More: true, Records: []identity.Record{at(100, identity.HookLogin, "l-100"), at(90, identity.HookPrepare, "p-90")}}
+	denied := []identity.Record{at(90, identity.HookPrepare, "p-90"), at(80, identity.HookLogin, "l-80"), at(50, identity.HookPrepare, "p-50"), at(20, identity.HookPrepare, "p-20")}
+	created := []identity.Record{at(70, identity.HookPrepare, "p-70"), at(30, identity.HookPrepare, "p-30")}
+	for name, c := range map[string]struct {
+		newest doctor.Page
+		first  []doctor.Page
+		want   string
+	}{
+		"all there are":  {doctor.Page{Records: newest.Records}, []doctor.Page{{Records: denied}}, "l-100 p-90"},
+		"nobody":         {doctor.Page{}, nil, ""},
+		"older ones":     {newest, []doctor.Page{{Records: denied}, {Records: created}}, "l-100 p-90 p-70 p-50 p-30 p-20"},
+		"some left out":  {newest, []doctor.Page{{Records: denied}, {Records: created, More: true}}, "l-100 p-90 p-70 p-50 p-30"},
+		"an empty page":  {newest, []doctor.Page{{Records: denied}, {More: true}}, "l-100 p-90"},
+		"none of either": {newest, []doctor.Page{{}, {}}, "l-100 p-90"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, r := range doctor.WithFirst(c.newest, c.first) {
+				got = append(got, r.ID)
+			}
+			if got := strings.Join(got, " "); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
 			}
 		})
 	}

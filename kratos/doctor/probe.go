@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +50,7 @@ func Probe(ctx context.Context, now func() time.Time, config map[string]any, hoo
 				code, text = CodeHookSlow, fmt.Sprintf("the answer took more than %s; Kratos lets people wait for it", slow)
 			}
 			if code != "" {
-				found = append(found, Finding{code, append(slices.Clone(l.Path), fmt.Sprint(i)), text})
+				found = append(found, Finding{code, at(l.Path, i), text})
 			}
 		}
 	}

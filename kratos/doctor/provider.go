@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jithook/jithook/kratos/setup"
@@ -27,17 +26,17 @@ func (e *examination) providers() {
 	shared := 0
 	for i, entry := range list {
 		id, _ := setup.At(entry, "id").(string)
-		path := append(setup.Providers(), strconv.Itoa(i))
+		path := at(setup.Providers(), i)
 		n := slices.IndexFunc(e.jithook.Providers, func(p Provider) bool { return p.ID == id })
 		if n < 0 {
 			e.find(CodeProviderUnknown, path, "jithook has no file of provider %q that this Kratos's key may speak for: its people are kept out", id)
 			continue
 		}
 		shared++
-		if issuer := issuerOf(entry); issuer != "" && !slices.ContainsFunc(e.jithook.Providers[n].Issuers, func(i string) bool { return sameIssuer(i, issuer) }) {
-			e.find(CodeIssuerDiffers, append(path, "issuer_url"), "the file of provider %q names another issuer", id)
+		if issuer := issuerOf(entry); issuer != "" && !slices.ContainsFunc(e.jithook.Providers[n].Issuers, func(i string) bool { return sameIssuer(entry, i, issuer) }) {
+			e.find(CodeIssuerDiffers, below(path, "issuer_url"), "the file of provider %q names another issuer", id)
 		}
-		e.mapper(append(path, "mapper_url"), id, setup.At(entry, "mapper_url"))
+		e.mapper(below(path, "mapper_url"), id, setup.At(entry, "mapper_url"))
 	}
 	for _, p := range e.jithook.Providers {
 		if !slices.ContainsFunc(list, func(entry any) bool { return setup.At(entry, "id") == p.ID }) {
@@ -49,8 +48,15 @@ func (e *examination) providers() {
 	}
 }
 
-// sameIssuer allows for the slash that a discovery URL may end with.
-func sameIssuer(a, b string) bool { return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/") }
+// sameIssuer reports whether the claims of a provider are of the issuer in its file.
+// A generic one's have the issuer_url to the letter, or Kratos refuses them itself;
+// that of other kinds is an address, which may end with a slash.
+func sameIssuer(entry any, file, kratos string) bool {
+	if setup.At(entry, "provider") == "generic" {
+		return file == kratos
+	}
+	return strings.TrimSuffix(file, "/") == strings.TrimSuffix(kratos, "/")
+}
 
 func (e *examination) mapper(path []string, id string, have any) {
 	for _, want := range e.jithook.Document.SelfService.Methods.OIDC.Config.Providers {

@@ -3,7 +3,6 @@ package doctor
 import (
 	"encoding/json"
 	"slices"
-	"strconv"
 
 	"github.com/jithook/jithook/kratos/setup"
 )
@@ -42,7 +41,7 @@ func (e *examination) standard() (path []string, url string) {
 	for i, entry := range list {
 		if len(list) == 1 || setup.At(entry, "id") == id {
 			url, _ = setup.At(entry, "url").(string)
-			return append(path, strconv.Itoa(i)), url
+			return at(path, i), url
 		}
 	}
 	return path, ""

@@ -101,6 +101,7 @@ var faults = map[string]fault{
 	"veto not obeyed":        {code: "hook_reply", edit: func(d document) { d.web("login", "password", 0)["response"] = map[string]any{"parse": false} }},
 	"veto ignored":           {still: true, code: "hook_reply", edit: func(d document) { d.web("login", "oidc", 0)["response"] = map[string]any{"ignore": true} }},
 	"commit before it is so": {still: true, code: "hook_reply", edit: func(d document) { d.web("registration", "oidc", 1)["response"] = map[string]any{"parse": true} }},
+	"commit may interrupt":   {code: "hook_reply", edit: func(d document) { d.web("registration", "oidc", 1)["can_interrupt"] = true }},
 	"another body": {code: "hook_outdated", edit: func(d document) {
 		d.web("login", "oidc", 0)["body"] = kratostest.Base64URL("function(ctx) {version: 0}")
 	}},
@@ -133,6 +134,9 @@ var faults = map[string]fault{
 	"another id":             {code: "provider_unknown provider_missing", edit: func(d document) { d.provider()["id"] = "other" }},
 	"another issuer": {code: "issuer_differs", config: func(c *kratostest.JithookConfig) {
 		c.Files = map[string]string{"acme.yaml": strings.Replace(lookupFile, "ISSUER", "https://acme.example", 1)}
+	}},
+	"issuer and a slash": {code: "issuer_differs", signIn: true, config: func(c *kratostest.JithookConfig) {
+		c.Files = map[string]string{"acme.yaml": strings.Replace(lookupFile, "ISSUER", "ISSUER/", 1)}
 	}},
 	"no Admin API":            {code: "admin_missing", second: true},
 	"Admin API is away":       {code: "admin_unreachable", second: true, config: func(c *kratostest.JithookConfig) { c.KratosAdmin = "http://127.0.0.1:1" }},
