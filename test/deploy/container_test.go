@@ -15,6 +15,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
 
 	"github.com/jithook/jithook/test/peers"
 )
@@ -63,6 +65,53 @@ func TestDockerfile(t *testing.T) {
 	}
 	if !regexp.MustCompile(`^[1-9][0-9]*:[1-9][0-9]*$`).MatchString(user) {
 		t.Errorf("it runs as %q: a number that is not root's shows Kubernetes that it is not", user)
+	}
+}
+
+// TestDockerignore: what is made beside the sources is not sent to the builder (Compose's
+// secrets nobody but jithook can read, and a builder that may not gives up), and all
+// that the program is built from is.
+func TestDockerignore(t *testing.T) {
+	patterns, err := ignorefile.ReadAll(strings.NewReader(read(t, root+"/.dockerignore")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	matcher, err := patternmatcher.New(patterns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignored := func(path string) bool {
+		found, err := matcher.MatchesOrParentMatches(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	made := []string{"hook-key", "admin-token", "data/jithook.db"} // by the README
+	for line := range strings.Lines(read(t, dir+"/compose/.gitignore")) {
+		made = append(made, "deploy/compose/"+strings.Trim(line, "/\n"))
+	}
+	for _, path := range made {
+		if !ignored(path) {
+			t.Errorf("%s is sent", path)
+		}
+	}
+	list := exec.Command("go", "list", "-deps", "-f", `{{if .Module}}{{if .Module.Main}}{{$p := .ImportPath}}{{range .GoFiles}}{{$p}}/{{.}}
+{{end}}{{range .EmbedFiles}}{{$p}}/{{.}}
+{{end}}{{end}}{{end}}`, "./cmd/jithook")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed := strings.Fields(string(out))
+	if len(needed) < 300 {
+		t.Errorf("only %d files", len(needed))
+	}
+	for _, file := range append(needed, "go.mod", "go.sum") {
+		if path := strings.TrimPrefix(file, "github.com/jithook/jithook/"); ignored(path) {
+			t.Errorf("%s is not sent", path)
+		}
 	}
 }
 
