@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +19,10 @@ import (
 // settle is how long a folder must be quiet before it is read: an editor or a
 // mounted ConfigMap changes several names in a row.
 const settle = 100 * time.Millisecond
+
+// lookAgain is how often it is made sure that the folder of the name is the one
+// that is watched: a deployment puts another one, or another link, in its place.
+const lookAgain = time.Second
 
 // maxLogged is how many problems a load logs: one mistake in thousands of files
 // that a program writes is as many lines, at every change. `jithook check` prints
@@ -63,8 +70,9 @@ func (l *Live) Load() []Problem {
 }
 
 // Reload is Load with its outcome in the log.
-func (l *Live) Reload() {
-	problems := l.Load()
+func (l *Live) Reload() { l.tell(l.Load()) }
+
+func (l *Live) tell(problems []Problem) {
 	for _, p := range problems[:min(len(problems), maxLogged)] {
 		l.log.Error("provider file has a problem", "problem", p.String())
 	}
@@ -75,26 +83,33 @@ func (l *Live) Reload() {
 	l.log.Info("providers reloaded", "providers", l.Set().Len())
 }
 
-// Watch reloads when a file of the folder changes, until ctx ends. An error
-// means that the folder cannot be watched.
+// Watch reloads when a file of the folder changes, or another folder is put in its
+// place, until ctx ends. An error means that the folder cannot be watched.
 func (l *Live) Watch(ctx context.Context) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", l.dir, err)
 	}
 	defer w.Close()
-	if err := w.Add(l.dir); err != nil {
+	watched, err := l.follow(w)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may come yet
 		return fmt.Errorf("watch %s: %w", l.dir, err)
 	}
+	l.catchUp()
 	quiet := time.NewTimer(settle)
 	quiet.Stop()
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case _, ok := <-w.Events:
+		case e, ok := <-w.Events:
 			if !ok {
 				return errors.New("the watch on the providers' folder ended")
+			}
+			if e.Name == filepath.Clean(l.dir) && e.Op&(fsnotify.Remove|fsnotify.Rename) != 0 { // the folder went, and the watch with it
+				watched = nil
 			}
 			quiet.Reset(settle)
 		case err, ok := <-w.Errors:
@@ -104,8 +119,38 @@ func (l *Live) Watch(ctx context.Context) error {
 			// Events may have been lost: what is there now counts.
 			l.log.Warn("watching the providers' folder", "error", err)
 			quiet.Reset(settle)
+		case <-again.C:
+			if there, err := os.Stat(l.dir); err != nil || os.SameFile(watched, there) {
+				continue
+			}
+			_ = w.Remove(l.dir) // it may have ended by itself
+			if watched, err = l.follow(w); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("watch %s: %w", l.dir, err)
+			}
+			quiet.Reset(settle)
 		case <-quiet.C:
 			l.Reload()
 		}
+	}
+}
+
+// follow watches the folder that has the name now, and returns which that is: one
+// that takes its name meanwhile is another.
+func (l *Live) follow(w *fsnotify.Watcher) (os.FileInfo, error) {
+	there, err := os.Stat(l.dir)
+	if err == nil {
+		err = w.Add(l.dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return there, nil
+}
+
+// catchUp loads what has changed since the last load, before there was a watch.
+func (l *Live) catchUp() {
+	before := l.Set().All()
+	if problems := l.Load(); len(problems) > 0 || !slices.Equal(before, l.Set().All()) {
+		l.tell(problems)
 	}
 }

@@ -144,7 +144,12 @@ type live struct {
 
 func watch(t *testing.T) live {
 	t.Helper()
-	l := live{dir: t.TempDir(), loads: make(chan bool, 100)}
+	return watchAt(t, t.TempDir())
+}
+
+func watchAt(t *testing.T, dir string) live {
+	t.Helper()
+	l := live{dir: dir, loads: make(chan bool, 100)}
 	l.write(t, "a.yaml", "acme")
 	l.Live = provider.NewLive(l.dir, loader(t), slog.New(slog.DiscardHandler), func(_ *provider.Set, good bool) { l.loads <- good })
 	if problems := l.Load(); len(problems) > 0 {
