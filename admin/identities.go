@@ -1,12 +1,16 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/problem"
 	"github.com/jithook/jithook/store"
 )
 
@@ -94,19 +98,56 @@ func (a *API) identities(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	wanted, err := traitFilter(c)
+	if err != nil {
+		return err
+	}
 	page, err := a.Store.List(c.Request().Context(), q)
 	if err != nil {
 		return fault(err)
 	}
 	out := Identities{Identities: []Identity{}, NextPageToken: page.NextPageToken}
 	for _, i := range page.Identities {
-		out.Identities = append(out.Identities, view(i))
+		if wanted(&i) {
+			out.Identities = append(out.Identities, view(i))
+		}
 	}
 	return c.JSON(http.StatusOK, out)
 }
 
+// traitFilter returns whom the parameters trait and value want: those whose trait at
+// the path is this text, in whatever case, or is a list that has it. No index helps,
+// so it takes its part of each page: a page may have nobody and not be the last.
+func traitFilter(c echo.Context) (func(*identity.Identity) bool, error) {
+	trait, value := c.QueryParam("trait"), c.QueryParam("value")
+	if trait == "" && value == "" {
+		return func(*identity.Identity) bool { return true }, nil
+	}
+	path, ok := strings.CutPrefix(trait, "/traits/")
+	if !ok || value == "" {
+		return nil, problem.New(http.StatusBadRequest, "trait and value go together: trait is the path of a trait, such as /traits/email")
+	}
+	return func(i *identity.Identity) bool {
+		v, has := i.Trait("/" + path)
+		return has && says(v, value)
+	}, nil
+}
+
+// says reports whether a value is this text, or holds it in a list.
+func says(v any, text string) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.EqualFold(v, text)
+	case []any:
+		return slices.ContainsFunc(v, func(one any) bool { return says(one, text) })
+	case map[string]any, nil:
+		return false
+	}
+	return fmt.Sprint(v) == text
+}
+
 func identityQuery(c echo.Context) (q store.Query, err error) {
-	if err := known(c, "userstore", "state", "issuer", "subject", "page_size", "page_token"); err != nil {
+	if err := known(c, "userstore", "state", "issuer", "subject", "trait", "value", "page_size", "page_token"); err != nil {
 		return q, err
 	}
 	q.Userstore, q.PageToken = c.QueryParam("userstore"), c.QueryParam("page_token")

@@ -155,7 +155,9 @@ func TestInstances(t *testing.T) {
 func TestIdentityFilters(t *testing.T) {
 	w := newWorld(t)
 	records := populate(t, w, 3)
-	pending := identity.Identity{ID: "i-pending", Userstore: "partners", State: identity.StatePending, Revision: 1, Traits: map[string]any{}}
+	pending := identity.Identity{ID: "i-pending", Userstore: "partners", State: identity.StatePending, Revision: 1, Traits: map[string]any{
+		"address": map[string]any{"city": "Kiel"}, "floors": []any{int64(3), int64(7)},
+	}}
 	if err := w.store.Insert(t.Context(), pending, identity.Record{ID: "d-pending"}); err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +173,13 @@ func TestIdentityFilters(t *testing.T) {
 		"issuer=https%3A%2F%2Facme.example&subject=subject-p01":               1,
 		"issuer=https%3A%2F%2Facme.example%2F&subject=subject-p01":            0,
 		"issuer=https%3A%2F%2Facme.example&subject=subject-p01&state=pending": 0,
+		"trait=/traits/email&value=P01@acme.example":                          1,
+		"trait=/traits/email&value=p01@acme.example&state=pending":            0,
+		"trait=/traits/email&value=p01":                                       0,
+		"trait=/traits/address/city&value=kiel":                               1,
+		"trait=/traits/address&value=kiel":                                    0,
+		"trait=/traits/floors&value=7":                                        1,
+		"trait=/traits/nothing&value=p01@acme.example":                        0,
 	} {
 		t.Run(query, func(t *testing.T) {
 			page := into[admin.Identities](t, w.get(t, "/identities?"+query))
@@ -234,6 +243,9 @@ func TestBadQueries(t *testing.T) {
 		"issuer alone":             {"/identities?issuer=https://acme.example", "go together"},
 		"subject alone":            {"/identities?subject=subject-p01", "go together"},
 		"decisions, subject alone": {"/decisions?subject=subject-p01", "go together"},
+		"trait alone":              {"/identities?trait=/traits/email", "go together"},
+		"value alone":              {"/identities?value=subject-p01", "go together"},
+		"trait without its place":  {"/identities?trait=email&value=subject-p01", "/traits/email"},
 		"state misspelt":           {"/identities?state=actve", "suspended"},
 		"decision misspelt":        {"/decisions?decision=denid", "denied"},
 		"parameter misspelt":       {"/identities?sate=active", "state"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/jithook/jithook/admin"
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/store"
 )
 
 func newIdentityCmd() *cobra.Command {
@@ -51,10 +53,24 @@ func newIdentityListCmd() *cobra.Command {
 	var from access
 	var out format
 	var page paging
+	var trait string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List identities, oldest first", Args: cobra.NoArgs,
+		Example: "  jithook identity list --state suspended\n  jithook identity list --trait /traits/email=ann@acme.example",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := filters(cmd, "userstore", "state", "issuer", "subject", "page-size")
+			if cmd.Flags().Changed("trait") {
+				path, text, ok := strings.Cut(trait, "=")
+				if !ok || text == "" || !strings.HasPrefix(path, "/traits/") {
+					return errors.New("--trait is PATH=TEXT, such as /traits/email=ann@acme.example")
+				}
+				page.all = page.token == "" // a page of such a list may have nobody
+				query.Set("trait", path)
+				query.Set("value", text)
+				if !cmd.Flags().Changed("page-size") {
+					query.Set("page_size", strconv.Itoa(store.MaxPageSize))
+				}
+			}
 			return from.with(func(c *client) error {
 				reply, err := page.fetch(cmd, c, "/identities", "identities", query)
 				if err != nil {
@@ -76,6 +92,7 @@ func newIdentityListCmd() *cobra.Command {
 	cmd.Flags().String("issuer", "", "with --subject: only who is linked to this subject")
 	cmd.Flags().String("subject", "", "see --issuer")
 	cmd.MarkFlagsRequiredTogether("issuer", "subject")
+	cmd.Flags().StringVar(&trait, "trait", "", "only whose trait is this text, in whatever case: `PATH=TEXT`; looks at everybody")
 	page.bind(cmd)
 	from.bind(cmd)
 	out.bind(cmd)
