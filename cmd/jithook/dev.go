@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -57,7 +59,10 @@ if they are not there yet; nothing else is needed.`,
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), c, func() { greet(cmd.OutOrStdout(), abs, c) })
+			// Whoever closes the terminal is done: a server that stayed would keep the ports.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
+			defer stop()
+			return serve(ctx, c, func() { greet(cmd.OutOrStdout(), abs, c) })
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "jithook-data", "the folder of everything that dev writes")

@@ -58,10 +58,16 @@ file the last good ones stay in force.`,
 // serve runs the server until ctx ends; listening is called once both ports
 // are open.
 func serve(ctx context.Context, c config, listening func()) error {
+	hup := make(chan os.Signal, 1) // before anything that takes time: it would end the process
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	if os.Getenv("GOGC") == "" {
 		collectLess(gcPercent, gcRoom)
 	}
 	log := newLogger(c, os.Stderr)
+	for _, s := range c.secretsInClear() {
+		log.Warn("a secret stands in the configuration itself; env:NAME or file:PATH keep it out", "file", s.at.File, "line", s.at.Line)
+	}
 	auth, err := c.auth()
 	if err != nil {
 		return err
@@ -103,9 +109,6 @@ func serve(ctx context.Context, c config, listening func()) error {
 	e := hook.New(o)
 	kratos.Mount(e, o, &kratos.Handler{Service: a.service, Log: log, RestoreTraits: c.restored()})
 	generic.Mount(e, o, &generic.Handler{Service: a.service})
-	for _, s := range c.secretsInClear() {
-		log.Warn("a secret stands in the configuration itself; env:NAME or file:PATH keep it out", "file", s.at.File, "line", s.at.Line)
-	}
 	log.Info("listening", "hooks", hooks.Addr().String(), "admin", adminL.Addr().String(), "providers", a.live.Set().Len(), "version", versionText())
 	if a.live.Set().Len() == 0 {
 		log.Warn("no provider is set up: every login is denied", "folder", c.providersDir)
@@ -117,16 +120,16 @@ func serve(ctx context.Context, c config, listening func()) error {
 		api.Failing = worker.Failing
 	}
 	api.Replayers = max(1, runtime.GOMAXPROCS(0)/2) // logins go on meanwhile
-	return a.run(ctx, worker, map[net.Listener]http.Handler{hooks: e, adminL: api.Handler()})
+	return a.run(ctx, hup, worker, map[net.Listener]http.Handler{hooks: e, adminL: api.Handler()})
 }
 
 // run serves until ctx ends or a listener breaks, then drains: first requests,
 // then what they queued.
-func (a *app) run(ctx context.Context, worker *outbound.Worker, listeners map[net.Listener]http.Handler) error {
+func (a *app) run(ctx context.Context, hup <-chan os.Signal, worker *outbound.Worker, listeners map[net.Listener]http.Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var background sync.WaitGroup
-	background.Go(func() { a.reload(ctx) })
+	background.Go(func() { a.reload(ctx, hup) })
 	background.Go(func() { a.drops(ctx) })
 	background.Go(func() { a.sweeps(ctx) })
 	if a.shadow != nil {
@@ -176,10 +179,7 @@ func (a *app) run(ctx context.Context, worker *outbound.Worker, listeners map[ne
 }
 
 // reload follows the providers' folder, that of their candidates, and SIGHUP.
-func (a *app) reload(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+func (a *app) reload(ctx context.Context, hup <-chan os.Signal) {
 	folders := []*provider.Live{a.live}
 	if a.shadow != nil {
 		folders = append(folders, a.shadow.candidate)
@@ -252,6 +252,9 @@ func (c config) secretsInClear() []secret {
 	}
 	for _, i := range c.instances {
 		all = append(all, i.token)
+	}
+	for _, t := range c.targets {
+		all = append(append(all, t.auth.secret), t.secrets...)
 	}
 	for _, k := range c.claimKeys {
 		all = append(all, k.value)
