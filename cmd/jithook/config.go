@@ -2,12 +2,13 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -50,6 +51,7 @@ type config struct {
 	spokenFor           []strictyaml.Text    // the providers that credentials name
 	instances           []instance           // the Kratoses that have an Admin API
 	hookURL             string
+	hookURLGiven        bool              // otherwise it is made of listen
 	restoreTraits       []strictyaml.Text // nil: all
 	guard               safedial.Guard    // of connections to providers and targets
 	targets             []target
@@ -98,6 +100,9 @@ type configReader struct {
 // readConfig reads and checks a configuration. Secrets are not read.
 func readConfig(path string) (config, []strictyaml.Problem, error) {
 	data, err := readBounded(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return config{}, nil, fmt.Errorf("there is no configuration %s: -c FILE names another, and jithook dev writes one to start from", path)
+	}
 	if err != nil {
 		return config{}, nil, err
 	}
@@ -130,17 +135,6 @@ func beside(config, path string) string {
 		return path
 	}
 	return filepath.Join(filepath.Dir(config), path)
-}
-
-func readBounded(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
-	if info.Size() > maxConfig {
-		return nil, fmt.Errorf("configuration: %s is longer than %d bytes", path, maxConfig)
-	}
-	return os.ReadFile(path)
 }
 
 func (r *configReader) wrong(at strictyaml.Text, format string, args ...any) {
@@ -231,7 +225,7 @@ func (r *configReader) kratos(k kratosSection, c *config) {
 		}
 		c.instances = append(c.instances, in)
 	}
-	c.hookURL = "http://" + c.listen
+	c.hookURL, c.hookURLGiven = "http://"+c.listen, k.HookURL != nil
 	if k.HookURL != nil {
 		u, err := url.Parse(k.HookURL.Value)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

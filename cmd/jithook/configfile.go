@@ -100,7 +100,7 @@ type shadowForm struct {
 
 type kratosSection struct {
 	Instances     strictyaml.Map[instanceSection] `yaml:"instances" doc:"The Kratoses whose Admin API jithook may call, by the instance of their key."`
-	HookURL       *strictyaml.Text                `yaml:"hook_url" doc:"Where Kratos reaches this server. Default http:// and listen." pattern:"^https?://"`
+	HookURL       *strictyaml.Text                `yaml:"hook_url" doc:"Where Kratos reaches this server. Default http:// and listen, if that names one address." pattern:"^https?://"`
 	RestoreTraits []strictyaml.Text               `yaml:"restore_traits" doc:"The traits of Kratos's identity schema, where it lacks some of those that the providers' files map."`
 }
 

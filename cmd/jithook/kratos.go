@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -89,7 +92,7 @@ func kratosConfig(c config, credential string) (apiKey, kratos.Config, error) {
 		return apiKey{}, kratos.Config{}, providerProblems(problems)
 	}
 	key, err := c.kratosKey(credential, set)
-	if err != nil {
+	if err = cmp.Or(err, c.callable()); err != nil {
 		return apiKey{}, kratos.Config{}, err
 	}
 	out := kratos.Config{HookURL: c.hookURL, APIKey: kratos.APIKey{Header: key.header, Value: keyPlaceholder}, Links: c.hasAdmin(key.Instance)}
@@ -99,6 +102,17 @@ func kratosConfig(c config, credential string) (apiKey, kratos.Config, error) {
 		}
 	}
 	return key, out, nil
+}
+
+// callable returns an error if the hooks' address is made of a listen that stands
+// for all addresses of this machine: Kratos can call none of that name.
+func (c config) callable() error {
+	host, _, _ := net.SplitHostPort(c.listen)
+	at, err := netip.ParseAddr(host)
+	if c.hookURLGiven || host != "" && (err != nil || !at.IsUnspecified()) {
+		return nil
+	}
+	return fmt.Errorf("kratos.hook_url is missing: Kratos cannot call listen, %s; write hook_url: http://HOST:PORT as Kratos reaches this server", c.listen)
 }
 
 // hasAdmin reports whether a Kratos has an Admin API here.

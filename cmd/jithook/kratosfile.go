@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,22 @@ func readKratosFile(stdin io.Reader, path string) ([]byte, error) {
 		return nil, fmt.Errorf("standard input: longer than %d bytes", maxConfig)
 	}
 	return data, nil
+}
+
+// readBounded returns what is in a file of a configuration, whosever it is.
+func readBounded(path string) (data []byte, err error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > maxConfig {
+		return nil, fmt.Errorf("%s is longer than %d bytes", path, maxConfig)
+	}
+	if err == nil {
+		data, err = os.ReadFile(path)
+	}
+	var why *fs.PathError
+	if errors.As(err, &why) {
+		err = fmt.Errorf("%s: %w", path, why.Err)
+	}
+	return data, err
 }
 
 // kratosFiles are a Kratos's configuration, and the files that it was read from.

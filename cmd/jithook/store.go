@@ -15,9 +15,7 @@ import (
 )
 
 func newStoreCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "store", Short: "Check the userstore, back it up, move it to another one"}
-	cmd.AddCommand(newStoreVerifyCmd(), newStoreBackupCmd(), newStoreExportCmd(), newStoreImportCmd())
-	return cmd
+	return group("store", "Check the userstore, back it up, move it to another one", newStoreVerifyCmd(), newStoreBackupCmd(), newStoreExportCmd(), newStoreImportCmd())
 }
 
 func newStoreVerifyCmd() *cobra.Command {
