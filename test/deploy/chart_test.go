@@ -220,10 +220,14 @@ func reached(t *testing.T, p *networking.NetworkPolicy, values string) {
 			t.Errorf("%d is reached from %q, want %q", port, got, want)
 		}
 	}
-	if !slices.ContainsFunc(p.Spec.Egress, func(rule networking.NetworkPolicyEgressRule) bool {
-		return slices.ContainsFunc(rule.Ports, func(p networking.NetworkPolicyPort) bool { return p.Port.IntVal == 4318 })
-	}) {
-		t.Error("no collector of traces is reached")
+	for port, protocols := range map[int32][]core.Protocol{53: {core.ProtocolUDP, core.ProtocolTCP}, 5353: {core.ProtocolUDP, core.ProtocolTCP}, 27017: {core.ProtocolTCP}, 443: {core.ProtocolTCP}, 4318: {core.ProtocolTCP}} {
+		for _, protocol := range protocols {
+			if !slices.ContainsFunc(p.Spec.Egress, func(rule networking.NetworkPolicyEgressRule) bool {
+				return len(rule.To) == 0 && slices.ContainsFunc(rule.Ports, func(p networking.NetworkPolicyPort) bool { return p.Port.IntVal == port && *p.Protocol == protocol })
+			}) {
+				t.Errorf("nobody is reached at %d by %s", port, protocol)
+			}
+		}
 	}
 }
 
