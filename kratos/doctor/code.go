@@ -22,6 +22,7 @@ const (
 	CodeIssuerDiffers   Code = "issuer_differs"
 	CodeClaimsMissing   Code = "claims_missing"
 	CodeMapperOutdated  Code = "mapper_outdated"
+	CodeLinkUnproven    Code = "link_unproven"
 	CodeAdminMissing    Code = "admin_missing"
 	CodeAdminAway       Code = "admin_unreachable"
 	CodeSchemaUnread    Code = "schema_unread"
@@ -60,6 +61,7 @@ func Codes() []Info {
 		{CodeIssuerDiffers, "a provider has another issuer in Kratos than in its file", "make them the same, to the letter"},
 		{CodeClaimsMissing, "the claims of a provider never arrive", register},
 		{CodeMapperOutdated, "a provider's mapper is not that of its file", register},
+		{CodeLinkUnproven, "Kratos connects accounts without asking for a proof", "set account_linking_mode of the provider to confirm_with_existing_credential"},
 		{CodeAdminMissing, "several providers, and no Admin API", "set kratos.instances in jithook's configuration"},
 		{CodeAdminAway, "Kratos's Admin API does not answer jithook", "start Kratos, or correct admin_url and token of kratos.instances"},
 		{CodeSchemaUnread, "Kratos's identity schema was not read: what it lacks is not found", "run this where the schema can be read, or hand it in by --schema FILE"},

@@ -110,7 +110,8 @@ func (e *examination) runs(l kratos.List) bool {
 	case flow == "recovery":
 		return e.on(false, "flows", "recovery", "enabled") && (e.on(true, "methods", "code", "enabled") || e.on(false, "methods", "link", "enabled"))
 	case method == "code":
-		return e.on(false, "methods", "code", "passwordless_enabled") || e.on(false, "methods", "code", "mfa_enabled")
+		return e.on(false, "methods", "code", "passwordless_enabled") || e.on(false, "methods", "code", "mfa_enabled") ||
+			e.on(false, "methods", "code", "passwordless_login_fallback_enabled") // Ory Network's
 	case method == "password", method == "profile":
 		return e.on(true, "methods", method, "enabled")
 	}

@@ -109,8 +109,18 @@ func TestExamine(t *testing.T) {
 		"the address of a kind": {func(config map[string]any) {
 			provider(config)["issuer_url"], provider(config)["provider"] = acme+"/", "auth0"
 		}, nil},
+		"linked unasked": {func(config map[string]any) { provider(config)["account_linking_mode"] = "automatic" },
+			[]string{"link_unproven selfservice.methods.oidc.config.providers.0.account_linking_mode"}},
+		"linked by a proof": {func(config map[string]any) {
+			provider(config)["account_linking_mode"] = "confirm_with_existing_credential"
+		}, nil},
 		"a method of Ory Network's": {func(config map[string]any) { methods(config)["saml"] = on },
 			[]string{"veto_missing selfservice.flows.login.after.hooks"}},
+		"a code for whoever has no other way": {func(config map[string]any) {
+			methods(config)["code"] = map[string]any{"passwordless_login_fallback_enabled": true}
+			delete(hook(config, "login", "after"), "code")
+		}, []string{"veto_missing selfservice.flows.login.after.code.hooks"}},
+		"codes for nobody": {func(config map[string]any) { delete(hook(config, "login", "after"), "code") }, nil},
 		"with a list of its own": {func(config map[string]any) {
 			methods(config)["saml"] = on
 			hook(config, "login", "after")["saml"] = map[string]any{"hooks": []any{map[string]any{"hook": "theirs"}}}

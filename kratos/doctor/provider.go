@@ -36,6 +36,9 @@ func (e *examination) providers() {
 		if issuer := issuerOf(entry); issuer != "" && !slices.ContainsFunc(e.jithook.Providers[n].Issuers, func(i string) bool { return sameIssuer(entry, i, issuer) }) {
 			e.find(CodeIssuerDiffers, below(path, "issuer_url"), "the file of provider %q names another issuer", id)
 		}
+		if setup.At(entry, "account_linking_mode") == "automatic" { // of Ory Network's
+			e.find(CodeLinkUnproven, below(path, "account_linking_mode"), "whoever provider %q gives somebody's address comes into the account that has it", id)
+		}
 		e.mapper(below(path, "mapper_url"), id, setup.At(entry, "mapper_url"))
 	}
 	for _, p := range e.jithook.Providers {

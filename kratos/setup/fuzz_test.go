@@ -19,6 +19,7 @@ func FuzzEdit(f *testing.F) {
 		string(data), "selfservice:" + provider, "selfservice: {flows: {login: {after: {oidc: {hooks: [a, b]}}}}}\n",
 		"selfservice:\n  flows:\n    recovery:\n      after:\n        hooks:\n        - hook: x # c\n\n        # d\n  # e\n", "a: &x {b: 1}\nselfservice:\n  flows: *x\n",
 		"selfservice:\n  flows:\n    ? login\n    : after: {}\n", "\ufeffselfservice:\n  flows: |\n    x\n", "- selfservice", "selfservice:\r\n  flows:\r\n",
+		"selfservice:\n  methods:\n    saml: {enabled: true}\n  flows:\n    login:\n      after:\n        saml: {hooks: []}\n        hooks:\n          - hook: a # b\n",
 		"selfservice:\n  methods: {oidc: {config: {providers: [{id: acme}]}}}\n  \"flows\":\n    'login':\n     after:\n      oidc: {}",
 	} {
 		f.Add(seed)

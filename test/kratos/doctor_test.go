@@ -138,6 +138,8 @@ var faults = map[string]fault{
 	"issuer and a slash": {code: "issuer_differs", signIn: true, config: func(c *kratostest.JithookConfig) {
 		c.Files = map[string]string{"acme.yaml": strings.Replace(lookupFile, "ISSUER", "ISSUER/", 1)}
 	}},
+	// Ory Network's alone: this Kratos does not start with it.
+	"linked unasked":          {still: true, code: "link_unproven", edit: func(d document) { d.provider()["account_linking_mode"] = "automatic" }},
 	"no Admin API":            {code: "admin_missing", second: true},
 	"Admin API is away":       {code: "admin_unreachable", second: true, config: func(c *kratostest.JithookConfig) { c.KratosAdmin = "http://127.0.0.1:1" }},
 	"schema is elsewhere":     {still: true, code: "schema_unread", edit: func(d document) { d.schema()["url"] = "https://elsewhere.example/schema.json" }},
