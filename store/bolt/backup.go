@@ -60,5 +60,8 @@ func (s *Store) Count(ctx context.Context) (store.Count, error) {
 		out.Decisions = int64(tx.Bucket(bucketDecisions).Stats().KeyN)
 		return nil
 	})
-	return out, err
+	if err != nil {
+		return store.Count{}, err // out may be written still, see view
+	}
+	return out, nil
 }

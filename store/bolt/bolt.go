@@ -128,9 +128,10 @@ func (s *Store) view(ctx context.Context, op string, fn func(*bbolt.Tx) error) (
 	}
 }
 
-// report tells who watches the store of a failure, which an answer is not.
+// report tells who watches the store of a failure, which an answer is not, nor a
+// caller who has gone.
 func (s *Store) report(op string, err error) {
-	if s.failed != nil && errors.Is(err, store.ErrUnavailable) {
+	if s.failed != nil && errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.Canceled) {
 		s.failed(op)
 	}
 }

@@ -207,6 +207,47 @@ func TestDeadlineWhileQueued(t *testing.T) {
 	}
 }
 
+// Whoever asks how much there is and does not wait for the answer gets none, and
+// shares nothing with who still counts (the race detector tells).
+func TestCountOutOfTime(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jithook.db"))
+	for range 50 {
+		insert(t, s, newIdentity(1))
+	}
+	for range 200 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		if n, err := s.Count(ctx); err != nil && n != (store.Count{}) {
+			t.Errorf("%+v, %v", n, err)
+		}
+	}
+}
+
+// A caller who has gone is no failure of the store; one whose time ran out may be.
+func TestFailuresThatAreTold(t *testing.T) {
+	var told []string
+	s, err := bolt.Open(filepath.Join(t.TempDir(), "jithook.db"), bolt.Options{Failed: func(op string) { told = append(told, op) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	for _, ctx := range []context.Context{gone, late} {
+		if _, err := s.Get(ctx, "i"); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("Get: %v", err)
+		}
+		if err := s.Insert(ctx, newIdentity(1), identity.Record{}); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("Insert: %v", err)
+		}
+	}
+	if want := []string{"get identity", "insert identity"}; !slices.Equal(told, want) {
+		t.Errorf("told of %q, want those whose time ran out: %q", told, want)
+	}
+}
+
 // wantWhole checks that of an insert either everything is there or nothing.
 func wantWhole(t *testing.T, s *bolt.Store, i identity.Identity, r identity.Record) {
 	t.Helper()

@@ -29,8 +29,8 @@ type Options struct {
 	// LockTimeout is how long Open waits for another process to release the
 	// file: long enough for a restart that overlaps.
 	LockTimeout time.Duration
-	// Failed, if not nil, is told the operation of every call that fails. The
-	// names are constants: "insert identity".
+	// Failed, if not nil, is told the operation of every call that fails, unless
+	// its caller has broken it off. The names are constants: "insert identity".
 	Failed func(operation string)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jithook/jithook/store"
 )
@@ -41,8 +42,9 @@ type answer[T any] struct {
 }
 
 // ask asks the stores side by side and hands on their answers as they come,
-// until take has enough; nobody waits for the others then. One store alone is
-// asked here and now.
+// until take has enough; nobody waits for the others then, and they are left to
+// answer: to break a question off costs a driver its connection, and who watches a
+// store takes it for a failure. One store alone is asked here and now.
 func ask[T any](ctx context.Context, places []Place, which []int, question func(context.Context, store.Store) (T, error), take func(answer[T]) (enough bool)) {
 	if len(which) == 1 {
 		n := which[0]
@@ -50,13 +52,22 @@ func ask[T any](ctx context.Context, places []Place, which []int, question func(
 		take(answer[T]{n, value, places[n].explain(err)})
 		return
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	own, cancel := apart(ctx)
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) { // nobody wants an answer any more
+			cancel()
+		}
+	})()
+	var left atomic.Int64
+	left.Store(int64(len(which)))
 	answers := make(chan answer[T], len(which)) // none waits for a reader who has enough
 	for _, n := range which {
 		go func() {
-			value, err := question(ctx, places[n].Store)
+			value, err := question(own, places[n].Store)
 			answers <- answer[T]{n, value, places[n].explain(err)}
+			if left.Add(-1) == 0 {
+				cancel()
+			}
 		}()
 	}
 	for range which {
@@ -64,6 +75,16 @@ func ask[T any](ctx context.Context, places []Place, which []int, question func(
 			return
 		}
 	}
+}
+
+// apart is a context that ends when ctx runs out of time, and not when it is
+// cancelled.
+func apart(ctx context.Context) (context.Context, context.CancelFunc) {
+	own := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(own, deadline)
+	}
+	return context.WithCancel(own)
 }
 
 // anywhere returns the answer of the store that has one, and which it is. Only

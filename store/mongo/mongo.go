@@ -104,7 +104,7 @@ const callTimeout = 10 * time.Second
 // context had ended before has sent nothing.
 func (s *Store) call(ctx context.Context, op string, fn func(context.Context, *database) error) (err error) {
 	defer func() {
-		if s.opts.Failed != nil && errors.Is(err, store.ErrUnavailable) {
+		if s.opts.Failed != nil && errors.Is(err, store.ErrUnavailable) && !errors.Is(ctx.Err(), context.Canceled) {
 			s.opts.Failed(op)
 		}
 	}()

@@ -23,8 +23,8 @@ type Options struct {
 	// Database is the database's name. One database is one userstore's, or
 	// several logical userstores'.
 	Database string
-	// Failed, if not nil, is told the operation of every call that fails, and
-	// of what fails in the background. The names are constants: "insert
+	// Failed, if not nil, is told the operation of every call that fails, unless
+	// its caller has broken it off, and of what fails in the background. The names are constants: "insert
 	// identity". It must be safe for concurrent use.
 	Failed func(operation string)
 	// Sent, if not nil, is told the name of every command sent to the server:

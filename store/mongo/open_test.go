@@ -19,6 +19,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/store"
 	"github.com/jithook/jithook/store/mongo"
 	"github.com/jithook/jithook/test/mongo/mongotest"
@@ -145,6 +146,30 @@ const (
 	login = 1500 * time.Millisecond
 	slack = 500 * time.Millisecond
 )
+
+// A caller who has gone is no failure of the store; one whose time ran out may be.
+func TestFailuresThatAreTold(t *testing.T) {
+	var told sync.Map
+	s := openWith(t, mongo.Options{
+		URI: "mongodb://127.0.0.1:1", Database: "jithook_test_nobody", Failed: func(op string) { told.Store(op, true) },
+	})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if _, err := s.Get(gone, "i"); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Get: %v", err)
+	}
+	if _, err := s.Find(late, identity.FedKey("https://idp.example", "s")); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Find: %v", err)
+	}
+	if _, is := told.Load("get identity"); is {
+		t.Error("a caller who has gone counts as a failure")
+	}
+	if _, is := told.Load("find identities"); !is {
+		t.Error("a call that had no time does not count as a failure")
+	}
+}
 
 func TestServerDownAtStartAndMidRun(t *testing.T) {
 	srv := peer.Server(t)
