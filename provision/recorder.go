@@ -26,6 +26,7 @@ type Recorder struct {
 
 	mu   sync.Mutex
 	seen map[link]time.Time // of queued touches: the newest claims
+	late []entry            // the store did not take them
 }
 
 // link is one of an identity's: who comes again after a deletion has the subject,
@@ -59,10 +60,7 @@ func NewRecorder(j Journal, log *slog.Logger, dropped func()) *Recorder {
 // Add queues a record and, if touch is not nil, a login's time. It never
 // blocks.
 func (r *Recorder) Add(record identity.Record, touch *store.Touch) {
-	select {
-	case r.queue <- entry{record: record, touch: touch}:
-		r.note(touch)
-	default:
+	if !r.add(entry{record: record, touch: touch}) {
 		r.dropped()
 	}
 	if len(r.queue) < recorderBatch {
@@ -82,12 +80,24 @@ func (r *Recorder) Seen(id, issuer, subject string) time.Time {
 	return r.seen[link{id, issuer, subject}]
 }
 
+// add queues an entry and notes its claims, in one: they must not be written, and
+// forgotten, before they are noted.
+func (r *Recorder) add(e entry) (queued bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case r.queue <- e:
+		r.note(e.touch)
+		return true
+	default:
+		return false
+	}
+}
+
 func (r *Recorder) note(t *store.Touch) {
 	if t == nil || t.ClaimsTime.IsZero() {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if l := (link{t.ID, t.Issuer, t.Subject}); t.ClaimsTime.After(r.seen[l]) {
 		r.seen[l] = t.ClaimsTime
 	}
@@ -110,41 +120,67 @@ func (r *Recorder) forget(entries []entry) {
 
 // Run writes until ctx ends, then what is queued, and returns.
 func (r *Recorder) Run(ctx context.Context) {
+	var late sync.WaitGroup
+	late.Go(func() { r.runLate(ctx) })
 	tick := time.NewTicker(recorderDelay)
 	defer tick.Stop()
-	var late []entry // the store did not take them
-	for {
+	for ctx.Err() == nil {
 		var waiting int
 		select {
 		case <-ctx.Done():
-			r.end(late)
-			return
 		case <-r.full:
 			waiting = recorderBatch
 		case <-tick.C:
-			if waiting = len(r.queue); waiting == 0 {
-				late = r.retry(ctx, late)
-			}
+			waiting = len(r.queue)
 		}
 		for ; waiting > 0 && ctx.Err() == nil; waiting -= recorderBatch {
-			left := r.write(ctx, r.take())
-			if len(left) == 0 {
-				late = r.retry(ctx, late)
-			}
-			late = append(late, left...)
+			r.keep(r.write(ctx, r.take()))
 		}
-		if len(late) > recorderQueue {
-			r.lose(late[recorderQueue:], store.ErrUnavailable)
-			late = late[:recorderQueue]
+	}
+	late.Wait()
+	r.end(r.late)
+}
+
+// runLate tries again what the store did not take, until ctx ends. Those that are new
+// do not wait for it: of several stores one may hang for long.
+func (r *Recorder) runLate(ctx context.Context) {
+	tick := time.NewTicker(recorderDelay)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			r.writeLate(ctx)
 		}
 	}
 }
 
-// retry writes the first of those that the store did not take, and returns what is
-// left; those that it still does not take are the last now.
-func (r *Recorder) retry(ctx context.Context, late []entry) []entry {
-	n := min(len(late), recorderBatch)
-	return slices.Concat(late[n:], r.write(ctx, late[:n]))
+// keep keeps what the store did not take, as far as there is room.
+func (r *Recorder) keep(left []entry) {
+	r.mu.Lock()
+	r.late = append(r.late, left...)
+	over := slices.Clone(r.late[min(len(r.late), recorderQueue):])
+	r.late = r.late[:len(r.late)-len(over)]
+	r.mu.Unlock()
+	r.lose(over, store.ErrUnavailable)
+}
+
+// writeLate writes what the store did not take, batch after batch, until it does not
+// take one again: that is the last then.
+func (r *Recorder) writeLate(ctx context.Context) {
+	for ctx.Err() == nil {
+		r.mu.Lock()
+		batch := slices.Clone(r.late[:min(len(r.late), recorderBatch)])
+		r.mu.Unlock()
+		left := r.write(ctx, batch)
+		r.mu.Lock()
+		r.late = slices.Concat(r.late[len(batch):], left)
+		r.mu.Unlock()
+		if len(batch) == 0 || len(left) > 0 {
+			return
+		}
+	}
 }
 
 // end writes what is left, once, and in no more time than one write has.

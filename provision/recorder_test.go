@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,5 +109,46 @@ func TestRecorderEndsInTime(t *testing.T) {
 		if took := time.Since(began); took > 5*time.Second || dropped != queued {
 			t.Errorf("it took %s, and %d are counted as lost", took, dropped)
 		}
+	})
+}
+
+// oneHangs is a journal of several stores, one of which never answers.
+type oneHangs struct {
+	provision.Journal
+	kept atomic.Int64
+}
+
+func (j *oneHangs) Record(ctx context.Context, records []identity.Record, _ []store.Touch) error {
+	if slices.ContainsFunc(records, func(r identity.Record) bool { return r.Userstore == "partners" }) {
+		<-ctx.Done()
+		return fmt.Errorf("partners: %w", store.ErrUnavailable)
+	}
+	j.kept.Add(int64(len(records)))
+	return nil
+}
+
+// What one store does not take is tried again beside what is new: a single record of it
+// loses nobody else's.
+func TestRecorderGoesOnBesideAStoreThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const perSecond, seconds = 500, 60
+		var journal oneHangs
+		dropped := 0
+		r := provision.NewRecorder(&journal, slog.New(slog.DiscardHandler), func() { dropped++ })
+		ctx, end := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); r.Run(ctx) }()
+		r.Add(identity.Record{ID: "0", Userstore: "partners"}, nil)
+		for range seconds {
+			for n := range perSecond {
+				r.Add(identity.Record{ID: strconv.Itoa(n), Userstore: "employees"}, nil)
+			}
+			time.Sleep(time.Second)
+		}
+		if dropped > 0 || journal.kept.Load() < perSecond*(seconds-2) {
+			t.Errorf("of %d records beside one that waits %d were written, %d lost", perSecond*seconds, journal.kept.Load(), dropped)
+		}
+		end()
+		<-done
 	})
 }
