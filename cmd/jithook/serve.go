@@ -165,17 +165,29 @@ func (a *app) run(ctx context.Context, hup <-chan os.Signal, worker *outbound.Wo
 	cancel()
 	until, stop := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer stop()
-	for _, s := range servers {
-		if late := s.Shutdown(until); late != nil { // such as a stream that is read slowly
-			err = errors.Join(err, late, s.Close())
-		}
-	}
+	err = errors.Join(err, end(until, servers))
 	background.Wait()
 	stopRecording()
 	recorder.Wait()
-	a.spans.stop(until)
+	a.spans.stop()
 	a.log.Info("stopped")
 	return err
+}
+
+// end ends the servers, all at once: none takes anybody more while another waits for
+// who is slow.
+func end(until context.Context, servers []*http.Server) error {
+	failed := make([]error, len(servers))
+	var all sync.WaitGroup
+	for n, s := range servers {
+		all.Go(func() {
+			if late := s.Shutdown(until); late != nil { // such as a stream that is read slowly
+				failed[n] = errors.Join(late, s.Close())
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(failed...)
 }
 
 // reload follows the providers' folder, that of their candidates, and SIGHUP.

@@ -116,12 +116,12 @@ func (s *spans) tracer() *tracing.Tracer {
 	return tracing.New(s.provider)
 }
 
-// stop sends what is left, until ctx ends and for a moment at most.
-func (s *spans) stop(ctx context.Context) {
+// stop sends what is left, for a moment at most.
+func (s *spans) stop() {
 	if s == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
 	defer cancel()
 	if err := s.provider.Shutdown(ctx); err != nil {
 		s.log.Warn("the last traces are lost: the collector does not take them")
