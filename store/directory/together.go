@@ -53,6 +53,9 @@ func ask[T any](ctx context.Context, places []Place, which []int, question func(
 		return
 	}
 	own, cancel := apart(ctx)
+	if ctx.Err() != nil {
+		cancel()
+	}
 	defer context.AfterFunc(ctx, func() {
 		if errors.Is(ctx.Err(), context.Canceled) { // nobody wants an answer any more
 			cancel()
