@@ -13,6 +13,7 @@ const (
 	CodeHookReply       Code = "hook_reply"
 	CodeHookOutdated    Code = "hook_outdated"
 	CodeHookURL         Code = "hook_url"
+	CodeHookOverridden  Code = "hook_overridden"
 	CodeSessionMissing  Code = "session_missing"
 	CodeKeyDiffers      Code = "key_differs"
 	CodeHookUnreachable Code = "hook_unreachable"
@@ -52,6 +53,7 @@ func Codes() []Info {
 		{CodeHookReply, "a hook whose answer Kratos does not obey, or obeys where it must not", register},
 		{CodeHookOutdated, "a hook that sends something else than this jithook reads", register},
 		{CodeHookURL, "a hook that calls another address than kratos.hook_url", "correct kratos.hook_url, or " + register},
+		{CodeHookOverridden, "a hook of yours that nothing runs any more", "put it into the lists of the methods, behind jithook's"},
 		{CodeSessionMissing, "nobody who signs up is signed in", register},
 		{CodeKeyDiffers, "Kratos sends another key than jithook takes", register + ", and start jithook again if it was given a new key"},
 		{CodeHookUnreachable, "nobody answers at a hook's address, or somebody else does", "start jithook, or correct listen and kratos.hook_url"},

@@ -140,6 +140,8 @@ func (e *examination) lists() {
 			e.list(l, misplaced)
 		}
 	}
+	e.overridden(wanted, "login", kratos.LoginMethods())
+	e.overridden(wanted, "registration", []string{"code", "oidc", "passkey", "password", "webauthn"}) // Kratos v1.3.1's
 }
 
 // list looks at what Kratos runs where a list is wanted: the list of the method

@@ -78,6 +78,7 @@ func TestExamine(t *testing.T) {
 		return setup.At(config, "selfservice", "methods").(map[string]any)
 	}
 	on := map[string]any{"enabled": true}
+	theirs := map[string]any{"hook": "require_verified_address"}
 	for name, c := range map[string]struct {
 		edit func(config map[string]any)
 		want []string
@@ -113,6 +114,19 @@ func TestExamine(t *testing.T) {
 			[]string{"link_unproven selfservice.methods.oidc.config.providers.0.account_linking_mode"}},
 		"linked by a proof": {func(config map[string]any) {
 			provider(config)["account_linking_mode"] = "confirm_with_existing_credential"
+		}, nil},
+		"a global hook that nothing runs": {func(config map[string]any) {
+			hook(config, "login", "after")["hooks"] = []any{map[string]any{"hook": "session"}, theirs}
+			hook(config, "registration", "after")["hooks"] = []any{theirs}
+			methods(config)["password"] = map[string]any{"enabled": false}
+		}, []string{"hook_overridden selfservice.flows.login.after.hooks.1", "hook_overridden selfservice.flows.registration.after.hooks.0"}},
+		"a global hook that a method runs": {func(config map[string]any) {
+			hook(config, "registration", "after")["hooks"] = []any{theirs} // of password
+		}, nil},
+		"a global hook that came along": {func(config map[string]any) {
+			hook(config, "login", "after")["hooks"] = []any{theirs}
+			list := hook(config, "login", "after", "password")
+			list["hooks"] = append(list["hooks"].([]any), theirs)
 		}, nil},
 		"a method of Ory Network's": {func(config map[string]any) { methods(config)["saml"] = on },
 			[]string{"veto_missing selfservice.flows.login.after.hooks"}},

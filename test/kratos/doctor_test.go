@@ -112,6 +112,9 @@ var faults = map[string]fault{
 		web := d.web("login", "oidc", 0)
 		web["url"] = strings.Replace(web["url"].(string), "127.0.0.1", "localhost", 1)
 	}},
+	"their global hook": {code: "hook_overridden", edit: func(d document) {
+		d.in("selfservice", "flows", "login", "after")["hooks"] = []any{map[string]any{"hook": "revoke_active_sessions"}}
+	}},
 	"slow proxy": {code: "hook_slow", slow: true},
 	"another key": {code: "key_differs", edit: func(d document) {
 		d.web("login", "oidc", 0)["auth"].(map[string]any)["config"].(map[string]any)["value"] = "canary"
