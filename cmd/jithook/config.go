@@ -183,7 +183,7 @@ func (r *configReader) auth(a authSection, c *config) {
 		c.basics = append(c.basics, basic{Caller: caller, user: b.User.Value, passwords: r.secrets(b.Name, b.Password)})
 	}
 	for _, w := range a.WebhookSecrets {
-		caller := r.caller(w.Name, []strictyaml.Text{{Value: string(hook.EndpointLogin)}}, w.Providers, nil)
+		caller := r.caller(w.Name, []strictyaml.Text{{Value: string(hook.EndpointLogin)}}, w.Providers, w.Instance)
 		c.webhooks = append(c.webhooks, webhook{Caller: caller, secrets: r.secrets(w.Name, w.Value)})
 	}
 }

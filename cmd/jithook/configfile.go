@@ -64,6 +64,7 @@ type webhookSection struct {
 	Name      strictyaml.Text   `yaml:"name" missing:"records and logs name the caller by it"`
 	Value     secretValues      `yaml:"value" missing:"env:NAME or file:PATH of a secret that begins with whsec_, or a list of two: the new and the old one"`
 	Providers []strictyaml.Text `yaml:"providers" missing:"the providers that this credential may speak for, or [\"*\"]"`
+	Instance  *strictyaml.Text  `yaml:"instance" doc:"Which of several identity servers it is. Default main."`
 }
 
 type storeSection struct {
