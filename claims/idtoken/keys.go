@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -166,7 +167,7 @@ func (k *Keys) fetch(i *issuer, url string) {
 	defer cancel()
 	keys, err := k.discover(ctx, url)
 	if err != nil {
-		k.log.Warn("keys of an issuer not fetched", "issuer", url, "error", err)
+		k.log.Warn("keys of an issuer not fetched", "issuer", url, "error", brief(err))
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -176,4 +177,17 @@ func (k *Keys) fetch(i *issuer, url string) {
 	}
 	close(i.flight)
 	i.flight = nil
+}
+
+// maxReason is how much of an error is logged, in bytes.
+const maxReason = 300
+
+// brief is an error's text, cut: there are such that hold what the provider sent,
+// as much as that may be.
+func brief(err error) string {
+	text := err.Error()
+	if len(text) > maxReason {
+		text = strings.ToValidUTF8(text[:maxReason], "") + "…"
+	}
+	return text
 }

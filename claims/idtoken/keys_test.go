@@ -1,10 +1,12 @@
 package idtoken_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jithook/jithook/claims"
+	"github.com/jithook/jithook/claims/idtoken"
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/internal/safedial"
 )
@@ -103,6 +106,23 @@ func TestF8_KeysHang(t *testing.T) {
 	// A login has 1.5 s; the fetch may go on for 5.
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("waited %s", took)
+	}
+}
+
+// TestLongReasons: what a provider sends instead of its keys fills no log.
+func TestLongReasons(t *testing.T) {
+	op := startIDP(t)
+	op.set(func(p *idp) {
+		p.discovery = map[string]string{"issuer": strings.Repeat("\x01é", 100_000), "jwks_uri": p.URL + "/keys"}
+	})
+	var log bytes.Buffer
+	p := newParty(op, loopback, nil)
+	p.keys = idtoken.NewKeys(loopback, p.now, slog.New(slog.NewJSONHandler(&log, nil)))
+	if got := p.again().outcome(t, "rsa"); got != unavailable {
+		t.Errorf("%q", got)
+	}
+	if n := log.Len(); n == 0 || n > 2000 || !strings.Contains(log.String(), "did not match") {
+		t.Errorf("%d bytes: %.500s", n, log.String())
 	}
 }
 
