@@ -73,11 +73,11 @@ func (s *Service) find(ctx context.Context, l identity.Login, e claims.Evidence,
 }
 
 // origin is the subject of an earlier sign-in that the caller has kept, if one
-// of our providers may have vouched for it.
+// of our providers may have vouched for it, for which the caller may speak.
 func (s *Service) origin(l identity.Login) identity.Key {
 	for _, o := range l.Offers {
 		prov, ok := s.Providers().Get(o.Provider)
-		if ok && slices.Contains(prov.Issuers, o.Issuer) && identity.CheckSubject(o.Subject) == nil {
+		if ok && identity.MaySpeakFor(l.Providers, o.Provider) && slices.Contains(prov.Issuers, o.Issuer) && identity.CheckSubject(o.Subject) == nil {
 			return identity.FedKey(o.Issuer, o.Subject)
 		}
 	}
