@@ -257,6 +257,18 @@ func TestSubjectOfTheLogin(t *testing.T) {
 	}
 }
 
+// TestMetadataOfALostCredential: the metadata is still that of the subject that was
+// disconnected, and the file asks for nothing else.
+func TestMetadataOfALostCredential(t *testing.T) {
+	only := replace(acme, "issuer: https://acme.example", "issuer: https://acme.example\nclaims: {source: [kratos_metadata]}")
+	h := open(t, only, globex)
+	h.first("s-1", "k-1")
+	h.holds("acme:s-9")
+	want(t, h.Provision(t.Context(), kratos(identity.HookLogin, "k-1", "s-1", nil)), identity.Denied, identity.CodeClaimsConflict)
+	h.holds("acme:s-1")
+	want(t, h.Provision(t.Context(), kratos(identity.HookLogin, "k-1", "s-1", nil)), identity.Unchanged)
+}
+
 func linking(l identity.Login) identity.Login {
 	l.Linking = true
 	return l

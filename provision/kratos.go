@@ -70,8 +70,9 @@ func undeterminable(l identity.Login, a *kratos.Account) bool {
 // contradicted reports whether the evidence is about a credential that Kratos
 // does not have.
 func (p *Plan) contradicted(l identity.Login, e claims.Evidence) bool {
-	return p.account != nil && p.account.Credentials != nil && e.Credential != "" &&
-		!slices.Contains(p.account.Credentials, kratos.Credential{Provider: l.Provider, Subject: e.Credential})
+	subject := cmp.Or(e.Credential, e.Subject)
+	return p.account != nil && p.account.Credentials != nil && subject != "" &&
+		!slices.Contains(p.account.Credentials, kratos.Credential{Provider: l.Provider, Subject: subject})
 }
 
 func of(provider string, all []kratos.Credential) []kratos.Credential {
