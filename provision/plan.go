@@ -227,7 +227,7 @@ func (s *Service) withClaims(ctx context.Context, l identity.Login, prov *provid
 	if !p.groupsDue(prov.Policy.Groups().Sync, e) {
 		mapping = mapping.WithoutGroups()
 	}
-	result, err := mapping.Map(ctx, vars)
+	result, err := mapping.Map(ctx, p.shown(vars))
 	var rejected *mapper.Rejection
 	switch {
 	case errors.As(err, &rejected):

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jithook/jithook/claims"
 	"github.com/jithook/jithook/identity"
+	"github.com/jithook/jithook/internal/expr"
 	"github.com/jithook/jithook/mapper"
 	"github.com/jithook/jithook/provider"
 )
@@ -81,6 +82,15 @@ func (s *Service) await(l identity.Login, prov *provider.Provider, e claims.Evid
 	p.op = opSwap
 	p.After.Revision++
 	p.After.UpdatedAt, p.After.DecisionID = p.now, p.Record.ID
+}
+
+// shown are what the mapping may read: nothing of the identity where the person has
+// yet to prove that it is theirs.
+func (p *Plan) shown(vars expr.Vars) expr.Vars {
+	if p.awaited != nil {
+		vars.Identity = nil
+	}
+	return vars
 }
 
 // ahead refuses what Kratos would connect, or make, against the plan: it asks

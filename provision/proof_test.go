@@ -163,6 +163,18 @@ func TestAwaited(t *testing.T) {
 	}
 }
 
+// TestAwaitedSeesNothing: nor do the expressions of the mapping show it.
+func TestAwaitedSeesNothing(t *testing.T) {
+	h := open(t, acme, replace(second(auto), "{value: claims.name, absent: clear}", "{value: 'identity == null ? claims.name : identity.traits.name'}"))
+	h.first("s-1", "k-1")
+	h.holds("acme:s-1").holders = []string{"k-1"}
+	out := h.Provision(t.Context(), annByGlobex("g-1"))
+	want(t, out, identity.Unchanged, identity.CodeProofAwaited)
+	if name := out.Identity.Traits["name"]; name != "Ann at Globex" {
+		t.Errorf("Kratos is told of %v", name)
+	}
+}
+
 // TestAwaitedTooLong: what Kratos connects after the hour is taken back, so that
 // the next sign-in is decided anew rather than refused for ever.
 func TestAwaitedTooLong(t *testing.T) {
