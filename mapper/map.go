@@ -132,11 +132,23 @@ func (t *trait) isVerified(ctx context.Context, v expr.Vars, val value) (bool, e
 	if said != true {
 		return false, nil
 	}
-	return t.canonical != CanonicalEmail || t.trust.covers(val.canonical), nil
+	if t.canonical == CanonicalEmail {
+		return t.trust.covers(val.canonical), nil
+	}
+	return t.trust.vouches(val.plain), nil
 }
 
 // covers reports whether the provider's word on a canonical address counts.
 func (t *trust) covers(address string) bool { return t.all || t.domains[canon.EmailDomain(address)] }
+
+// vouches reports whether the provider's word on a value counts. An address is one
+// wherever it stands: many providers have it as the user name, and who is looked up
+// by that is its owner.
+func (t *trust) vouches(value any) bool {
+	s, _ := value.(string)
+	address, err := canon.Email(s)
+	return err != nil || t.covers(address)
+}
 
 // MayVerify reports whether the provider may vouch for the value at a path (a
 // JSON Pointer into the traits), whatever it says of it: the trait, if it is
@@ -144,12 +156,7 @@ func (t *trust) covers(address string) bool { return t.all || t.domains[canon.Em
 // trusted with.
 func (m *Mapping) MayVerify(path string, value any) bool {
 	at := slices.IndexFunc(m.traits, func(t trait) bool { return t.path == path })
-	if at >= 0 && (m.traits[at].verified == nil || m.traits[at].canonical != CanonicalEmail) {
-		return m.traits[at].verified != nil
-	}
-	s, _ := value.(string)
-	address, err := canon.Email(s)
-	return err != nil || m.trust.covers(address)
+	return (at < 0 || m.traits[at].verified != nil) && m.trust.vouches(value)
 }
 
 func isMissing(err error) bool {

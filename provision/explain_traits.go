@@ -56,8 +56,11 @@ func (x explainer) trait(t mapper.TraitInfo) TraitStory {
 	}
 	x.holds(&s)
 	s.Effect = x.effect(t, s, mapped, came)
-	if came && t.Verified != nil && !mapped.Absent && !mapped.Verified && x.asked[t.Verified.Source()].Value == true {
+	switch said := came && t.Verified != nil && !mapped.Absent && x.asked[t.Verified.Source()].Value == true; {
+	case said && !mapped.Verified:
 		s.Unverified = "the provider says so, and is not trusted with this domain (trust)"
+	case said && mapped.Numbered && isNumbered(s.After, mapped.Canonical):
+		s.Unverified = "the provider says so of the name without the number"
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jithook/jithook/identity"
 	"github.com/jithook/jithook/mapper"
@@ -92,10 +93,11 @@ func (s *Service) renumber(ctx context.Context, p *Plan, err error) (again bool,
 	return true, nil
 }
 
-// rename puts a name in the place of the one that is taken, with its key.
+// rename puts a name in the place of the one that is taken, with its key. Whoever
+// verified that one has said nothing of this.
 func (p *Plan) rename(path string, taken, key identity.Key, name string) {
 	by, _ := p.After.ProvenanceOf(strings.TrimPrefix(path, "/traits"))
-	by.At = p.now
+	by.At, by.VerifiedBy, by.VerifiedAt = p.now, "", time.Time{}
 	p.After.SetTrait(name, by)
 	p.After.Keys = sortKeys(append(slices.DeleteFunc(p.After.Keys, func(k identity.Key) bool { return k == taken }), key))
 	delete(p.paths, taken)

@@ -40,7 +40,8 @@ func (d *difference) trait(t mapper.Trait) string {
 	case mapper.Set:
 		value := traitValue(t)
 		if t.Numbered && isNumbered(stored, t.Canonical) {
-			value = stored // what became of the name when it was taken
+			// What became of the name when it was taken: that one nobody has verified.
+			value, t.Verified = stored, false
 		}
 		same := has && equalJSON(stored, value)
 		by, _ := d.identity.ProvenanceOf(t.Path)
