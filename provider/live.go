@@ -111,7 +111,9 @@ func (l *Live) Watch(ctx context.Context) error {
 			if e.Name == filepath.Clean(l.dir) && e.Op&(fsnotify.Remove|fsnotify.Rename) != 0 { // the folder went, and the watch with it
 				watched = nil
 			}
-			quiet.Reset(settle)
+			if l.concerns(e.Name) {
+				quiet.Reset(settle)
+			}
 		case err, ok := <-w.Errors:
 			if !ok {
 				return errors.New("the watch on the providers' folder ended")
@@ -132,6 +134,17 @@ func (l *Live) Watch(ctx context.Context) error {
 			l.Reload()
 		}
 	}
+}
+
+// concerns reports whether an event of that name may be about what is loaded. What
+// somebody writes beside the files, such as a log, must not keep the folder from
+// being quiet; a link may be one through which files are reached.
+func (l *Live) concerns(name string) bool {
+	if mayCount(filepath.Base(name)) {
+		return true
+	}
+	info, err := os.Lstat(name)
+	return err != nil || !info.Mode().IsRegular()
 }
 
 // follow watches the folder that has the name now, and returns which that is: one

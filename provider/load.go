@@ -87,8 +87,13 @@ func IsCases(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, ext) && strings.HasSuffix(strings.TrimSuffix(name, ext), "_test")
 }
 
+// mayCount reports whether a file of that name may be part of what is loaded.
+func mayCount(name string) bool {
+	return !strings.HasPrefix(name, ".") && slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name))
+}
+
 func isProviderFile(fsys fs.FS, e fs.DirEntry) bool {
-	if strings.HasPrefix(e.Name(), ".") || IsCases(e.Name()) || isSchema(e.Name()) || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) {
+	if !mayCount(e.Name()) || IsCases(e.Name()) || isSchema(e.Name()) {
 		return false
 	}
 	// A mounted ConfigMap is a folder of links: what counts is where they lead.

@@ -167,7 +167,7 @@ func watchAt(t *testing.T, dir string) live {
 	})
 	// The watch is on once a change is noticed.
 	for {
-		l.write(t, "probe.txt", "acme")
+		l.write(t, "probe_test.yaml", "acme") // which is none of a provider
 		select {
 		case <-l.loads:
 			return l
@@ -245,6 +245,28 @@ func TestF16_BrokenFileKeepsTheLastGoodSet(t *testing.T) {
 			l.write(t, "a.yaml", "globex")
 			l.until(t, "a mended file", func(good bool) bool { return good && l.has("globex") })
 		})
+	}
+}
+
+// TestOtherFiles: what somebody writes beside the files has nothing loaded, and so, if
+// it is written all the time, keeps nothing from being loaded.
+func TestOtherFiles(t *testing.T) {
+	const long = 500 * time.Millisecond // beside the time for which a folder must be quiet
+	l := watch(t)
+	for loaded := true; loaded; { // what the beginning of the watch brought
+		select {
+		case <-l.loads:
+		case <-time.After(long):
+			loaded = false
+		}
+	}
+	for _, name := range []string{"server.log", ".a.yaml.swp", "a.yaml~"} {
+		l.write(t, name, "acme")
+	}
+	select {
+	case <-l.loads:
+		t.Error("it was loaded again")
+	case <-time.After(long):
 	}
 }
 
