@@ -346,7 +346,8 @@ func TestRefused(t *testing.T) {
 		"own comment":    {"selfservice:\n  flows:\n    recovery:\n      after:\n        hooks:\n          - hook: web_hook\n            config:\n              url: " + base + "/hooks/kratos/login\n              can_interrupt: true # mine\n", "a comment would be lost"},
 		"two documents":  {"a: 1\n---\nb: 2\n", "more than one document"},
 		"no mapping":     {"- a\n", "no mapping"},
-		"no YAML":        {"a: [canary\n", "no YAML"},
+		"no YAML":        {"b: 1\na: [canary\n", "near line 1: it is no YAML"},
+		"a name twice":   {"canary: 1\nb: 2\ncanary: 3\n", "near line 3: it is no YAML"},
 		"number as name": {"1: a\n", "names"},
 	} {
 		t.Run(name, func(t *testing.T) {

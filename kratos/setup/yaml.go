@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,12 +22,22 @@ var (
 	errByHand = errors.New("merge what `jithook kratos config` prints by hand")
 )
 
+var lineOfError = regexp.MustCompile(`\bline ([0-9]+)`)
+
+// unread is errUnread with the line that the library names, or one beside it.
+func unread(err error) error {
+	if found := lineOfError.FindStringSubmatch(err.Error()); found != nil {
+		return fmt.Errorf("near line %s: %w", found[1], errUnread)
+	}
+	return errUnread
+}
+
 // ReadYAML returns a configuration of Kratos that is written in YAML.
 func ReadYAML(data []byte) (map[string]any, error) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	var config, more any
 	if err := d.Decode(&config); err != nil && !errors.Is(err, io.EOF) {
-		return nil, errUnread
+		return nil, unread(err)
 	}
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, errors.New("it holds more than one document")
