@@ -95,6 +95,9 @@ func (x examination) run(ctx context.Context, stdin io.Reader) ([]diagnosis, err
 		return nil, err
 	}
 	found := doctor.Examine(live.tree, ours, fetch)
+	if err := calledByOry(c.hookURL); err != nil && x.project != "" {
+		found = append(found, doctor.Finding{Code: doctor.CodeHookUnreachable, Text: err.Error()})
+	}
 	if !x.offline {
 		found = append(found, doctor.Probe(ctx, now, live.tree, c.hookURL, fetch)...)
 		admins, err := c.kratosAdmins()

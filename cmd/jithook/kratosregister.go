@@ -141,7 +141,20 @@ func (r registration) inFile(c config, cmd *cobra.Command) error {
 	return r.report(out, plan, "Kratos reads it when it starts again.")
 }
 
+// calledByOry refuses hooks that Ory Network does not reach, such as those of a
+// configuration that does not say where: nobody would sign in any more, by whatever
+// method, since each asks first.
+func calledByOry(hookURL string) error {
+	if !strings.HasPrefix(hookURL, "https://") {
+		return fmt.Errorf("kratos.hook_url is %s: Ory Network has to reach the hooks, by https, or nobody signs in there any more", hookURL)
+	}
+	return nil
+}
+
 func (r registration) inProject(ctx context.Context, c config, w io.Writer) error {
+	if err := calledByOry(c.hookURL); err != nil && !r.remove {
+		return err
+	}
 	console, err := kratos.NewConsole(r.console, os.Getenv(oryKeyEnv))
 	if err != nil {
 		return fmt.Errorf("%w (%s)", err, oryKeyEnv)
