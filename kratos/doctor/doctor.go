@@ -167,7 +167,7 @@ func (e *examination) list(want kratos.List, misplaced map[string]bool) {
 		case n >= 0 || misplaced[path[2]+" "+w.Endpoint()]:
 		case w.Config == nil:
 			e.find(CodeSessionMissing, want.Path, "without the hook session nobody is signed in after they signed up")
-		case w.Endpoint() == "login" && len(want.Path) == 5:
+		case w.Endpoint() == "login" && want.Path[2] == "login" && want.Path[4] == "hooks":
 			e.find(CodeVetoMissing, want.Path, "whoever is suspended comes in by a method that is on and has no list of its own")
 		case w.Endpoint() == "login":
 			e.find(CodeVetoMissing, want.Path, "whoever is suspended comes in here")

@@ -65,6 +65,26 @@ func registered(t *testing.T) (map[string]any, doctor.Jithook) {
 	}
 }
 
+// TestVeto: what is said of a way in is what it is.
+func TestVeto(t *testing.T) {
+	config, jithook := registered(t)
+	flows := setup.At(config, "selfservice", "flows").(map[string]any)
+	delete(flows["recovery"].(map[string]any), "after")
+	delete(flows["login"].(map[string]any), "after")
+	setup.At(config, "selfservice", "methods").(map[string]any)["saml"] = map[string]any{"enabled": true}
+	said := map[string]string{}
+	for _, f := range doctor.Examine(config, jithook, nil) {
+		said[strings.Join(f.Path[2:], ".")] = f.Text
+	}
+	const here = "whoever is suspended comes in here"
+	if diff := cmp.Diff(map[string]string{
+		"login.after.oidc.hooks": here, "login.after.password.hooks": here, "recovery.after.hooks": here,
+		"login.after.hooks": "whoever is suspended comes in by a method that is on and has no list of its own",
+	}, said); diff != "" {
+		t.Errorf("said (-want +got):\n%s", diff)
+	}
+}
+
 // TestExamine: faults that come together are found each at its own place, and what a
 // Kratos may have beside ours is no fault.
 func TestExamine(t *testing.T) {
