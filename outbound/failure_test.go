@@ -186,6 +186,36 @@ func TestPoisoned(t *testing.T) {
 	}
 }
 
+// A rule that panics, which is asked before the delivery is begun, costs nobody else
+// theirs, nor the process its life.
+func TestPoisonedRule(t *testing.T) {
+	simulate(t, func(t *testing.T) {
+		s := open(t)
+		all := people(t, s, 20, hr)
+		poisoned := all[0]
+		c := &target{}
+		w := worker(s, map[string]*target{hr: c})
+		w.Connectors[hr] = outbound.Limit(c, func(_ context.Context, i *identity.Identity, _ bool) (bool, error) {
+			if i.ID == poisoned.ID {
+				panic("geheim")
+			}
+			return true, nil
+		})
+		start(t, w)
+		time.Sleep(30 * time.Second)
+		for _, i := range all[1:] {
+			if c.knows(i.ID) != 1 {
+				t.Fatal("another identity is kept waiting")
+			}
+		}
+		got, err := s.Get(t.Context(), poisoned.ID)
+		must(t, err)
+		if d := got.Outbox[0]; d.Attempts < 1 || d.Failure == "" || strings.Contains(d.Failure, "geheim") {
+			t.Errorf("entry = %+v", d)
+		}
+	})
+}
+
 // What is refused says nothing against the target: the others do not wait.
 func TestManyRefused(t *testing.T) {
 	simulate(t, func(t *testing.T) {

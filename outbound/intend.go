@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 
 	"github.com/jithook/jithook/identity"
@@ -26,7 +27,19 @@ func (e *uncalledError) Unwrap() error { return e.error }
 // it known later what is ours there, if the process dies in between.
 func (q *queue) intend(ctx context.Context, i *identity.Identity, d identity.Delivery) {
 	has, _ := i.Resource(q.target)
-	r := whole{q.connector}.Intend(ctx, i.Clone(), d)
+	r := q.intended(ctx, i.Clone(), d)
 	r.Target, r.Groups = q.target, slices.Concat(has.Groups, r.Groups)
 	i.Remember(r)
+}
+
+// intended is what the connector says. What it panics at must not end the process:
+// then it may be everything, and the delivery shows what becomes of it.
+func (q *queue) intended(ctx context.Context, i identity.Identity, d identity.Delivery) (r identity.Resource) {
+	defer func() {
+		if recover() != nil { // with what may be a value of the identity
+			q.Log.ErrorContext(ctx, "connector panicked", "target", q.target, "identity_id", i.ID, "stack", string(debug.Stack()))
+			r = whole{}.Intend(ctx, i, d)
+		}
+	}()
+	return whole{q.connector}.Intend(ctx, i, d)
 }
