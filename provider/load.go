@@ -101,8 +101,14 @@ func isProviderFile(fsys fs.FS, e fs.DirEntry) bool {
 	return err != nil || !info.IsDir()
 }
 
-// file loads one file, of which last, if not nil, was made before.
-func (l Loader) file(fsys fs.FS, name string, last *Provider) (*Provider, []Problem) {
+// file loads one file, of which last, if not nil, was made before. What panics at it
+// must not end a server that has good ones in force.
+func (l Loader) file(fsys fs.FS, name string, last *Provider) (p *Provider, problems []Problem) {
+	defer func() {
+		if recover() != nil { // with what may be a part of the file
+			p, problems = nil, []Problem{{File: name, Line: 1, Col: 1, Message: "jithook fails at this file, which is a mistake of jithook's own: report it with the file"}}
+		}
+	}()
 	data, err := read(fsys, name)
 	if err != nil {
 		return nil, []Problem{{File: name, Line: 1, Col: 1, Message: reason(err)}}

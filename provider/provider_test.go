@@ -297,6 +297,26 @@ func TestMountedConfigMap(t *testing.T) {
 	}
 }
 
+// panicking is a folder of which one file makes whatever reads it panic, as one that a
+// parser chokes on would.
+type panicking struct{ fstest.MapFS }
+
+func (f panicking) ReadFile(name string) ([]byte, error) {
+	if name == "b.yaml" {
+		panic("geheim")
+	}
+	return f.MapFS.ReadFile(name)
+}
+
+// TestPanicIsAProblem: a load that fails in whatever way is one with a problem; it does
+// not end a server.
+func TestPanicIsAProblem(t *testing.T) {
+	set, problems := loader(t).Load(panicking{fstest.MapFS{"a.yaml": named("acme"), "b.yaml": named("globex")}})
+	if set != nil || len(problems) != 1 || problems[0].File != "b.yaml" || strings.Contains(problems[0].Message, "geheim") {
+		t.Errorf("%v, %v", set, problems)
+	}
+}
+
 // TestOnlyChangesAreCompiled: a load keeps what it has of files that are as they
 // were, whatever became of the others.
 func TestOnlyChangesAreCompiled(t *testing.T) {
