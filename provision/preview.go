@@ -46,14 +46,14 @@ func (s *Service) foresee(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// heldByOther returns a key of a unique trait that another identity has.
+// heldByOther returns the key of a unique trait that another identity has: of
+// several the first, as a write does.
 func (s *Service) heldByOther(ctx context.Context, p *Plan) (k identity.Key, held bool, err error) {
-	holders, err := s.Store.Look(ctx, p.After.Userstore, slices.Collect(maps.Keys(p.paths))...)
-	for _, h := range holders.Identities {
-		for _, k := range h.Keys {
-			if _, unique := p.paths[k]; unique && h.ID != p.After.ID {
-				return k, true, err
-			}
+	keys := slices.Sorted(maps.Keys(p.paths))
+	holders, err := s.Store.Look(ctx, p.After.Userstore, keys...)
+	for _, k := range keys {
+		if slices.ContainsFunc(holders.Identities, func(h identity.Identity) bool { return h.ID != p.After.ID && slices.Contains(h.Keys, k) }) {
+			return k, true, err
 		}
 	}
 	return "", false, err

@@ -363,6 +363,27 @@ func TestTakenTraitsNameNobody(t *testing.T) {
 	h.only()
 }
 
+// Of two traits that two people have, a plan names the one that the write comes
+// upon, whoever of them was first.
+func TestTakenTraitsAreForeseen(t *testing.T) {
+	for _, first := range []string{"s-1", "s-2"} {
+		h := open(t)
+		have := map[string]map[string]any{"s-1": ann(with("preferred_username", "bob")), "s-2": ann(with("email", "bob@acme.example"))}
+		want(t, h.Provision(t.Context(), generic(first, have[first])), identity.Created)
+		delete(have, first)
+		for second, claims := range have {
+			want(t, h.Provision(t.Context(), generic(second, claims)), identity.Created)
+		}
+		preview, err := h.Preview(t.Context(), generic("s-3", ann()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out := h.Provision(t.Context(), generic("s-3", ann())); out.Record.Reasons[0] != preview.Record.Reasons[0] {
+			t.Errorf("planned %+v, came %+v", preview.Record.Reasons, out.Record.Reasons)
+		}
+	}
+}
+
 func TestUnverifiedEmailTakesNoKey(t *testing.T) {
 	for name, claims := range map[string]map[string]any{
 		"S55 claim is false":       ann(with("email_verified", false)),

@@ -172,6 +172,37 @@ func TestReturnAfterQuarantine(t *testing.T) {
 	}
 }
 
+// An administrator who gives a closed account another name, because somebody has
+// the old one, and then opens it, gives it back its address as well; or is refused
+// where somebody has that too.
+func TestReturnUnderAnotherName(t *testing.T) {
+	for name, taken := range map[string]bool{"the address is free": false, "somebody has the address": true} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t)
+			h.signsIn()
+			before := h.only()
+			h.admin(provision.Deprovision(), identity.Updated)
+			h.Quarantine = day
+			h.now = h.now.Add(2 * day)
+			h.swept(provision.RuleQuarantine, provision.FateDone)
+			h.admin(provision.Amend(provision.Patch{Traits: map[string]*any{"username": ref("ann-again")}}), identity.Updated)
+			if taken {
+				want(t, h.Provision(t.Context(), generic("s-2", ann(with("preferred_username", "ann")))), identity.Created)
+				out, err := h.Edit(t.Context(), provision.Target{ID: before.ID}, provision.Activate())
+				if err != nil {
+					t.Fatal(err)
+				}
+				want(t, out, identity.Denied, identity.CodeTraitTaken)
+				return
+			}
+			h.admin(provision.Activate(), identity.Activated)
+			if i := h.only(); !slices.Contains(i.Keys, identity.MailKey(i.Userstore, "ann@acme.example")) || len(i.Keys) != len(before.Keys) {
+				t.Errorf("keys %v, before %v", i.Keys, before.Keys)
+			}
+		})
+	}
+}
+
 func ref(v any) *any { return &v }
 
 // A suspension reaches Kratos, and so does its end.

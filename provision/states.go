@@ -98,9 +98,10 @@ func (s *Service) unbar(p *Plan) {
 	s.retake(p)
 }
 
-// retake gives whoever comes back the names and addresses that it let go of.
+// retake gives whoever comes back the names and addresses that it let go of. An
+// administrator may have given it another name since: that is the one that it has.
 func (s *Service) retake(p *Plan) {
-	if p.Before == nil || p.Before.State != identity.StateDeprovisioned || slices.ContainsFunc(p.Before.Keys, ofName) {
+	if p.Before == nil || p.Before.State != identity.StateDeprovisioned {
 		return
 	}
 	names := s.nameKeys(p.After)
