@@ -39,6 +39,7 @@ func (s *Service) link(ctx context.Context, l identity.Login, prov *provider.Pro
 			p.yields = []identity.Identity{*p.Before}
 		}
 		p.known(m.identity)
+		p.Record.Change = nil // which was about who is pending
 		p.found = m.evidence
 	}
 	switch {
@@ -69,10 +70,18 @@ func (s *Service) link(ctx context.Context, l identity.Login, prov *provider.Pro
 	case l.Hook == identity.HookPrepare:
 		s.leave(ctx, l, link, p)
 	default:
-		p.connect(link)
+		s.welcome(link, p)
 		p.Record.Rule = m.evidence.Rule
 	}
 	return nil
+}
+
+// welcome gives whom a rule has found the link. The login is one of theirs from
+// here on, and takes what nobody answers for any more, like every other.
+func (s *Service) welcome(link identity.Link, p *Plan) {
+	p.connect(link)
+	s.distrust(p)
+	s.disown(p)
 }
 
 // second reports whether a link would give the identity a second subject of the

@@ -98,6 +98,25 @@ func TestLinkedAtOnce(t *testing.T) {
 	}
 }
 
+// The login that links somebody is one of theirs: what nobody answers for any more
+// goes with it, and the same login again changes nothing.
+func TestLinkedIsTheNextLogin(t *testing.T) {
+	h := findable(t, auto)
+	h.edited(func(i *identity.Identity) {
+		i.Links = append(i.Links, identity.Link{Provider: "initech", Issuer: "https://initech.example", Subject: "i-1", LinkedAt: h.now, Evidence: identity.SourceHookBody})
+		i.Keys = append(i.Keys, identity.FedKey("https://initech.example", "i-1"))
+		i.Groups = append(i.Groups, identity.Group{Name: "printers", Source: "provider:initech"})
+		i.Traits["phone"] = "1"
+		i.Provenance = append(i.Provenance, identity.Provenance{Path: "/phone", Source: "provider:initech", At: h.now, VerifiedBy: "provider:initech"})
+	})
+	out := h.Provision(t.Context(), fromGlobex("g-1"))
+	want(t, out, identity.Linked, identity.CodeLinked)
+	if !slices.Equal(out.Record.Change, []identity.Change{set("/links/globex"), set("/traits/phone"), {Path: "/groups/printers", Op: identity.OpRemove}}) {
+		t.Errorf("changes %v", out.Record.Change)
+	}
+	want(t, h.Provision(t.Context(), fromGlobex("g-1")), identity.Unchanged, identity.CodeUnchanged)
+}
+
 // edited changes the only identity behind everybody's back.
 func (h *house) edited(change func(*identity.Identity)) {
 	h.t.Helper()

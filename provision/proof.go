@@ -30,7 +30,7 @@ func (s *Service) leave(ctx context.Context, l identity.Login, link identity.Lin
 	case has && !s.rebind(ctx, l, recorded, p):
 		p.proof, p.awaited, p.yields = recorded, &link, nil // whoever is pending waits too
 	default:
-		p.connect(link)
+		s.welcome(link, p)
 	}
 	p.Record.Rule = link.Match.Rule
 }

@@ -216,6 +216,26 @@ func TestPendingYieldsToNobodyElse(t *testing.T) {
 	}
 }
 
+// TestPendingYieldsWithItsChanges: what a login would have changed of a pending
+// identity is no change of the one that the subject is linked to instead.
+func TestPendingYieldsWithItsChanges(t *testing.T) {
+	h, api := known(t, auto)
+	api.account, api.holders = nil, nil // Kratos has lost her
+	h.edit(acme, replace(second(auto), "[acme.example]", "[acme.example, old.example]"))
+	want(t, h.Provision(t.Context(), annByGlobex("g-1", with("email", "ann@old.example"))), identity.Created)
+	h.edit(acme, second(auto)) // nobody vouches for that address any more
+	out := h.Provision(t.Context(), annByGlobex("g-1"))
+	want(t, out, identity.Linked, identity.CodeLinked)
+	for _, c := range out.Record.Change {
+		if c.Path == "/traits/email" {
+			t.Errorf("changes %v", out.Record.Change)
+		}
+	}
+	if i := h.only(); i.Traits["email"] != "ann@acme.example" {
+		t.Errorf("%+v", i)
+	}
+}
+
 // TestPendingYieldsOnTheRevisionRead: a prepare that comes between reading and
 // deleting is seen, and so is one that makes the pending identity anew between
 // deleting and linking.
