@@ -15,6 +15,8 @@ import (
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	disruption "k8s.io/api/policy/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 )
 
@@ -22,8 +24,9 @@ const chart = dir + "/helm/jithook"
 
 // everything is values with all that may be switched on.
 const everything = `
-replicas: 3
-image: {repository: registry.example/jithook, tag: v1.2.3, pullSecrets: [pull]}
+replicas: null
+image: {repository: registry.example/jithook, tag: "v1.2.3@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", pullSecrets: [pull]}
+trustedCertificates: {existingConfigMap: authorities}
 networkPolicy:
   callers: [{namespaceSelector: {matchLabels: {name: kratos}}}]
   operators: [{namespaceSelector: {matchLabels: {name: operators}}}]
@@ -123,9 +126,19 @@ func TestChart(t *testing.T) {
 					t.Errorf("%s: no such kind was expected", id)
 				} else if err := yaml.UnmarshalStrict([]byte(document), into); err != nil {
 					t.Errorf("%s: %v\n%s", id, err, document)
+				} else {
+					labelled(t, id, into.(meta.Object).GetLabels())
 				}
 			}
-			hardened(t, types["Deployment/jithook"].(*apps.Deployment))
+			deployment := types["Deployment/jithook"].(*apps.Deployment)
+			labelled(t, "pods", deployment.Spec.Template.Labels)
+			if left := deployment.Spec.Replicas == nil; left != (test.values == everything) {
+				t.Errorf("the number of servers is left to somebody else: %v", left)
+			}
+			if trusted := slices.ContainsFunc(deployment.Spec.Template.Spec.Containers[0].VolumeMounts, func(m core.VolumeMount) bool { return m.MountPath == "/etc/pki/tls/certs" && m.ReadOnly }); trusted != (test.values == everything) {
+				t.Errorf("certificates are mounted: %v", trusted)
+			}
+			hardened(t, deployment)
 			bounded(t, types["Deployment/jithook"].(*apps.Deployment), test.memory)
 			stored(t, types["Deployment/jithook"].(*apps.Deployment), test.values == embedded)
 			if _, there := documents["NetworkPolicy/jithook"]; there {
@@ -138,6 +151,16 @@ func TestChart(t *testing.T) {
 			}
 			checked(t, folder+"/jithook.yaml")
 		})
+	}
+}
+
+// labelled holds labels to what Kubernetes takes for one.
+func labelled(t *testing.T, id string, labels map[string]string) {
+	t.Helper()
+	for name, value := range labels {
+		if problems := validation.IsValidLabelValue(value); len(problems) > 0 {
+			t.Errorf("%s: label %s: %q", id, name, problems)
+		}
 	}
 }
 

@@ -5,10 +5,12 @@ package deploy_test
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -40,10 +42,10 @@ const patience = 30 * time.Second
 
 // image makes a folder with what the Dockerfile copies and a configuration, and
 // returns the ports that it names.
-func image(t *testing.T, store string) (folder, hooks string) {
+func image(t *testing.T, store, more string) (folder, hooks string) {
 	t.Helper()
 	folder = t.TempDir()
-	for _, d := range []string{"data", "etc/ssl/certs"} {
+	for _, d := range []string{"data", "etc/ssl/certs", "etc/pki/tls/certs"} {
 		if err := os.MkdirAll(folder+"/"+d, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +66,7 @@ admin: {listen: %s, token: env:ADMIN_TOKEN}
 auth: {api_keys: [{name: portal, value: env:HOOK_KEY, endpoints: [login], providers: [acme]}]}
 store: {bolt: {path: %s}}
 providers: providers
-`, hooks, free(t), store))
+%s`, hooks, free(t), store, more))
 	write(t, folder+"/etc/jithook/providers/acme.yaml", read(t, dir+"/compose/providers/acme.yaml"))
 	return folder, hooks
 }
@@ -115,9 +117,14 @@ func start(t *testing.T, folder string) (*exec.Cmd, *bytes.Buffer) {
 }
 
 // TestImage: in what the image has, and with no more rights, a login makes an
-// account, and SIGTERM ends it cleanly.
+// account, a collector is told of it whose certificate an authority of one's own has
+// signed, and SIGTERM ends it cleanly.
 func TestImage(t *testing.T) {
-	folder, hooks := image(t, "/data/jithook.db")
+	told := make(chan struct{}, 8)
+	collector := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { told <- struct{}{} }))
+	defer collector.Close()
+	folder, hooks := image(t, "/data/jithook.db", "telemetry: {endpoint: "+collector.URL+"}\n")
+	write(t, folder+"/etc/pki/tls/certs/own.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: collector.Certificate().Raw})))
 	cmd, log := start(t, folder)
 	ready := time.Now().Add(patience)
 	for {
@@ -165,11 +172,14 @@ func TestImage(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("SIGTERM: %v\n%s", err, log)
 	}
+	if len(told) == 0 {
+		t.Errorf("the collector was told nothing:\n%s", log)
+	}
 }
 
 // TestImageIsReadOnly: a store anywhere else cannot be made, and it says so.
 func TestImageIsReadOnly(t *testing.T) {
-	folder, _ := image(t, "/jithook.db")
+	folder, _ := image(t, "/jithook.db", "")
 	cmd, log := start(t, folder)
 	if err := cmd.Wait(); err == nil || !strings.Contains(log.String(), "read-only file system") {
 		t.Errorf("%v\n%s", err, log)

@@ -9,7 +9,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "jithook.labels" -}}
 {{ include "jithook.selector" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
+{{- /* A tag may have a digest behind an @, which no label may have. */}}
+app.kubernetes.io/version: {{ regexReplaceAll "@.*" (.Values.image.tag | default .Chart.AppVersion) "" | trunc 63 | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
