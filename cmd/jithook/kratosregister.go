@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -212,51 +209,4 @@ func (r registration) report(w io.Writer, plan setup.Plan, after string) error {
 	}
 	_, err := fmt.Fprintln(w, end)
 	return err
-}
-
-// fetchTimeout bounds how long a template of Ory Network is waited for, and
-// maxRedirects how often it may be elsewhere.
-const (
-	fetchTimeout = 10 * time.Second
-	maxRedirects = 5
-)
-
-// fromWeb reads what Ory Network has put at an address of its own: it keeps no
-// template in the configuration itself. Over https, so that nobody on the way
-// can say that an old one is the new one; or from the console's own address.
-func fromWeb(ctx context.Context, console string) setup.Fetch {
-	trusted := func(u *url.URL) error {
-		if at, err := url.Parse(console); err != nil || u.Scheme != "https" && (u.Scheme != at.Scheme || u.Host != at.Host) {
-			return errors.New("no https URL")
-		}
-		return nil
-	}
-	client := &http.Client{Timeout: fetchTimeout, CheckRedirect: func(r *http.Request, before []*http.Request) error {
-		if len(before) == maxRedirects {
-			return errors.New("too many redirects")
-		}
-		return trusted(r.URL)
-	}}
-	return func(address string) ([]byte, error) {
-		u, err := url.Parse(address)
-		if err != nil {
-			return nil, err
-		}
-		if err := trusted(u); err != nil {
-			return nil, err
-		}
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-		if err != nil {
-			return nil, err
-		}
-		reply, err := client.Do(r)
-		if err != nil {
-			return nil, err
-		}
-		defer reply.Body.Close()
-		if reply.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("status %d", reply.StatusCode)
-		}
-		return io.ReadAll(io.LimitReader(reply.Body, maxConfig))
-	}
 }
