@@ -56,6 +56,9 @@ config: |
   kratos: {hook_url: http://jithook:4480}
 `
 
+// notes is where rendered has what is said to whoever installs the chart.
+const notes = "NOTES.txt"
+
 // rendered returns the documents of the chart by kind and name.
 func rendered(t *testing.T, values string) (map[string]string, error) {
 	t.Helper()
@@ -77,6 +80,9 @@ func rendered(t *testing.T, values string) (map[string]string, error) {
 	}
 	documents := map[string]string{}
 	for name, text := range files {
+		if filepath.Base(name) == "NOTES.txt" {
+			documents[notes] = text
+		}
 		if filepath.Ext(name) != ".yaml" {
 			continue
 		}
@@ -116,6 +122,7 @@ func TestChart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			documents, err := rendered(t, test.values)
+			delete(documents, notes)
 			if err != nil || len(documents) != test.number {
 				t.Fatalf("%d documents, %v", len(documents), err)
 			}
@@ -249,6 +256,31 @@ func reached(t *testing.T, p *networking.NetworkPolicy, values string) {
 				return len(rule.To) == 0 && slices.ContainsFunc(rule.Ports, func(p networking.NetworkPolicyPort) bool { return p.Port.IntVal == port && *p.Protocol == protocol })
 			}) {
 				t.Errorf("nobody is reached at %d by %s", port, protocol)
+			}
+		}
+	}
+}
+
+// TestChartNotes: who is shut out by the network policy and most likely should not be
+// is named.
+func TestChartNotes(t *testing.T) {
+	const callers, monitoring = "networkPolicy.callers", "networkPolicy.monitoring"
+	for name, c := range map[string]struct {
+		values string
+		want   []string
+	}{
+		"as it is":            {"", []string{callers}},
+		"metrics are scraped": {"{serviceMonitor: {enabled: true}}", []string{callers, monitoring}},
+		"all are named":       {everything, nil},
+		"no policy":           {"{serviceMonitor: {enabled: true}, networkPolicy: {enabled: false}}", nil},
+	} {
+		documents, err := rendered(t, c.values)
+		if err != nil || !strings.Contains(documents[notes], "http://jithook.sso.svc:4480") {
+			t.Fatalf("%s: %v %s", name, err, documents[notes])
+		}
+		for _, value := range []string{callers, monitoring} {
+			if said := strings.Contains(documents[notes], value); said != slices.Contains(c.want, value) {
+				t.Errorf("%s: %s is named: %v\n%s", name, value, said, documents[notes])
 			}
 		}
 	}
