@@ -157,7 +157,7 @@ func (s *Service) reconcile(l identity.Login, p *Plan) {
 	if p.account == nil || p.account.Credentials == nil || p.Before == nil || !p.onlyAt(l.External) {
 		return
 	}
-	p.unlink(func(link identity.Link) bool {
+	s.unlink(p, func(link identity.Link) bool {
 		return link.Provider != l.Provider && fromKratos(link) && identity.MaySpeakFor(l.Providers, link.Provider) &&
 			!slices.ContainsFunc(p.account.Credentials, func(c kratos.Credential) bool { return s.grants(c, link) })
 	})

@@ -67,8 +67,8 @@ var ErrNoLink = errors.New("the identity has no link to this provider")
 // by other means, or not at all. No lookup rule brings a removed link back: it is
 // as one that was rejected. Errors: ErrNoLink.
 func Unlink(provider string) Edit {
-	return Edit{code: identity.CodeAdminUnlinked, change: func(_ *Service, p *Plan) error {
-		removed := p.unlink(func(l identity.Link) bool { return l.Provider == provider })
+	return Edit{code: identity.CodeAdminUnlinked, change: func(s *Service, p *Plan) error {
+		removed := s.unlink(p, func(l identity.Link) bool { return l.Provider == provider })
 		if len(removed) == 0 {
 			return ErrNoLink
 		}
@@ -84,34 +84,43 @@ func Unlink(provider string) Edit {
 // unlink removes the links that are meant and, of every provider that none is
 // left of, what rests on its word: the groups that it granted, and that a value
 // is verified. It returns the removed links.
-func (p *Plan) unlink(meant func(identity.Link) bool) []identity.Link {
+func (s *Service) unlink(p *Plan, meant func(identity.Link) bool) []identity.Link {
 	var removed []identity.Link
 	p.After.Links = slices.DeleteFunc(p.After.Links, func(l identity.Link) bool {
 		if !meant(l) {
 			return false
 		}
 		removed = append(removed, l)
+		p.changed("/links/"+escape(l.Provider), identity.OpRemove)
 		return true
 	})
-	for _, l := range removed {
-		p.changed("/links/"+escape(l.Provider), identity.OpRemove)
-		if slices.ContainsFunc(p.After.Links, func(left identity.Link) bool { return left.Provider == l.Provider }) {
-			continue
-		}
-		source := identity.ProviderSource(l.Provider)
-		p.revoke(func(g identity.Group) bool { return g.Source == source })
-		for n, by := range p.After.Provenance {
-			if by.VerifiedBy == source {
-				p.After.Provenance[n].VerifiedBy = ""
-				p.changed("/traits"+by.Path, identity.OpSet)
-			}
+	if len(removed) == 0 {
+		return nil
+	}
+	gone, left := s.sources(removed), s.sources(p.After.Links)
+	p.revoke(func(g identity.Group) bool { return gone[g.Source] && !left[g.Source] })
+	for n, by := range p.After.Provenance {
+		if gone[by.VerifiedBy] && !left[by.VerifiedBy] {
+			p.After.Provenance[n].VerifiedBy = ""
+			p.changed("/traits"+by.Path, identity.OpSet)
 		}
 	}
-	if len(removed) > 0 {
-		p.paths = rekey(p.Before, p.After, nil, none)
-		p.releaseMail()
-	}
+	p.paths = rekey(p.Before, p.After, nil, none)
+	p.releaseMail()
 	return removed
+}
+
+// sources are those whose word rests on these links: the providers that they name
+// and, since a subject signs in by any of them, all that have their issuers now.
+func (s *Service) sources(links []identity.Link) map[string]bool {
+	all := map[string]bool{}
+	for _, l := range links {
+		all[identity.ProviderSource(l.Provider)] = true
+		for _, prov := range s.Providers().OfIssuer(l.Issuer) {
+			all[identity.ProviderSource(prov.ID)] = true
+		}
+	}
+	return all
 }
 
 // releaseMail takes the keys of addresses that were verified and are not any
