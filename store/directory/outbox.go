@@ -10,10 +10,19 @@ import (
 	"github.com/jithook/jithook/store"
 )
 
+// dueTime is how long of several stores one that hangs may keep the deliveries of the
+// others waiting, each time that they are looked for.
+const dueTime = 2 * time.Second
+
 // Due returns whose deliveries to the target are due, from all stores; see
 // store.Store. A store that is down keeps its own waiting and nobody else's: it
 // is an error only where nobody else is due.
 func (d *Directory) Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.Identity, error) {
+	if len(d.places) > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, dueTime)
+		defer cancel()
+	}
 	parts := make([][]identity.Identity, len(d.places))
 	err := d.each(func(n int, s store.Store) (err error) {
 		parts[n], err = s.Due(ctx, target, now, limit)

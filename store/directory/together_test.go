@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jithook/jithook/identity"
@@ -54,6 +55,27 @@ func TestNobodyIsBrokenOff(t *testing.T) {
 	}
 	close(partners.answer)
 	<-asked.Done() // and leaves nothing behind
+}
+
+func (s *slow) Due(ctx context.Context, _ string, _ time.Time, _ int) ([]identity.Identity, error) {
+	<-ctx.Done()
+	return nil, fmt.Errorf("slow: %w: %w", store.ErrUnavailable, ctx.Err())
+}
+
+// A store that hangs keeps its own deliveries waiting, and those of others for a moment.
+func TestDueWhileOneHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, "partners")
+		i := person("default", fed())
+		i.Outbox = []identity.Delivery{{Target: "hr", Revision: 1, Since: time.Now(), Due: time.Now()}}
+		must(t, w.Insert(t.Context(), i, identity.Record{}))
+		d := directory.New(w.home, map[string]store.Store{"partners": &slow{Store: w.places["partners"]}})
+		began := time.Now()
+		due, err := d.Due(t.Context(), "hr", time.Now(), 10)
+		if took := time.Since(began); err != nil || len(due) != 1 || took > 2*time.Second {
+			t.Errorf("%d due after %v, %v", len(due), took, err)
+		}
+	})
 }
 
 func TestWhoGoesAwayWaitsForNobody(t *testing.T) {
