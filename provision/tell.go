@@ -15,6 +15,10 @@ import (
 // that it has.
 const tellTime = time.Second
 
+// refusalTime is how long a login that was refused by a target waits for its record to
+// be written, whose time may be used up; then it waits for the store beside it.
+const refusalTime = 500 * time.Millisecond
+
 // tell has the targets that a login waits for learn of the identity, as far as
 // they have yet to, and reports whether the login may go on. Only those logins
 // wait that somebody is asked for at that very moment: prepare comes before
@@ -71,6 +75,8 @@ func (s *Service) tellWritten(ctx context.Context, l identity.Login, p Plan, out
 	r := out.Record
 	r.Decision = identity.Denied
 	r.Reasons = []identity.Reason{identity.Because(identity.CodeTargetUnavailable)}
-	s.record(context.WithoutCancel(ctx), r)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalTime)
+	defer cancel()
+	s.record(ctx, r)
 	return Outcome{Record: r}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/jithook/jithook/identity"
 )
@@ -85,4 +87,20 @@ func TestTargetsOfALogin(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestRefusedWhileTheStoreHangs: who is refused by a target has written something, and
+// then the store takes nothing more: they are told so in time, and their record waits.
+func TestRefusedWhileTheStoreHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, acme+"outbound: [crm]\n")
+		h.Blocking = map[string]bool{"crm": true}
+		h.Await = func(context.Context, string, identity.Identity) error { return errors.New("it is down") }
+		h.Journal = hung{h.store}
+		began := time.Now()
+		want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Denied, identity.CodeTargetUnavailable)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
