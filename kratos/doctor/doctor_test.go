@@ -5,6 +5,7 @@
 package doctor_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"net/http"
@@ -117,6 +118,25 @@ func TestProbe(t *testing.T) {
 				t.Errorf("it says %v", found)
 			}
 		})
+	}
+}
+
+// TestProbeSilent: a server that never answers is waited for once.
+func TestProbeSilent(t *testing.T) {
+	over := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
+	defer server.Close()
+	defer close(over)
+	hook := func(path string) map[string]any {
+		return map[string]any{"hooks": []any{map[string]any{"hook": "web_hook", "config": map[string]any{"url": server.URL + "/hooks/kratos/" + path}}}}
+	}
+	config := map[string]any{"selfservice": map[string]any{"flows": map[string]any{"login": map[string]any{"after": map[string]any{
+		"oidc": hook("login"), "password": hook("settings/check"), "code": hook("settings/profile"),
+	}}}}}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if found := doctor.Probe(ctx, time.Now, config, server.URL, nil); len(found) != 1 || found[0].Code != doctor.CodeHookSlow {
+		t.Errorf("found %+v", found)
 	}
 }
 

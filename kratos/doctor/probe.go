@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ const (
 // Probe asks every address that our hooks in a configuration have, as Kratos
 // would and with what Kratos would prove itself by, but with a body that nothing
 // can be decided about: whoever is jithook refuses it once it has taken the key.
-// It does not prove that Kratos reaches the address, which is another machine.
+// It does not prove that Kratos reaches the address, which is another machine. Where
+// one address never answers, others of the same server are not waited for.
 func Probe(ctx context.Context, now func() time.Time, config map[string]any, hookURL string, fetch setup.Fetch) []Finding {
 	ours := setup.Ours{HookURL: hookURL, Fetch: fetch}
 	client := &http.Client{
@@ -31,21 +33,22 @@ func Probe(ctx context.Context, now func() time.Time, config map[string]any, hoo
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	var found []Finding
-	asked := map[string]bool{}
+	asked, silent := map[string]bool{}, map[string]bool{}
 	for _, l := range setup.Lists(config) {
 		for i, h := range l.Hooks {
 			if ours.Endpoint(h) == "" {
 				continue
 			}
-			url, _ := setup.At(h, "config", "url").(string)
+			to, _ := setup.At(h, "config", "url").(string)
 			header, _ := setup.At(h, "config", "auth", "config", "name").(string)
 			key, _ := setup.At(h, "config", "auth", "config", "value").(string)
-			if asked[url+"\n"+header+"\n"+key] {
+			if asked[to+"\n"+header+"\n"+key] || silent[host(to)] {
 				continue
 			}
-			asked[url+"\n"+header+"\n"+key] = true
+			asked[to+"\n"+header+"\n"+key] = true
 			began := now()
-			code, text := probe(ctx, client, url, header, key)
+			code, text := probe(ctx, client, to, header, key)
+			silent[host(to)] = text == noAnswer
 			if code == "" && now().Sub(began) > slow {
 				code, text = CodeHookSlow, fmt.Sprintf("the answer took more than %s; Kratos lets people wait for it", slow)
 			}
@@ -57,9 +60,21 @@ func Probe(ctx context.Context, now func() time.Time, config map[string]any, hoo
 	return found
 }
 
+// noAnswer is said of an address that was waited for in vain.
+var noAnswer = fmt.Sprintf("no answer within %s", probeTimeout)
+
+// host is whom a URL names; "" if nobody.
+func host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 // probe returns what is wrong with one address, "" if nothing is.
-func probe(ctx context.Context, client *http.Client, url, header, key string) (Code, string) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{}`))
+func probe(ctx context.Context, client *http.Client, to, header, key string) (Code, string) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(`{}`))
 	if err != nil {
 		return CodeHookUnreachable, "it is no URL that can be called"
 	}
@@ -71,7 +86,7 @@ func probe(ctx context.Context, client *http.Client, url, header, key string) (C
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return CodeHookSlow, fmt.Sprintf("no answer within %s", probeTimeout)
+		return CodeHookSlow, noAnswer
 	case err != nil:
 		return CodeHookUnreachable, "nobody answers there"
 	}
