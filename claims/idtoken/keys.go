@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,9 @@ const (
 // errUnavailable says that keys could not be fetched: whether the token is good,
 // nobody can tell.
 var errUnavailable = errors.New("the provider's keys cannot be fetched")
+
+// errPanic says that what a provider sent made the reading of it fail.
+var errPanic = errors.New("reading the provider's documents panicked")
 
 // Keys holds the signing keys of issuers. They are fetched when a token first
 // asks for them, so that a provider that is down keeps no server from starting,
@@ -165,10 +169,7 @@ func (i *issuer) settle(public crypto.PublicKey) (crypto.PublicKey, error) {
 func (k *Keys) fetch(i *issuer, url string) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTime)
 	defer cancel()
-	keys, err := k.discover(ctx, url)
-	if err != nil {
-		k.log.Warn("keys of an issuer not fetched", "issuer", url, "error", brief(err))
-	}
+	keys, err := k.ask(ctx, url)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.tried, i.failed = k.now(), err != nil
@@ -177,6 +178,22 @@ func (k *Keys) fetch(i *issuer, url string) {
 	}
 	close(i.flight)
 	i.flight = nil
+}
+
+// ask is discover, with a failure in the log. A panic is one: nobody else could keep it
+// from ending the process, and the provider has written what there is to read.
+func (k *Keys) ask(ctx context.Context, url string) (keys []key, err error) {
+	defer func() {
+		if recover() != nil { // with what may be a part of it
+			k.log.Error("fetching the keys of an issuer panicked", "issuer", url, "stack", string(debug.Stack()))
+			keys, err = nil, errPanic
+		}
+	}()
+	keys, err = k.discover(ctx, url)
+	if err != nil {
+		k.log.Warn("keys of an issuer not fetched", "issuer", url, "error", brief(err))
+	}
+	return keys, err
 }
 
 // maxReason is how much of an error is logged, in bytes.

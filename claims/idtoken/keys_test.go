@@ -126,6 +126,35 @@ func TestLongReasons(t *testing.T) {
 	}
 }
 
+// panicking is a log that panics at a warning, in the place of whatever may panic at
+// what a provider sends.
+type panicking struct{ slog.Handler }
+
+func (p panicking) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level == slog.LevelWarn {
+		panic("geheim")
+	}
+	return p.Handler.Handle(ctx, r)
+}
+
+// TestFetchPanics: keys that cannot be fetched in whatever way are unavailable. The
+// process goes on, and nobody waits for them for ever.
+func TestFetchPanics(t *testing.T) {
+	op := startIDP(t)
+	op.set(func(p *idp) {
+		p.discovery = map[string]string{"issuer": "https://another.example", "jwks_uri": p.URL + "/keys"}
+	})
+	var log bytes.Buffer
+	p := newParty(op, loopback, nil)
+	p.keys = idtoken.NewKeys(loopback, p.now, slog.New(panicking{slog.NewJSONHandler(&log, nil)}))
+	if got := p.again().outcome(t, "rsa"); got != unavailable {
+		t.Errorf("%q", got)
+	}
+	if !strings.Contains(log.String(), "panicked") || strings.Contains(log.String(), "geheim") {
+		t.Errorf("the log: %s", log.String())
+	}
+}
+
 // TestUnknownKeysFetchOnce: 200 tokens with as many key ids, at once and one
 // after the other, cost at most two fetches, and good ones pass meanwhile.
 func TestUnknownKeysFetchOnce(t *testing.T) {
