@@ -158,18 +158,24 @@ func (s *Service) unused(now time.Time, i *identity.Identity) (since time.Time, 
 
 // lease returns how long the identity may go without a login, and the provider
 // that says so: the one that allows most. It is 0, for ever, unless all of its
-// providers have one.
+// providers, under whatever names they go on, have one.
 func (s *Service) lease(i *identity.Identity) (longest time.Duration, by string) {
 	if i.StateSource == identity.SourceAdmin {
 		return 0, ""
 	}
 	for _, l := range i.Links {
-		prov, ok := s.Providers().Get(l.Provider)
-		if !ok || prov.Policy.Lifecycle().InactiveAfter == 0 {
+		speakers := s.speakers(i, identity.ProviderSource(l.Provider))
+		if len(speakers) == 0 {
 			return 0, ""
 		}
-		if d := prov.Policy.Lifecycle().InactiveAfter; d > longest {
-			longest, by = d, prov.ID
+		for _, prov := range speakers {
+			d := prov.Policy.Lifecycle().InactiveAfter
+			if d == 0 {
+				return 0, ""
+			}
+			if d > longest {
+				longest, by = d, prov.ID
+			}
 		}
 	}
 	return longest, by

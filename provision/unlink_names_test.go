@@ -1,7 +1,7 @@
 package provision_test
 
-// These tests prove that with a link goes what rests on its subject, under whatever
-// names of its issuer's providers that was given.
+// These tests prove what becomes of a link whose provider goes on under another name:
+// with it goes what rests on its subject under either, and its lease is the one of now.
 
 import (
 	"slices"
@@ -55,4 +55,30 @@ func TestUnlinkUnderAnotherName(t *testing.T) {
 			t.Errorf("groups %v, address verified by %q, links %v", i.Groups, by.VerifiedBy, i.Links)
 		}
 	})
+}
+
+func TestLeaseUnderAnotherName(t *testing.T) {
+	for name, c := range map[string]struct {
+		file string
+		by   string
+	}{
+		"with a lease":      {replace(leased("30d"), "provider: acme", "provider: acme2"), "provider:acme2"},
+		"without one":       {replace(acme, "provider: acme", "provider: acme2"), ""},
+		"of another issuer": {replace(globex, "enabled: true", "enabled: true\n  inactive_after: 30d"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t)
+			want(t, h.Provision(t.Context(), generic("s-1", ann())), identity.Created)
+			h.edit(c.file)
+			h.now = h.now.Add(31 * day)
+			if c.by == "" {
+				h.swept(provision.RuleInactive, "")
+				return
+			}
+			h.swept(provision.RuleInactive, provision.FateDone)
+			if i := h.only(); i.State != identity.StateSuspended || i.StateSource != c.by {
+				t.Errorf("%s by %s", i.State, i.StateSource)
+			}
+		})
+	}
 }
