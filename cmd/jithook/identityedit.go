@@ -102,8 +102,8 @@ func newIdentityStateCmds() []*cobra.Command {
 		{"suspend", "Bar every login of an identity", `Bar every login of an identity until it is activated. All else stays, groups
 included.`},
 		{"deprovision", "Close an account", `Close an account: every login is barred and all groups are revoked, whoever
-granted them. The identity keeps its keys, so that the person's next sign-in does
-not make a new one.`},
+granted them. The identity keeps its keys, so that the person's next sign-in
+does not make a new one.`},
 		{"activate", "Take back a suspension or a deprovisioning", `Take back a suspension or a deprovisioning. Groups that a provider's file grants
 come back with the next login. Whom the identity server has never acknowledged
 is pending again, and is not activated by hand.`},
@@ -209,9 +209,9 @@ func newIdentityEditCmd() *cobra.Command {
 		Use: "edit ID", Short: "Write traits and groups of an identity", Args: cobra.ExactArgs(1),
 		Long: `Write traits and groups of an identity. What was written is the administrator's,
 and nobody has verified it. A provider changes such a trait only where its file
-says attribute_sync: override_all or sync: force. A trait that was removed, and a
-group that a provider's file grants, may come back with the next login. A path is
-that of a trait, /traits/NAME, or of one in an object, /traits/NAME/NAME.`,
+says attribute_sync: override_all or sync: force. A trait that was removed, and
+a group that a provider's file grants, may come back with the next login. A path
+is that of a trait, /traits/NAME, or of one in an object, /traits/NAME/NAME.`,
 		Example: `  jithook identity edit ID --set /traits/title=Chair --remove /traits/phone
   jithook identity edit ID --set-json '/traits/languages=["de","fr"]' --add-group staff`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -31,8 +31,8 @@ func newKratosDoctorCmd() *cobra.Command {
 	var out format
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Find what is wrong between a Kratos and jithook", Args: cobra.NoArgs,
-		Long: `Read the configuration of a Kratos, a file or a project of Ory Network (whose API
-key is in ` + oryKeyEnv + `), call its hooks with a request about which
+		Long: `Read the configuration of a Kratos, a file or a project of Ory Network (whose
+API key is in ` + oryKeyEnv + `), call its hooks with a request about which
 nothing can be decided, look at the newest decisions, and name everything that
 is wrong, where, and how to mend it (docs/doctor.md). Nothing is changed, and no
 secret is shown. Exit code 2: something is wrong, or could not be looked at.`,

@@ -30,18 +30,18 @@ type registration struct {
 func newKratosRegisterCmd() *cobra.Command {
 	var r registration
 	cmd := &cobra.Command{
-		Use: "register", Short: "Put the hooks and mappers into a Kratos's configuration, or take them out", Args: cobra.NoArgs,
+		Use: "register", Short: "Put hooks and mappers into a Kratos, or take them out", Args: cobra.NoArgs,
 		Long: `Compare the configuration of a Kratos with what jithook needs of it, show what
 differs and, with --write, change it: a file of a self-hosted Kratos, whose
 comments stay, or a project of Ory Network, whose API key is in
 ` + oryKeyEnv + `. Twice is once. Values are never shown.
 
 Hooks of yours stay. A list for a method replaces the flow's global list, so the
-hooks of that come along, after ours. --remove takes out what is jithook's, and nothing
-else: hooks below kratos.hook_url, or with jithook's own body.
+hooks of that come along, after ours. --remove takes out what is jithook's, and
+nothing else: hooks below kratos.hook_url, or with jithook's own body.
 
-With --file - --write the whole is written to the standard output. Exit code 2: Ory
-Network has not taken over everything.`,
+With --file - --write the whole is written to the standard output. Exit code 2:
+Ory Network has not taken over everything.`,
 		Example: `  jithook kratos register --file kratos.yml
   jithook kratos register --file kratos.yml --write
   jithook kratos register --project ID --write

@@ -68,6 +68,7 @@ Exit codes: 0 yes · 1 could not do it (usage, I/O, malformed) ·
 	}
 	root.AddCommand(newDevCmd(), newServeCmd(), newCheckCmd(), newSchemaCmd(), newPlanCmd(), newIdentityCmd(), newLinksCmd(), newHoldsCmd(),
 		newDecisionsCmd(), newReplayCmd(), newOutboundCmd(), newStoreCmd(), newMapCmd(), newKratosCmd(), newVersionCmd())
+	speakPlainly(root)
 	return root
 }
 

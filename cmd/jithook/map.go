@@ -25,9 +25,9 @@ func newMapEvalCmd() *cobra.Command {
 		Use: "eval {EXPRESSION | --provider ID} {--claims FILE | --decision ID}", Short: "Say what an expression or a provider's file yields",
 		Args: cobra.MaximumNArgs(1), DisableFlagsInUseLine: true,
 		Long: `Say what an expression yields over claims, or what a login with these claims
-becomes by a provider's file, as JSON. Nothing is written, and no server is asked
-but for the claims of a stored decision. Exit code 2 when the expression fails or
-a claim that it needs is missing (what a rule makes of that says its
+becomes by a provider's file, as JSON. Nothing is written, and no server is
+asked but for the claims of a stored decision. Exit code 2 when the expression
+fails or a claim that it needs is missing (what a rule makes of that says its
 ` + "`absent`" + `), and when the login would not pass.`,
 		Example: `  jithook map eval 'claims.groups.filter(g, g.startsWith("eng-"))' --claims claims.json
   jithook map eval claims.sub --claims token.jwt
@@ -64,8 +64,8 @@ func newMapExplainCmd() *cobra.Command {
 		Use: "explain {EXPRESSION | --provider ID} {--claims FILE | --decision ID}", Short: "Show why an expression or a provider's file yields what it does",
 		Args: cobra.MaximumNArgs(1), DisableFlagsInUseLine: true,
 		Long: `Show an expression with the value of each of its parts below it, in its column;
-or of a provider's file each rule so, with what became of each trait and group and
-why: who wrote what stays, and which line says that it does. What was not
+or of a provider's file each rule so, with what became of each trait and group
+and why: who wrote what stays, and which line says that it does. What was not
 evaluated, since the rest decided already, has no value. Nothing is written, and
 no server is asked but for the claims of a stored decision. Exit code 2 as for
 map eval.`,

@@ -15,8 +15,8 @@ func newMapConvertCmd() *cobra.Command {
 provider's file below its issuer and trust; - is the standard input. The rules
 give the traits that the mapper gives, or refuse the login, but of claims that
 are empty or null: Kratos takes empty ones away before its mapper runs, and here
-null counts as missing. What cannot be shown to be so is left out and named, with
-its place: exit code 2. Notes name what to look at.`,
+null counts as missing. What cannot be shown to be so is left out and named,
+with its place: exit code 2. Notes name what to look at.`,
 		Example: `  jithook map convert google.jsonnet > google.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			data, err := readInput(cmd.InOrStdin(), args[0], "mapper")

@@ -57,13 +57,13 @@ func newMapTestCmd() *cobra.Command {
 	var t trial
 	cmd := &cobra.Command{
 		Use: "test [FOLDER]", Short: "Test the providers' files with the cases beside them", Args: cobra.MaximumNArgs(1),
-		Long: `Test the providers' files with the cases beside them (acme_test.yaml): each gives
-claims, and perhaps whom they are about, and says what must become of the login.
-No server is asked, and nothing is written but the cases with --update (or
--update, as Go's tests have it): those that fail are made to want what they got,
-their comments stay. FOLDER stands for the providers'
-folder of the configuration. Exit code 2 when a case fails, or less is covered
-than --threshold.`,
+		Long: `Test the providers' files with the cases beside them (acme_test.yaml): each
+gives claims, and perhaps whom they are about, and says what must become of the
+login. No server is asked, and nothing is written but the cases with --update
+(or -update, as Go's tests have it): those that fail are made to want what they
+got, their comments stay. FOLDER stands for the providers' folder of the
+configuration. Exit code 2 when a case fails, or less is covered than
+--threshold.`,
 		Example: `  jithook map test ./providers
   jithook map test -c jithook.yaml --run acme/guest --watch`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -22,9 +22,9 @@ func newPlanCmd() *cobra.Command {
 		Long: `Say what POST /hooks/login would answer to the login in FILE (its body), and
 why, as of now: whom it is about and how they are found, what becomes of each
 trait and group, who learns of it, and the lines of the provider's file that say
-so. --explain shows each of its rules with the values of its parts, as map explain
-does, and -o json has all of that. Nothing is written. Exit code 2 when the login
-would not pass.`,
+so. --explain shows each of its rules with the values of its parts, as map
+explain does, and -o json has all of that. Nothing is written. Exit code 2 when
+the login would not pass.`,
 		Example: `  jithook plan --login login.json
   echo '{"version":1,"provider":"acme","subject":"s-1","claims":{"hd":"acme.example"}}' | jithook plan --login -`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -19,7 +19,7 @@ func newOutboundReconcileCmd() *cobra.Command {
 	var out format
 	var r reconciliation
 	cmd := &cobra.Command{
-		Use: "reconcile TARGET", Short: "Compare the whole userstore with a target, and with --mend tell it again", Args: cobra.MaximumNArgs(1),
+		Use: "reconcile TARGET", Short: "Compare the userstore with a target, and with --mend tell it again", Args: cobra.MaximumNArgs(1),
 		Long: `Compare every identity with what a target has of it, one after the other, and
 list where they differ: by what would be written, never by values. Then look at
 the target's own list for accounts that no identity answers for: one that is an

@@ -42,15 +42,15 @@ func newReplayCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "replay --providers FOLDER", Short: "Say what other providers' files would change about recorded logins", Args: cobra.NoArgs,
 		Long: `Decide recorded logins again, by the providers' files in force and by those in
-FOLDER, and say in what the two differ: first counts, then login by login, without
-a value. Both see the userstore as it is now; nothing is written and nobody is
-asked. It needs decisions.record_claims: full. FOLDER stands for the whole of the
-providers' folder.
+FOLDER, and say in what the two differ: first counts, then login by login,
+without a value. Both see the userstore as it is now; nothing is written and
+nobody is asked. It needs decisions.record_claims: full. FOLDER stands for the
+whole of the providers' folder.
 
-Of each subject the newest login is replayed, as the person is today, and the one
-that made them, as if they were not there yet. Exit code 2 when more logins
-differ than --allow lets pass: by default none; 1 when too little could be looked
-at to say that no more do.`,
+Of each subject the newest login is replayed, as the person is today, and the
+one that made them, as if they were not there yet. Exit code 2 when more logins
+differ than --allow lets pass: by default none; 1 when too little could be
+looked at to say that no more do.`,
 		Example: `  jithook replay --since 24h --providers ./candidate
   jithook replay --since 7d --providers ./candidate --allow traits=1%,code=5`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -84,7 +84,7 @@ at to say that no more do.`,
 	}
 	cmd.Flags().Var(&since, "since", "how far back recorded logins are replayed, such as 24h or 7d")
 	cmd.Flags().StringVar(&folder, "providers", "", "the `FOLDER` of the candidate files")
-	cmd.Flags().StringVar(&allow, "allow", "", "how many logins may differ, `KIND=AMOUNT,…`: a number, or a percentage of those replayed;\nkinds are decision, code, traits, groups, links and userstore")
+	cmd.Flags().StringVar(&allow, "allow", "", "how many logins may differ, `KIND=AMOUNT,…`: a number, or a percentage of those replayed; kinds are decision, code, traits, groups, links and userstore")
 	cmd.Flags().BoolVar(&all, "all", false, "replay every login, and not only the newest of each subject")
 	cmd.Flags().IntVar(&most, "differences", 100, "name at most so `many`; all are counted")
 	_ = cmd.MarkFlagRequired("providers") // fails only for a flag that is not there

@@ -18,7 +18,7 @@ func newSchemaCmd() *cobra.Command {
 	cmd := group("schema", "Print the JSON Schemas of the files, for editors")
 	cmd.Long = `Print the JSON Schema of a provider's file or of the server's configuration. An
 editor that knows it completes keys, explains them, and marks what is wrong in
-form; "jithook check" says the rest. Most editors read this first line of a file:
+form; "jithook check" says the rest. Most editors read this first line:
 
   # yaml-language-server: $schema=../schemas/provider.schema.json`
 	add := func(name, short string, schema func() (map[string]any, error)) {

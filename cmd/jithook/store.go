@@ -26,8 +26,8 @@ func newStoreVerifyCmd() *cobra.Command {
 		Use: "verify", Short: "Check the userstore, and mend what may be mended", Args: cobra.NoArgs,
 		Long: `Check that every identity is found by its links and ids and nobody by another's,
 and that the store's indexes say what its documents say. What follows from the
-rest is mended; what two claim, or a backup must bring back, is listed. Logins go
-on meanwhile. Exit code 2 while something is left.
+rest is mended; what two claim, or a backup must bring back, is listed. Logins
+go on meanwhile. Exit code 2 while something is left.
 
 An identity that is pending for a day is listed too: somebody began to sign in
 and did not come back.`,

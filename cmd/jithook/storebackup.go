@@ -33,11 +33,11 @@ func newStoreBackupCmd() *cobra.Command {
 	var to string
 	cmd := &cobra.Command{
 		Use: "backup --to FILE", Short: "Copy the embedded home store's file, also while jithook serves", Args: cobra.NoArgs,
-		Long: `Write a consistent copy of the embedded store's file to FILE: the store as it was
-at one moment, while logins go on. To restore it, stop jithook and put the copy
-in the place of store.bolt.path. FILE holds personal data; only its owner may
-read it, and a file that exists is not overwritten. A userstore in MongoDB is
-backed up with mongodump.`,
+		Long: `Write a consistent copy of the embedded store's file to FILE: the store as it
+was at one moment, while logins go on. To restore it, stop jithook and put the
+copy in the place of store.bolt.path. FILE holds personal data; only its owner
+may read it, and a file that exists is not overwritten. A userstore in MongoDB
+is backed up with mongodump.`,
 		Example: "  jithook store backup --to /var/backups/jithook-$(date +%F).db",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return from.with(func(c *client) error {

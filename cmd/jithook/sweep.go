@@ -80,16 +80,16 @@ func newIdentitySweepCmd() *cobra.Command {
 		Use: "sweep", Short: "List whose time is over, and with --apply do what follows", Args: cobra.NoArgs,
 		Long: `List whose time is over and, with --apply, do what follows:
 
-  pending     who began to sign in a day ago and did not come back is deleted, so
-              that their name is free again; but only if every Kratos that may
-              have the person says that it has not
-  quarantine  who was deprovisioned for lifecycle.quarantine lets go of names and
-              addresses; the identity stays, and keeps the person out
+  pending     who began to sign in a day ago and did not come back is deleted,
+              so that their name is free again; but only if every Kratos that
+              may have the person says that it has not
+  quarantine  who was deprovisioned for lifecycle.quarantine lets go of names
+              and addresses; the identity stays, and keeps the person out
   inactive    who has not signed in for the jit.inactive_after of all their
               providers is suspended; never whose state an administrator has set
 
-The server does the same by itself, every lifecycle.sweep. No matter of time, and
-only done where it is named:
+The server does the same by itself, every lifecycle.sweep. No matter of time,
+and only done where it is named:
 
   orphaned    groups whose provider has no file any more are revoked, as the
               person's next login would
@@ -126,11 +126,11 @@ func newKratosReconcileCmd() *cobra.Command {
 	var instance string
 	cmd := &cobra.Command{
 		Use: "reconcile", Short: "Find who was deleted in Kratos", Args: cobra.NoArgs,
-		Long: `Ask every Kratos that has an Admin API here, or the one of --instance, about each
-identity that is bound to one of its own, and list those that it has deleted. With --apply they are bound
-to it no longer: the person's next sign-in is a first one for Kratos, and finds
-the identity by its subject. Whoever is suspended or deprovisioned stays bound,
-and out.
+		Long: `Ask every Kratos that has an Admin API here, or the one of --instance, about
+each identity that is bound to one of its own, and list those that it has
+deleted. With --apply they are bound to it no longer: the person's next sign-in
+is a first one for Kratos, and finds the identity by its subject. Whoever is
+suspended or deprovisioned stays bound, and out.
 
 A Kratos at a wrong address has deleted everybody: look at the list first. Exit
 code 2 while somebody is left.`,
