@@ -60,8 +60,8 @@ const (
 )
 
 var (
-	// ErrNoKratos says that there is no Admin API of this instance.
-	ErrNoKratos = errors.New("no Kratos of this name has an admin_url in kratos.instances")
+	// ErrNoKratos says that there is no Admin API of this instance, or of any.
+	ErrNoKratos = errors.New("no such Kratos has an admin_url in kratos.instances, so that it could be asked")
 	// ErrUserstore says that there is no userstore of this name.
 	ErrUserstore = errors.New("there is no userstore with this name")
 	// ErrUnheard says that Kratos did not answer.
