@@ -27,7 +27,7 @@ func newOutboundStatusCmd() *cobra.Command {
 		Use: "status", Short: "What waits for each target", Args: cobra.NoArgs,
 		Long: `What waits for each target, since when the longest due has been waiting, how
 many deliveries were given up, and what a target that fails failed at last, as
-the server that is asked has seen it. Exit code 2 while there are any of those.`,
+the server that is asked has seen it. Exit code 2 while any is given up.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return from.with(func(c *client) error {
 				reply, err := c.get(cmd.Context(), "/outbound", nil)

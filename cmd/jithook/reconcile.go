@@ -86,6 +86,9 @@ func (r reconciliation) run(cmd *cobra.Command, c *client, out format) error {
 		reply, err := c.slow().post(cmd.Context(), "/outbound/"+url.PathEscape(r.target)+"/reconcile", query, nil)
 		if err != nil {
 			bar.clear()
+			if token == "" { // nothing was done yet
+				return explained(err)
+			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Broken off after %d: go on with --page-token %s\n", n.Checked+n.Accounts, strconv.Quote(token))
 			return explained(err)
 		}
