@@ -38,6 +38,9 @@ func (a *API) sweep(c echo.Context) error {
 	if c.QueryParam("instance") != "" && rule != provision.RuleGone {
 		return problem.New(http.StatusBadRequest, "instance goes with the rule gone")
 	}
+	if rule == provision.RuleGone && len(a.Service.Kratos) == 0 { // nobody left would mean that somebody was asked
+		return kratosFault(provision.ErrNoKratos)
+	}
 	apply, err := oneOf(c, "apply", "true", "false")
 	if err != nil {
 		return err

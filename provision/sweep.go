@@ -124,7 +124,7 @@ var errEarly = errors.New("the identity's time is not over any more")
 // time. Errors: ErrNoKratos; store.ErrPageToken and others of the store, after which the step
 // may be repeated.
 func (s *Service) Sweep(ctx context.Context, w Sweep) (Swept, error) {
-	if w.Instance != "" && s.Kratos[w.Instance] == nil || w.Rule == RuleGone && len(s.Kratos) == 0 {
+	if w.Instance != "" && s.Kratos[w.Instance] == nil {
 		return Swept{}, ErrNoKratos
 	}
 	rule, ok := s.expiry(w)
