@@ -165,7 +165,8 @@ func fault(err error) error {
 	case errors.Is(err, store.ErrPageToken):
 		return problem.New(http.StatusBadRequest, store.ErrPageToken.Error())
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return problem.New(http.StatusServiceUnavailable, "the userstore cannot be read right now")
+		// In the words of package store, which show nobody: an operator has no other.
+		return problem.New(http.StatusServiceUnavailable, "the userstore cannot be read right now: "+err.Error())
 	}
 	return err
 }

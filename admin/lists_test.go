@@ -365,7 +365,8 @@ func TestProvidersInPages(t *testing.T) {
 	}
 }
 
-// TestStoreFails: a store that cannot be read is a 503, never an empty list.
+// TestStoreFails: a store that cannot be read is a 503, never an empty list, and says
+// what is the matter.
 func TestStoreFails(t *testing.T) {
 	w := newWorld(t)
 	r := populate(t, w, 1)[0]
@@ -373,7 +374,9 @@ func TestStoreFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/identities", "/identities/" + r.IdentityID, "/decisions", "/decisions/" + r.ID} {
-		refused(t, w.get(t, path), http.StatusServiceUnavailable)
+		if p := refused(t, w.get(t, path), http.StatusServiceUnavailable); !strings.Contains(p.Detail, "read right now: ") || !strings.Contains(p.Detail, store.ErrUnavailable.Error()) {
+			t.Errorf("it does not say what failed: %s", p.Detail)
+		}
 	}
 	refused(t, w.plan(t, body(t, generic.Request{Subject: "s-1", Claims: person("ann", nil)})), http.StatusServiceUnavailable)
 }
