@@ -183,14 +183,15 @@ func (r *Recorder) writeLate(ctx context.Context) {
 	}
 }
 
-// end writes what is left, once, and in no more time than one write has.
-func (r *Recorder) end(left []entry) {
+// end writes what is left, once, and in no more time than one write has; last what a
+// store did not take before, which may take all of that.
+func (r *Recorder) end(late []entry) {
 	ctx, cancel := context.WithTimeout(context.Background(), recorderWrite)
 	defer cancel()
 	for len(r.queue) > 0 {
-		left = append(left, r.take()...)
+		r.lose(r.write(ctx, r.take()), store.ErrUnavailable)
 	}
-	for batch := range slices.Chunk(left, recorderBatch) {
+	for batch := range slices.Chunk(late, recorderBatch) {
 		r.lose(r.write(ctx, batch), store.ErrUnavailable)
 	}
 }

@@ -123,6 +123,9 @@ func (j *oneHangs) Record(ctx context.Context, records []identity.Record, _ []st
 		<-ctx.Done()
 		return fmt.Errorf("partners: %w", store.ErrUnavailable)
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("employees: %w", store.ErrUnavailable)
+	}
 	j.kept.Add(int64(len(records)))
 	return nil
 }
@@ -148,7 +151,14 @@ func TestRecorderGoesOnBesideAStoreThatHangs(t *testing.T) {
 		if dropped > 0 || journal.kept.Load() < perSecond*(seconds-2) {
 			t.Errorf("of %d records beside one that waits %d were written, %d lost", perSecond*seconds, journal.kept.Load(), dropped)
 		}
+		before := journal.kept.Load()
+		for n := range 2 * perSecond {
+			r.Add(identity.Record{ID: strconv.Itoa(n), Userstore: "employees"}, nil)
+		}
 		end()
 		<-done
+		if last := journal.kept.Load() - before; last < 2*perSecond {
+			t.Errorf("of %d records that were left at the end %d were written", 2*perSecond, last)
+		}
 	})
 }
