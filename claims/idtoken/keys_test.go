@@ -25,7 +25,12 @@ import (
 // of it: "", the code of a refusal or that of a fault.
 func (p party) outcome(t testing.TB, id string) string {
 	t.Helper()
-	_, err := p.Claims(t.Context(), login(p.token(id), ""))
+	return p.outcomeOf(t, p.token(id))
+}
+
+func (p party) outcomeOf(t testing.TB, token string) string {
+	t.Helper()
+	_, err := p.Claims(t.Context(), login(token, ""))
 	var refusal *claims.Refusal
 	var fault *claims.Fault
 	switch {
@@ -160,12 +165,16 @@ func TestFetchPanics(t *testing.T) {
 func TestUnknownKeysFetchOnce(t *testing.T) {
 	p := newParty(startIDP(t), loopback, nil)
 	var wg sync.WaitGroup
-	for i := range 200 {
+	unknown, good := make([]string, 200), make([]string, 200) // signed before any login waits for keys
+	for i := range unknown {
+		unknown[i], good[i] = p.token(fmt.Sprintf("unknown-%d", i)), p.token("rsa")
+	}
+	for i := range unknown {
 		present := func() {
-			if got := p.outcome(t, fmt.Sprintf("unknown-%d", i)); got != invalid {
+			if got := p.outcomeOf(t, unknown[i]); got != invalid {
 				t.Errorf("%q", got)
 			}
-			if got := p.outcome(t, "rsa"); got != "" {
+			if got := p.outcomeOf(t, good[i]); got != "" {
 				t.Errorf("good: %q", got)
 			}
 		}
