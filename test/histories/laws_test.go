@@ -292,7 +292,8 @@ func (c change) linking(rt *rapid.T, l identity.Login, by identity.Offer, b, a i
 	}
 }
 
-// late holds that claims which are older than those applied change nothing.
+// late holds that claims which are older than those applied change nothing, and
+// that no others are called late.
 func (c change) late(rt *rapid.T, l identity.Login, b, a identity.Identity) {
 	at := -1
 	if len(l.Offers) > 0 {
@@ -307,7 +308,11 @@ func (c change) late(rt *rapid.T, l identity.Login, b, a identity.Identity) {
 		newest = t // they have changed nothing, and are known to this server
 	}
 	if !l.At.Before(newest) {
-		if c.files[l.Provider].enabled && !slices.Contains(codesOf(c.out.Record), string(identity.CodeClaimsStale)) {
+		stale := slices.Contains(codesOf(c.out.Record), string(identity.CodeClaimsStale))
+		if stale && !l.At.Before(b.Links[at].ReceivedAt) {
+			c.failf(rt, "claims of %s are late, the newest are of %s", l.At, newest)
+		}
+		if c.files[l.Provider].enabled && !stale {
 			c.newest[link] = l.At
 		}
 		return
