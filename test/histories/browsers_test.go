@@ -38,7 +38,6 @@ type account struct {
 	credentials []string // provider:subject
 	offer       identity.Offer
 	known       string
-	inactive    bool
 }
 
 func newBrowsers(t testing.TB) *browsers {
