@@ -39,9 +39,10 @@ func startConsole(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(json.Unmarshal([]byte(`{"selfservice":{"flows":{"recovery":{"enabled":true}},"methods":{"oidc":{"config":{"providers":[
 		{"id":"acme","mapper_url":"https://acme.example/m.jsonnet"}]}}}}}`), &c.config))
-	s := httptest.NewServer(c)
+	s := httptest.NewUnstartedServer(c)
+	c.url = "http://" + s.Listener.Addr().String()
+	s.Start()
 	ts.Defer(s.Close)
-	c.url = s.URL
 	*ts.Value(consoleKey{}).(**standInConsole) = c
 	ts.Setenv("CONSOLE", s.URL)
 }
