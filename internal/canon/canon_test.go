@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/jithook/jithook/internal/canon"
@@ -199,6 +200,27 @@ func TestNoRuneBecomesASCII(t *testing.T) {
 			if err == nil && isASCII(got) && !strings.Contains(got, "xn--") {
 				t.Errorf("%s: %U gives %q", name, r, got)
 			}
+		}
+	}
+}
+
+// TestPlainLabels has the rules of IDNA judge what Email takes without asking
+// them: every short label, and those about as long as a label may be.
+func TestPlainLabels(t *testing.T) {
+	labels := []string{""}
+	for n := 0; len(labels[n]) < 6; n++ {
+		for _, c := range "az09-" {
+			labels = append(labels, labels[n]+string(c))
+		}
+	}
+	for _, n := range []int{62, 63, 64} {
+		labels = append(labels, strings.Repeat("a", n), strings.Repeat("0", n), strings.Repeat("a", n-1)+"-", "xn--"+strings.Repeat("a", n-4))
+	}
+	for _, label := range labels {
+		want, err := idna.Lookup.ToASCII(label)
+		got, refused := canon.Email("a@" + label)
+		if isRefused := err != nil || label == "" || len(label) > 63; isRefused != (refused != nil) || !isRefused && got != "a@"+want {
+			t.Errorf("%q: %q, %v; IDNA: %q, %v", label, got, refused, want, err)
 		}
 	}
 }

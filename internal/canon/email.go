@@ -92,6 +92,9 @@ func localPart(s string) (canonical, why string) {
 	if strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") || strings.Contains(s, "..") {
 		return "", "has a dot at an end of its local part, or two in a row"
 	}
+	if ASCII(s) { // nearly all are, and what is ASCII folds to lower case
+		return strings.ToLower(s), ""
+	}
 	return norm.NFC.String(cases.Fold().String(norm.NFD.String(s))), ""
 }
 
@@ -101,6 +104,9 @@ func domainName(s string) (canonical, why string) {
 	const bad = "has no valid domain name after the @"
 	labels := strings.Split(s, ".")
 	for i, label := range labels {
+		if isPlain(label) {
+			continue
+		}
 		ascii, err := idna.Lookup.ToASCII(label)
 		if err != nil || ascii == "" || len(ascii) > maxLabel || strings.Contains(ascii, ".") {
 			return "", bad
@@ -122,6 +128,27 @@ func domainName(s string) (canonical, why string) {
 		labels[i] = ascii
 	}
 	return strings.Join(labels, "."), ""
+}
+
+// isPlain reports whether a label is its own canonical form, as nearly all are:
+// lower-case letters and digits, with single hyphens between them (an NR-LDH label
+// of RFC 5890, section 2.3.1, without what only idna can judge).
+func isPlain(label string) bool {
+	if label == "" || len(label) > maxLabel {
+		return false
+	}
+	between := false // a hyphen may follow
+	for i := range len(label) {
+		switch c := label[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+			between = true
+		case c == '-' && between:
+			between = false
+		default:
+			return false
+		}
+	}
+	return between
 }
 
 func isNonASCII(s string) bool {

@@ -46,7 +46,10 @@ type answer[T any] struct {
 // answer: to break a question off costs a driver its connection, and who watches a
 // store takes it for a failure. One store alone is asked here and now.
 func ask[T any](ctx context.Context, places []Place, which []int, question func(context.Context, store.Store) (T, error), take func(answer[T]) (enough bool)) {
-	if len(which) == 1 {
+	switch len(which) {
+	case 0:
+		return
+	case 1:
 		n := which[0]
 		value, err := question(ctx, places[n].Store)
 		take(answer[T]{n, value, places[n].explain(err)})
