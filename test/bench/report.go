@@ -49,7 +49,7 @@ type Run struct {
 }
 
 // newRun returns a Run without rows, which says what machine it is and how quiet.
-func newRun(scenario, size string) Run {
+func newRun(scenario string) Run {
 	model := "processor unknown"
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if _, rest, ok := strings.Cut(string(info), "model name"); ok {
@@ -61,7 +61,7 @@ func newRun(scenario, size string) Run {
 	load, _ := os.ReadFile("/proc/loadavg")
 	one, _, _ := strings.Cut(string(load), " ")
 	return Run{
-		Scenario: scenario, Program: program(), When: time.Now().UTC().Truncate(time.Second), Load: one, Busy: busy(), Size: size,
+		Scenario: scenario, Program: program(), When: time.Now().UTC().Truncate(time.Second), Load: one, Busy: busy(),
 		Machine: fmt.Sprintf("%s/%s, %d × %s, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), model, runtime.Version()),
 	}
 }

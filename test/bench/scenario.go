@@ -66,10 +66,11 @@ type World struct {
 // Measure runs a scenario.
 func (w *World) Measure(t testing.TB, s Scenario) Run {
 	t.Helper()
-	run := newRun(s.Name, w.Size.Name)
+	run := newRun(s.Name)
 	began := time.Now()
 	run.Rows = s.measure(t, w)
 	run.Took = time.Since(began).Round(time.Second).String()
+	run.Size = w.Size.of(run.Rows)
 	for _, row := range run.Rows {
 		t.Logf("%s: %s: %s, %s, %s; %s %s", run.Scenario, row.What, row.A, row.B, row.ratio(), row.Asked, row.met())
 	}
@@ -140,7 +141,7 @@ func (w *World) returning(t testing.TB, kind string) []Row {
 	w.invite(t, w.Size.People, acme, a, b)
 	first, second := w.again(t, a, w.Size.People, acme), w.again(t, b, w.Size.People, acme)
 	_, _ = first(), second() // warm
-	as, bs := takeTurns(t, w.Size.Rounds, first, second)
+	as, bs := takeTurns(t, w.Size.Near, first, second)
 	return w.besideBare("a returning login", kind, 0.85, as, bs)
 }
 

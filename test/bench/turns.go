@@ -17,12 +17,15 @@ import (
 
 // Size is how much a run measures.
 type Size struct {
-	// Name says so for people.
+	// Name says so for people, beside the rounds; empty for what is published.
 	Name string
 	// Rounds have a part of A and a part of B each, which take turns in being
 	// first; Part is how long one is.
 	Rounds int
 	Part   time.Duration
+	// Near is how many rounds there are where what is asked is near: the ratio of
+	// one round strays by a tenth on a machine that others use, too.
+	Near int
 	// Callers is how many call at the same time in a closed loop.
 	Callers int
 	// People sign in again and again; Files, Crowd and Logins are the many of
@@ -35,9 +38,25 @@ type Size struct {
 // Full is what is published, Short what proves in seconds that the harness works:
 // its numbers mean nothing.
 var (
-	Full  = Size{"5 rounds, medians", 5, 4 * time.Second, 8, 2000, 50_000, 1_000_000, 100_000, 10 * time.Minute}
-	Short = Size{"a trial of the harness: the numbers mean nothing", 2, 150 * time.Millisecond, 4, 20, 20, 200, 100, time.Second}
+	Full  = Size{"", 5, 4 * time.Second, 21, 8, 2000, 50_000, 1_000_000, 100_000, 10 * time.Minute}
+	Short = Size{"a trial of the harness: the numbers mean nothing", 2, 150 * time.Millisecond, 3, 4, 20, 20, 200, 100, time.Second}
 )
+
+// of is how much was measured for these rows.
+func (s Size) of(rows []Row) string {
+	rounds := 1
+	for _, row := range rows {
+		rounds = max(rounds, len(row.Rounds))
+	}
+	text := "once"
+	if rounds > 1 {
+		text = fmt.Sprintf("%d rounds, medians", rounds)
+	}
+	if s.Name != "" {
+		text += ": " + s.Name
+	}
+	return text
+}
 
 // side is a server and who calls it.
 type side struct {
