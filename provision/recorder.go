@@ -124,6 +124,7 @@ func (r *Recorder) Run(ctx context.Context) {
 	late.Go(func() { r.runLate(ctx) })
 	tick := time.NewTicker(recorderDelay)
 	defer tick.Stop()
+	var cut []entry // while they were written ctx ended
 	for ctx.Err() == nil {
 		var waiting int
 		select {
@@ -134,11 +135,16 @@ func (r *Recorder) Run(ctx context.Context) {
 			waiting = len(r.queue)
 		}
 		for ; waiting > 0 && ctx.Err() == nil; waiting -= recorderBatch {
-			r.keep(r.write(ctx, r.take()))
+			left := r.write(ctx, r.take())
+			if ctx.Err() != nil {
+				cut = left
+				break
+			}
+			r.keep(left)
 		}
 	}
 	late.Wait()
-	r.end(r.late)
+	r.end(cut, r.late)
 }
 
 // runLate tries again what the store did not take, until ctx ends. Those that are new
@@ -183,14 +189,16 @@ func (r *Recorder) writeLate(ctx context.Context) {
 	}
 }
 
-// end writes what is left, once, and in no more time than one write has; last what a
-// store did not take before, which may take all of that.
-func (r *Recorder) end(late []entry) {
+// end writes what is left, once, and in no more time than one write has: what is
+// queued, what was cut short, and last what a store did not take before, which may
+// take all of that.
+func (r *Recorder) end(cut, late []entry) {
 	ctx, cancel := context.WithTimeout(context.Background(), recorderWrite)
 	defer cancel()
 	for len(r.queue) > 0 {
 		r.lose(r.write(ctx, r.take()), store.ErrUnavailable)
 	}
+	r.lose(r.write(ctx, cut), store.ErrUnavailable)
 	for batch := range slices.Chunk(late, recorderBatch) {
 		r.lose(r.write(ctx, batch), store.ErrUnavailable)
 	}

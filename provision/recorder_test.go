@@ -116,12 +116,16 @@ func TestRecorderEndsInTime(t *testing.T) {
 type oneHangs struct {
 	provision.Journal
 	kept atomic.Int64
+	slow atomic.Bool // the next answer does not come before the end
 }
 
 func (j *oneHangs) Record(ctx context.Context, records []identity.Record, _ []store.Touch) error {
 	if slices.ContainsFunc(records, func(r identity.Record) bool { return r.Userstore == "partners" }) {
 		<-ctx.Done()
 		return fmt.Errorf("partners: %w", store.ErrUnavailable)
+	}
+	if j.slow.CompareAndSwap(true, false) {
+		<-ctx.Done()
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("employees: %w", store.ErrUnavailable)
@@ -152,9 +156,11 @@ func TestRecorderGoesOnBesideAStoreThatHangs(t *testing.T) {
 			t.Errorf("of %d records beside one that waits %d were written, %d lost", perSecond*seconds, journal.kept.Load(), dropped)
 		}
 		before := journal.kept.Load()
+		journal.slow.Store(true)
 		for n := range 2 * perSecond {
 			r.Add(identity.Record{ID: strconv.Itoa(n), Userstore: "employees"}, nil)
 		}
+		synctest.Wait() // the first of them are being written
 		end()
 		<-done
 		if last := journal.kept.Load() - before; last < 2*perSecond {
